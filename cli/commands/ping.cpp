@@ -1,0 +1,144 @@
+#include "cli/arguments.hpp"
+#include "cli/client.hpp"
+#include "cli/command.hpp"
+#include "cli/ping_tally.hpp"
+#include "cli/render/error_text.hpp"
+#include "cli/render/escape.hpp"
+#include "cli/render/ping_text.hpp"
+
+#include <chrono>
+
+namespace netlab::cli {
+
+namespace {
+
+class Ping final : public Command {
+  public:
+    void arguments(CLI::App& app) override;
+    Result<int> run(const Session& session) override;
+
+  private:
+    Result<std::optional<api::PingReport>> follow(const Session& session, Exchange& exchange);
+    Result<void> show(const Session& session, const std::string& line, const PingEvent& event);
+    Result<int> finish(const Session& session, const api::PingReport& report);
+    Result<int> finish_early(const Session& session);
+    double elapsed_ms() const;
+
+    api::PingRequest request_;
+    bool quiet_ = false;
+    Interrupt interrupt_;
+    PingTally tally_;
+    std::chrono::steady_clock::time_point begin_;
+};
+
+void Ping::arguments(CLI::App& app) {
+    app.add_option("FROM", request_.from,
+                   "the target to ping from: co1, docker:co1, netns:blue, pid:4242, host")
+        ->required();
+    app.add_option("TO", request_.to, "what a program in FROM would type, or a target, or host")->required();
+    add_parsed(app, "-c,--count", request_.count, parse_whole, "echoes to send, 0 for no end (default: 4)")
+        ->type_name("N");
+    add_parsed(app, "-i,--interval", request_.interval_ms, parse_seconds, "between two echoes (default: 1)")
+        ->type_name("SECONDS");
+    add_parsed(app, "-W,--wait", request_.wait_ms, parse_seconds, "for each reply (default: 1)")
+        ->type_name("SECONDS");
+    add_parsed(app, "-s,--size", request_.payload, parse_whole, "bytes of payload (default: 56)")
+        ->type_name("BYTES");
+    auto* v4 = app.add_flag_callback(
+        "-4,--ipv4", [this] { request_.family = Family::ipv4; }, "IPv4 only");
+    auto* v6 = app.add_flag_callback(
+        "-6,--ipv6", [this] { request_.family = Family::ipv6; }, "IPv6 only");
+    v4->excludes(v6);
+    app.add_option("-I,--interface", request_.interface, "the interface of FROM to send through")
+        ->type_name("NAME");
+    app.add_flag("--df", request_.dont_fragment, "forbid fragmentation");
+    app.add_flag("--flood", request_.flood, "as fast as replies come back (needs the host role)");
+    app.add_flag("--address", request_.address, "TO is a target: take its address, ask no resolver");
+    app.add_flag("-q,--quiet", quiet_, "the first line and the summary only");
+}
+
+double Ping::elapsed_ms() const {
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_).count();
+}
+
+/// One line as it came, or in words. The report's words are finish()'s.
+Result<void> Ping::show(const Session& session, const std::string& line, const PingEvent& event) {
+    if (session.options.format == Format::json) {
+        const bool detail = !std::holds_alternative<api::PingStart>(event) &&
+                            !std::holds_alternative<api::PingReport>(event) &&
+                            !std::holds_alternative<StreamError>(event);
+        if (quiet_ && detail) return {};
+        return print((session.screen.terminal ? escape_json(line) : line) + "\n");
+    }
+    if (const auto* start = std::get_if<api::PingStart>(&event)) return print(ping_text::line(*start));
+    if (quiet_) return {};
+    if (const auto* reply = std::get_if<api::PingReply>(&event)) return print(ping_text::line(*reply));
+    if (const auto* lost = std::get_if<api::PingLost>(&event))
+        return print(ping_text::line(*lost, request_.wait_ms));
+    if (const auto* error = std::get_if<api::PingError>(&event)) return print(ping_text::line(*error));
+    return {};
+}
+
+Result<int> Ping::finish(const Session& session, const api::PingReport& report) {
+    const int code = report.outcome == api::PingOutcome::answered ? 0 : 1;
+    if (session.options.format == Format::json) return code;
+    if (report.outcome == api::PingOutcome::unresolved) {
+        // Nothing was sent and there is nothing to count: one line that says why.
+        return Error{errc::unresolved_name,
+                     report.explanation.value_or(report.from + " cannot resolve '" + report.to + "'"),
+                     report.suggestion ? "try: " + *report.suggestion : std::string(),
+                     {}};
+    }
+    const auto text = ping_text::summary(report, session.options.format == Format::wide);
+    if (auto printed = print(text); !printed) return printed.error();
+    return code;
+}
+
+/// Without the daemon's report: the user interrupted it, or it broke.
+Result<int> Ping::finish_early(const Session& session) {
+    const auto report = tally_.report(tally_.started() ? elapsed_ms() : 0);
+    if (session.options.format == Format::json) {
+        if (auto printed = print(json::write(json::encode(report)) + "\n"); !printed) return printed.error();
+    } else if (!tally_.started()) {
+        return 1;
+    }
+    return finish(session, report);
+}
+
+/// Shows the stream until its report; none where the user interrupted it.
+Result<std::optional<api::PingReport>> Ping::follow(const Session& session, Exchange& exchange) {
+    for (;;) {
+        const auto received = exchange.next(interrupt_);
+        if (!received) return received.error();
+        if (received->event == Exchange::Event::interrupted) return std::nullopt;
+        if (received->event == Exchange::Event::end) {
+            return Error{errc::protocol_error, "netlabd ended the ping without a report", {}, {}};
+        }
+        const auto event = decode_ping_event(received->line);
+        if (!event) return event.error();
+        if (std::holds_alternative<api::PingStart>(*event)) begin_ = std::chrono::steady_clock::now();
+        tally_.add(*event);
+        if (auto shown = show(session, received->line, *event); !shown) return shown.error();
+        if (const auto* report = std::get_if<api::PingReport>(&*event)) return *report;
+        if (const auto* error = std::get_if<StreamError>(&*event)) return error->error;
+    }
+}
+
+Result<int> Ping::run(const Session& session) {
+    auto exchange = Exchange::start(session.options, call_of(request_));
+    if (!exchange) return exchange.error();
+    const auto report = follow(session, *exchange);
+    if (report && *report) return finish(session, **report);
+    if (report) return finish_early(session);
+    // What was measured before it broke is not thrown away.
+    if (session.options.format != Format::json && tally_.report(0).transmitted > 0) {
+        if (auto finished = finish_early(session); !finished) return finished.error();
+    }
+    return report.error();
+}
+
+const Registration registered{"ping", "send ICMP echoes from a target", make<Ping>};
+
+}  // namespace
+
+}  // namespace netlab::cli

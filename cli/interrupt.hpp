@@ -1,0 +1,24 @@
+#pragma once
+
+#include "common/unique_fd.hpp"
+
+namespace netlab::cli {
+
+/// Turns the first SIGINT or SIGTERM into a readable descriptor, so that a command can print its summary; a
+/// second one ends the process as ever. A signal that was ignored at the start (a job in the background)
+/// stays ignored. One at a time in a process.
+class Interrupt {
+  public:
+    Interrupt();
+    ~Interrupt();
+    Interrupt(const Interrupt&) = delete;
+    Interrupt& operator=(const Interrupt&) = delete;
+
+    /// Readable once the signal has come; borrowed.
+    [[nodiscard]] int descriptor() const { return event_.get(); }
+
+  private:
+    UniqueFd event_;
+};
+
+}  // namespace netlab::cli

@@ -1,0 +1,114 @@
+#include "cli/response.hpp"
+
+// Beast's parser alone, from its headers: the compiled Beast brings all of Asio with it.
+#undef BOOST_BEAST_SEPARATE_COMPILATION
+
+#include <algorithm>
+
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/string_body.hpp>
+
+namespace netlab::cli {
+
+namespace {
+
+namespace http = boost::beast::http;
+
+constexpr std::uint32_t longest_head = 16 * 1024;
+constexpr std::size_t longest_line = 64ULL << 20;  // of a body too: `ls` of 100,000 targets is one
+
+Error not_netlabd(std::string_view why) {
+    return {errc::protocol_error,
+            "what answers is not netlabd: " + std::string(why),
+            "see -H and NETLAB_HOST",
+            {}};
+}
+
+}  // namespace
+
+struct ResponseReader::Parser {
+    http::response_parser<http::string_body> http;
+
+    Parser() {
+        http.eager(true);
+        http.header_limit(longest_head);
+        http.body_limit(boost::none);  // a stream may be endless; what is not taken is limited below
+    }
+};
+
+ResponseReader::ResponseReader() : parser_(std::make_unique<Parser>()) {}
+ResponseReader::ResponseReader(ResponseReader&&) noexcept = default;
+ResponseReader& ResponseReader::operator=(ResponseReader&&) noexcept = default;
+ResponseReader::~ResponseReader() = default;
+
+Result<void> ResponseReader::feed(std::string_view bytes) {
+    auto& http = parser_->http;
+    unparsed_.append(bytes);
+    boost::beast::error_code error;
+    while (!unparsed_.empty() && !http.is_done()) {
+        const auto taken = http.put(boost::asio::buffer(unparsed_), error);
+        unparsed_.erase(0, taken);
+        if (error == http::error::need_more) break;
+        if (error) return not_netlabd("no HTTP response (" + error.message() + ")");
+    }
+    if (http.is_header_done()) {
+        body_.append(http.get().body());
+        http.get().body().clear();
+    }
+    if (body_.size() > longest_line)
+        return Error{errc::protocol_error, "netlabd's answer does not end", {}, {}};
+    return {};
+}
+
+Result<void> ResponseReader::feed_end() {
+    auto& http = parser_->http;
+    if (!http.got_some() && unparsed_.empty()) {
+        return Error{
+            errc::protocol_error, "netlabd closed the connection without an answer", "see its log", {}};
+    }
+    boost::beast::error_code error;
+    http.put_eof(error);
+    if (error) return Error{errc::protocol_error, "the connection to netlabd was lost", {}, {}};
+    return {};
+}
+
+bool ResponseReader::has_head() const {
+    return parser_->http.is_header_done();
+}
+
+bool ResponseReader::done() const {
+    return parser_->http.is_done();
+}
+
+unsigned ResponseReader::status() const {
+    return parser_->http.get().result_int();
+}
+
+std::string ResponseReader::content_type() const {
+    std::string type(parser_->http.get()[http::field::content_type]);
+    type.resize(std::min(type.size(), type.find_first_of("; \t")));
+    for (char& letter : type) {
+        if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
+    }
+    return type;
+}
+
+std::optional<std::string> ResponseReader::take_line() {
+    const auto end = body_.find('\n', searched_);
+    if (end != std::string::npos) {
+        std::string line = body_.substr(0, end);
+        body_.erase(0, end + 1);
+        searched_ = 0;
+        return line;
+    }
+    searched_ = body_.size();
+    if (!done() || body_.empty()) return std::nullopt;
+    return take_body();
+}
+
+std::string ResponseReader::take_body() {
+    searched_ = 0;
+    return std::exchange(body_, {});
+}
+
+}  // namespace netlab::cli

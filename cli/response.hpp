@@ -1,0 +1,43 @@
+#pragma once
+
+#include "common/error.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace netlab::cli {
+
+/// An HTTP/1.1 response, read from whatever pieces it comes in: bytes in, head, lines and body out. No I/O.
+class ResponseReader {
+  public:
+    ResponseReader();
+    ResponseReader(ResponseReader&&) noexcept;
+    ResponseReader& operator=(ResponseReader&&) noexcept;
+    ~ResponseReader();
+
+    /// Takes what came. errc::protocol_error where it is no HTTP response, or its head or a line is longer
+    /// than netlabd's ever are.
+    [[nodiscard]] Result<void> feed(std::string_view bytes);
+    /// The server has closed its end. errc::protocol_error where the response was not whole.
+    [[nodiscard]] Result<void> feed_end();
+
+    [[nodiscard]] bool has_head() const;
+    [[nodiscard]] bool done() const;
+    [[nodiscard]] unsigned status() const;           ///< once has_head()
+    [[nodiscard]] std::string content_type() const;  ///< once has_head(); lower case, without parameters
+    /// The next whole line of the body without its newline; once done(), also a last one that has none.
+    [[nodiscard]] std::optional<std::string> take_line();
+    /// All of the body that has not been taken.
+    [[nodiscard]] std::string take_body();
+
+  private:
+    struct Parser;
+    std::unique_ptr<Parser> parser_;
+    std::string unparsed_;
+    std::string body_;
+    std::size_t searched_ = 0;  ///< no newline in body_ before it
+};
+
+}  // namespace netlab::cli

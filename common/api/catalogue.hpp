@@ -1,0 +1,95 @@
+#pragma once
+
+#include <tuple>
+
+#include "common/api/ping.hpp"
+#include "common/api/role.hpp"
+#include "common/api/targets.hpp"
+#include "common/api/version.hpp"
+#include "common/api/watch.hpp"
+
+/// The one list of what netlab can do. A row here, a pair of files in daemon/operations, one in cli/commands.
+namespace netlab::api {
+
+enum class Verb : std::uint8_t { get, post };
+
+enum class Kind : std::uint8_t {
+    registry,  ///< answered by the front, without a worker
+    stream,    ///< NDJSON from a worker
+    capture,   ///< pcapng from a worker
+};
+
+template <class Request>
+using Words = std::vector<std::string> (*)(const Request&);
+
+/// A public operation. There is no row without a role: the constructor does not exist.
+template <class R>
+struct Row {
+    using Request = R;
+
+    consteval Row(std::string_view its_name, Verb its_verb, std::string_view its_path, Role its_role, Kind its_kind)
+        : name(its_name), verb(its_verb), path(its_path), role(its_role), kind(its_kind) {}
+
+    std::string_view name;
+    Verb verb;
+    std::string_view path;
+    Role role;
+    Kind kind;
+    std::string R::*target = nullptr;  ///< the member that names the target it runs in
+    std::string R::*peer = nullptr;    ///< the member that names the other end
+    Result<void> (*check)(const R&, Roles) = nullptr;
+    std::uint32_t (*deadline_ms)(const R&) = nullptr;  ///< absent: ten seconds
+
+    consteval Row in(std::string R::*member) const { return with([&](Row& row) { row.target = member; }); }
+    consteval Row towards(std::string R::*member) const { return with([&](Row& row) { row.peer = member; }); }
+    consteval Row checked(Result<void> (*function)(const R&, Roles)) const {
+        return with([&](Row& row) { row.check = function; });
+    }
+    consteval Row within(std::uint32_t (*function)(const R&)) const {
+        return with([&](Row& row) { row.deadline_ms = function; });
+    }
+
+  private:
+    template <class F>
+    consteval Row with(F change) const {
+        Row row = *this;
+        change(row);
+        return row;
+    }
+};
+
+/// An operation of the daemon's own: no path, so no role.
+template <class R>
+struct InternalRow {
+    using Request = R;
+    std::string_view name;
+};
+
+inline constexpr auto catalogue = std::tuple{
+    Row<VersionRequest>("version", Verb::get, "/v1/version", Role::observe, Kind::registry),
+    Row<TargetsRequest>("targets", Verb::get, "/v1/targets", Role::observe, Kind::registry),
+    Row<PingRequest>("ping", Verb::post, "/v1/ping", Role::probe, Kind::stream)
+        .in(&PingRequest::from)
+        .towards(&PingRequest::to)
+        .checked(&check)
+        .within(&deadline_ms),
+    InternalRow<WatchEngineRequest>{"watch_engine"},
+    InternalRow<InspectEngineRequest>{"inspect_engine"},
+    InternalRow<WatchNamespacesRequest>{"watch_namespaces"},
+    InternalRow<IdentifyRequest>{"identify"},
+};
+
+inline constexpr std::size_t catalogue_size = std::tuple_size_v<decltype(catalogue)>;
+
+template <class Request, std::size_t I = 0>
+consteval std::uint16_t operation_number() {
+    static_assert(I < catalogue_size, "this request has no row in the catalogue");
+    if constexpr (std::same_as<typename std::tuple_element_t<I, std::remove_const_t<decltype(catalogue)>>::Request,
+                               Request>) {
+        return I;
+    } else {
+        return operation_number<Request, I + 1>();
+    }
+}
+
+}  // namespace netlab::api

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "common/api/target.hpp"
+
+namespace netlab::api {
+
+/// How the word that names the other end was found in the registry.
+enum class PeerMatch : std::uint8_t {
+    none,      ///< no target has that name or address
+    name,      ///< by its bare name: what it resolves to is FROM's resolver's business
+    explicit_, ///< by a prefix such as `docker:`: no program in FROM would type that
+    address,   ///< the word is an address that this target has
+    host,      ///< the word is `host`
+};
+BOOST_DESCRIBE_ENUM(PeerMatch, none, name, explicit_, address, host)
+
+/// What the front knows when it starts an operation; travels to the worker beside the request.
+struct Context {
+    std::vector<Target> targets;  ///< one for each target word of the request, in its order
+    std::optional<Target> peer;   ///< the other end, where a target has that name or address
+    PeerMatch peer_match = PeerMatch::none;
+    bool peer_namespace = false;  ///< the namespaces given to `prepare` end with the peer's
+
+    friend bool operator==(const Context&, const Context&) = default;
+};
+BOOST_DESCRIBE_STRUCT(Context, (), (targets, peer, peer_match, peer_namespace))
+
+/// What the front sends to a worker, in the form of common/binary.
+template <class Request>
+struct Order {
+    Context context;
+    Request request;
+    BOOST_DESCRIBE_CLASS(Order, (), (context, request), (), ())
+};
+
+}  // namespace netlab::api

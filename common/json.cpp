@@ -1,0 +1,150 @@
+#include "common/json.hpp"
+
+#include <boost/json/parser.hpp>
+#include <boost/json/serialize.hpp>
+#include <charconv>
+
+#include "common/text.hpp"
+
+namespace netlab::json {
+
+namespace {
+
+constexpr std::size_t longest_quotation = 64;
+
+std::string quoted(std::string_view text) {
+    std::string out = "'";
+    out.append(valid_utf8(text.substr(0, longest_quotation)));
+    out.append(text.size() > longest_quotation ? "…'" : "'");
+    return out;
+}
+
+std::string field(std::string_view path) {
+    return path.empty() ? std::string("the request") : "field " + quoted(path);
+}
+
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& known) {
+    const auto names = nearest(word, known);
+    if (!names.empty()) return "did you mean " + join_or(names) + "?";
+    return known.empty() ? std::string() : "known: " + join_or(known);
+}
+
+void append(std::string& out, const boost::json::value& value);
+
+void append_string(std::string& out, std::string_view text) {
+    // Boost.JSON escapes what RFC 8259 demands and passes other bytes through, so they must be UTF-8 before.
+    out += boost::json::serialize(boost::json::string(valid_utf8(text)));
+}
+
+void append_number(std::string& out, double number) {
+    if (!std::isfinite(number)) {
+        out += "null";
+        return;
+    }
+    char buffer[32];
+    const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, number);
+    out.append(buffer, error == std::errc{} ? end : buffer);
+}
+
+void append_object(std::string& out, const boost::json::object& object) {
+    out += '{';
+    bool first = true;
+    for (const auto& entry : object) {
+        if (!std::exchange(first, false)) out += ',';
+        append_string(out, entry.key());
+        out += ':';
+        append(out, entry.value());
+    }
+    out += '}';
+}
+
+void append(std::string& out, const boost::json::value& value) {
+    if (const auto* object = value.if_object()) return append_object(out, *object);
+    if (const auto* text = value.if_string()) return append_string(out, *text);
+    if (const auto* number = value.if_double()) return append_number(out, *number);
+    if (const auto* array = value.if_array()) {
+        out += '[';
+        bool first = true;
+        for (const auto& element : *array) {
+            if (!std::exchange(first, false)) out += ',';
+            append(out, element);
+        }
+        out += ']';
+        return;
+    }
+    out += boost::json::serialize(value);
+}
+
+std::string_view kind_name(const boost::json::value& value) {
+    switch (value.kind()) {
+        case boost::json::kind::null: return "null";
+        case boost::json::kind::bool_: return "true or false";
+        case boost::json::kind::int64:
+        case boost::json::kind::uint64:
+        case boost::json::kind::double_: return "a number";
+        case boost::json::kind::string: return "a string";
+        case boost::json::kind::array: return "an array";
+        case boost::json::kind::object: return "an object";
+    }
+    return "something else";
+}
+
+}  // namespace
+
+namespace detail {
+
+Error expected(std::string_view path, std::string_view what, const boost::json::value& got) {
+    std::string message = field(path) + ": expected " + std::string(what) + ", got ";
+    message += got.is_number() ? write(got) : std::string(kind_name(got));
+    return {errc::bad_request, std::move(message), {}, {}};
+}
+
+Error unknown_field(std::string_view path, std::string_view name, const std::vector<std::string>& known) {
+    std::string message = "unknown field " + quoted(name);
+    if (!path.empty()) message += " in " + field(path);
+    return {errc::unknown_field, std::move(message), did_you_mean(name, known), {}};
+}
+
+Error unknown_word(std::string_view path, std::string_view word, const std::vector<std::string>& known) {
+    return {errc::bad_request, field(path) + ": " + quoted(word) + " is not one of its words",
+            did_you_mean(word, known), {}};
+}
+
+std::string child(std::string_view path, std::string_view name) {
+    return path.empty() ? std::string(name) : std::string(path) + "." + std::string(name);
+}
+
+}  // namespace detail
+
+Result<boost::json::value> parse(std::string_view text) {
+    boost::json::parse_options options;
+    options.max_depth = 32;
+    boost::json::parser parser({}, options);
+    boost::system::error_code error;
+    const auto consumed = parser.write_some(text.data(), text.size(), error);
+    if (error) {
+        return Error{errc::bad_request,
+                     "not JSON: " + error.message() + " at byte " + std::to_string(consumed), {}, {}};
+    }
+    if (text.find_first_not_of(" \t\r\n", consumed) != text.npos) {
+        return Error{errc::bad_request, "not JSON: something follows at byte " + std::to_string(consumed), {}, {}};
+    }
+    return parser.release();
+}
+
+std::string write(const boost::json::value& value) {
+    std::string out;
+    append(out, value);
+    return out;
+}
+
+std::string write_error(const Error& error) {
+    boost::json::object body;
+    body["code"] = boost::json::string(described::enumerator_name(error.code));
+    body["message"] = error.message;
+    if (!error.hint.empty()) body["hint"] = error.hint;
+    if (!error.details.empty()) body["details"] = encode(error.details);
+    return write(boost::json::object{{"error", std::move(body)}});
+}
+
+}  // namespace netlab::json

@@ -1,0 +1,58 @@
+#include "daemon/front/audit.hpp"
+
+#include <ctime>
+
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace netlab::front {
+
+std::string escaped(std::string_view text) {
+    constexpr std::size_t longest = 128;
+    if (text.empty()) return "-";
+    std::string out;
+    for (const char c : text.substr(0, longest)) {
+        const auto byte = static_cast<unsigned char>(c);
+        // Visible ASCII without what has a meaning in a line of fields. UTF-8 too is escaped: bidi controls
+        // are UTF-8.
+        if (byte > 0x20 && byte < 0x7F && c != '=' && c != '"' && c != '\\') {
+            out += c;
+        } else {
+            out += fmt::format("\\x{:02x}", byte);
+        }
+    }
+    if (text.size() > longest) out += "...";
+    return out;
+}
+
+std::string decision_line(const AuditEntry& entry, const Peer& peer, std::string_view decision) {
+    return fmt::format("req={:x} uid={} pid={} op={} role={} decision={} target={} peer={} ns={}",
+                       entry.request, peer.uid, peer.pid, entry.operation, entry.role, decision,
+                       escaped(entry.target), escaped(entry.peer), entry.inode);
+}
+
+std::string result_line(const AuditEntry& entry, std::chrono::steady_clock::time_point now) {
+    const auto ms = std::chrono::duration<double, std::milli>(now - entry.since).count();
+    return fmt::format("req={:x} op={} result={} bytes={} ms={:.3f}", entry.request, entry.operation,
+                       entry.result, entry.bytes, ms);
+}
+
+void log_decision(const AuditEntry& entry, const Peer& peer, std::string_view decision) {
+    spdlog::info("{}", decision_line(entry, peer, decision));
+}
+
+void log_result(const AuditEntry& entry) {
+    spdlog::info("{}", result_line(entry, std::chrono::steady_clock::now()));
+}
+
+void open_log(spdlog::level::level_enum level) {
+    // glibc reads the time zone's file at the first conversion, UTC included; later no file can be opened.
+    ::tzset();
+    auto logger =
+        std::make_shared<spdlog::logger>("front", std::make_shared<spdlog::sinks::stderr_sink_st>());
+    logger->set_level(level);
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %n %v", spdlog::pattern_time_type::utc);
+    spdlog::set_default_logger(std::move(logger));
+}
+
+}  // namespace netlab::front

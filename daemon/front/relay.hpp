@@ -1,0 +1,29 @@
+#pragma once
+
+#include "common/api/catalogue.hpp"
+#include "daemon/front/asio.hpp"
+#include "daemon/front/response.hpp"
+#include "daemon/front/workers.hpp"
+
+#include <cstdint>
+#include <string_view>
+
+namespace netlab::front {
+
+/// What became of a relayed stream; filled while it runs, so that it holds also where the relay is cancelled.
+struct Relayed {
+    std::string_view result = "client_gone";  ///< "ok", the errc of the error that was passed on, or this
+    std::uint64_t bytes = 0;                  ///< of the body
+    bool client_usable = false;               ///< the response is whole: another one may follow
+};
+
+/// Passes a worker's frames on as the response to one request, unparsed. An error that comes first gets its
+/// own status; a later one is the last line of the stream (a capture is cut off). It reads on only when the
+/// client has taken what came before, so a slow client holds up the worker; one that takes nothing for a
+/// minute is dropped. Everything given must outlive it. To be cancelled when the client goes away.
+asio::awaitable<void> relay(ClientStream& client, Worker& worker, api::Kind kind, Form form, Relayed& out);
+
+/// Writes all of `text`, within a minute; false where the client is gone.
+asio::awaitable<bool> write_all(ClientStream& client, std::string text);
+
+}  // namespace netlab::front

@@ -1,0 +1,150 @@
+#include "daemon/front/server.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <exception>
+
+#include <boost/asio/co_spawn.hpp>
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+
+namespace netlab::front {
+
+namespace {
+
+constexpr std::chrono::milliseconds out_of_descriptors{100};
+
+bool out_of_room(int error) {
+    return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+}  // namespace
+
+Limits Limits::for_descriptors(std::size_t descriptors) {
+    constexpr std::size_t own = 64;
+    constexpr std::size_t for_one = 3;  // the client, the worker's stream, its pidfd
+    Limits limits;
+    const auto room = descriptors > own ? (descriptors - own) / for_one : 1;
+    limits.connections = std::clamp<std::size_t>(room, 1, limits.connections);
+    limits.of_one_user = (limits.connections + 1) / 2;
+    limits.refused = std::min<std::size_t>(limits.refused, std::max<std::size_t>(1, limits.connections / 8));
+    return limits;
+}
+
+Server::Server(asio::any_io_executor executor, UniqueFd listener, Service service, Limits limits)
+    : executor_(std::move(executor)),
+      acceptor_(executor_, asio::local::stream_protocol(), listener.release()),
+      service_(service),
+      limits_(limits) {
+    acceptor_.non_blocking(true);
+    keep_spare();
+}
+
+void Server::start() {
+    asio::co_spawn(executor_, accept(), [](const std::exception_ptr& exception) {
+        if (exception) std::rethrow_exception(exception);
+    });
+}
+
+void Server::drain(std::function<void()> done) {
+    draining_ = true;
+    done_ = std::move(done);
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    spare_.reset();
+    room_.wake();
+    for (auto& session : sessions_)
+        session.drain();
+    if (sessions_.empty()) done_();
+}
+
+void Server::cut() {
+    for (auto& session : sessions_)
+        session.cut();
+}
+
+asio::awaitable<void> Server::accept() {
+    constexpr auto never = std::chrono::steady_clock::time_point::max();
+    while (!draining_) {
+        if (sessions_.size() >= limits_.connections + limits_.refused) {
+            co_await room_.wait(never);
+            continue;
+        }
+        const auto [waited] = co_await acceptor_.async_wait(asio::socket_base::wait_read, awaiting);
+        if (waited || draining_) co_return;
+        int error = 0;
+        while (sessions_.size() < limits_.connections + limits_.refused && accept_one(error)) {
+        }
+        if (out_of_room(error)) {
+            // The connection stays in the queue, and waiting for it would return at once, for ever.
+            spdlog::warn("cannot accept a connection: {}", std::strerror(error));
+            give_up_spare();
+            co_await room_.wait(std::chrono::steady_clock::now() + out_of_descriptors);
+        }
+    }
+}
+
+bool Server::accept_one(int& error) {
+    UniqueFd connection(::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (connection) {
+        admit(std::move(connection));
+        return true;
+    }
+    error = errno;
+    return error == EINTR || error == ECONNABORTED;
+}
+
+void Server::admit(UniqueFd connection) {
+    auto peer = peer_of(connection.get());
+    if (!peer) {
+        spdlog::warn("a connection is refused: {}", peer.error().message);
+        return;
+    }
+    auto& of_user = by_user_[peer->uid];
+    const bool full = sessions_.size() - refused_ >= limits_.connections;
+    const bool refused = full || (peer->uid != 0 && of_user >= limits_.of_one_user);
+    ++of_user;
+    if (refused) ++refused_;
+    Socket socket(executor_, asio::local::stream_protocol(), connection.release());
+    sessions_.emplace_front(service_, std::move(socket), std::move(*peer), refused);
+    const auto session = sessions_.begin();
+    asio::co_spawn(
+        executor_, session->serve(), [this, session, refused](const std::exception_ptr& exception) {
+            try {
+                if (exception) std::rethrow_exception(exception);
+            } catch (const std::exception& fault) {
+                spdlog::error("uid={} a session ended by a fault: {}", session->peer().uid, fault.what());
+            }
+            ended(session, refused);
+        });
+}
+
+void Server::ended(Sessions::iterator session, bool refused) {
+    const auto user = by_user_.find(session->peer().uid);
+    if (--user->second == 0) by_user_.erase(user);
+    if (refused) --refused_;
+    sessions_.erase(session);
+    if (draining_) {
+        if (sessions_.empty() && done_) std::exchange(done_, nullptr)();
+        return;
+    }
+    keep_spare();
+    room_.wake();
+}
+
+/// With the spare descriptor's place one client is taken from the queue and dropped: it sees an end instead
+/// of a hang.
+void Server::give_up_spare() {
+    spare_.reset();
+    UniqueFd dropped(::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC));
+    dropped.reset();
+    keep_spare();
+}
+
+void Server::keep_spare() {
+    if (!spare_) spare_.reset(::fcntl(acceptor_.native_handle(), F_DUPFD_CLOEXEC, 0));
+}
+
+}  // namespace netlab::front

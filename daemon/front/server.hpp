@@ -1,0 +1,57 @@
+#pragma once
+
+#include "daemon/front/session.hpp"
+
+#include <functional>
+#include <list>
+#include <map>
+
+namespace netlab::front {
+
+/// How many connections there may be.
+struct Limits {
+    std::size_t connections = 512;  ///< what comes above is told `busy`
+    std::size_t of_one_user = 256;  ///< uid 0 aside
+    std::size_t refused = 64;       ///< of those that are being told so; more wait in the kernel's queue
+
+    /// What `descriptors` open files are enough for: a stream takes three, the daemon itself a few.
+    [[nodiscard]] static Limits for_descriptors(std::size_t descriptors);
+};
+
+/// Accepts connections and keeps the sessions.
+class Server {
+  public:
+    /// `listener` is a listening Unix socket. This object outlives the executor's last handler.
+    Server(asio::any_io_executor executor, UniqueFd listener, Service service, Limits limits);
+
+    void start();
+    /// Accepts no more; `done` is called once, when the last session has ended.
+    void drain(std::function<void()> done);
+    /// Ends what is still under way.
+    void cut();
+    [[nodiscard]] std::size_t sessions() const { return sessions_.size(); }
+
+  private:
+    using Sessions = std::list<Session>;
+
+    asio::awaitable<void> accept();
+    [[nodiscard]] bool accept_one(int& error);
+    void admit(UniqueFd connection);
+    void ended(Sessions::iterator session, bool refused);
+    void give_up_spare();
+    void keep_spare();
+
+    asio::any_io_executor executor_;
+    asio::local::stream_protocol::acceptor acceptor_;
+    Service service_;
+    Limits limits_;
+    Sessions sessions_;
+    std::map<uid_t, std::size_t> by_user_;
+    std::size_t refused_ = 0;
+    UniqueFd spare_;  ///< given up for a moment where no descriptor is left, to tell a client so
+    Waiters room_;
+    bool draining_ = false;
+    std::function<void()> done_;
+};
+
+}  // namespace netlab::front

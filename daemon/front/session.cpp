@@ -1,0 +1,241 @@
+#include "daemon/front/session.hpp"
+
+#include "common/json.hpp"
+#include "daemon/front/relay.hpp"
+
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/beast/core/error.hpp>
+#include <boost/beast/http/parser.hpp>
+#include <boost/beast/http/read.hpp>
+#include <boost/beast/http/string_body.hpp>
+#include <spdlog/spdlog.h>
+
+namespace netlab::front {
+
+using namespace asio::experimental::awaitable_operators;
+namespace http = beast::http;
+using Parser = http::request_parser<http::string_body>;
+
+namespace {
+
+constexpr std::chrono::seconds idle_patience{60};
+constexpr std::chrono::seconds request_patience{10};  ///< for all of one request
+constexpr std::chrono::seconds linger_patience{1};
+constexpr std::uint32_t header_limit = 8 * 1024;
+constexpr std::uint64_t body_limit = 64 * 1024;
+constexpr std::size_t buffer_limit = 16 * 1024;  ///< of what came and is not yet parsed
+constexpr std::size_t idle_piece = 512;
+
+/// What a client is told of a request that could not be read; nothing where it just went away or was too
+/// slow.
+std::optional<Error> reading_error(const boost::system::error_code& error, const Parser& parser) {
+    if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
+    if (error == http::error::header_limit || error == http::error::buffer_overflow) {
+        return Error{errc::too_large, "the request's header is over 8 KiB", {}, {}};
+    }
+    if (error == http::error::body_limit)
+        return Error{errc::too_large, "the request's body is over 64 KiB", {}, {}};
+    const auto& header = parser.get();
+    if (error == http::error::bad_transfer_encoding ||
+        header.find(http::field::transfer_encoding) != header.end()) {
+        return Error{
+            errc::unsupported, "a request with Transfer-Encoding is refused", "send a Content-Length", {}};
+    }
+    if (error.category() == http::make_error_code(http::error::bad_method).category()) {
+        return Error{errc::bad_request, "not HTTP/1.1: " + error.message(), {}, {}};
+    }
+    return std::nullopt;
+}
+
+Error shutting_down() {
+    return {errc::shutting_down,
+            "the daemon is shutting down",
+            "it will be back if it is being restarted: try again",
+            {}};
+}
+
+}  // namespace
+
+Session::Session(Service service, Socket socket, Peer peer, bool busy)
+    : service_(service),
+      stream_(std::move(socket)),
+      peer_(std::move(peer)),
+      roles_(roles_of(peer_, service_.access)),
+      buffer_(buffer_limit),
+      busy_(busy) {}
+
+asio::awaitable<void> Session::serve() {
+    for (;;) {
+        const bool begun = co_await wait_for_request();
+        if (!begun) break;
+        auto request = co_await receive();
+        if (!request) break;
+        const bool again = co_await handle(std::move(*request));
+        if (!again || draining_) break;
+    }
+    co_await linger();
+}
+
+void Session::drain() {
+    draining_ = true;
+    if (idle_) stream_.cancel();
+}
+
+void Session::cut() {
+    drain();
+    cut_ = true;
+    if (worker_ != nullptr) {
+        worker_->stop(shutting_down());
+    } else {
+        stream_.cancel();
+    }
+}
+
+asio::awaitable<bool> Session::wait_for_request() {
+    if (draining_) co_return false;
+    if (buffer_.size() > 0) co_return true;
+    buffer_.shrink_to_fit();  // an idle connection holds no more than this piece
+    idle_ = true;
+    stream_.expires_after(idle_patience);
+    const auto [error, size] = co_await stream_.async_read_some(buffer_.prepare(idle_piece), awaiting);
+    idle_ = false;
+    if (error) co_return false;
+    buffer_.commit(size);
+    co_return true;
+}
+
+asio::awaitable<std::optional<Session::Received>> Session::receive() {
+    Parser parser;
+    parser.header_limit(header_limit);
+    parser.body_limit(body_limit);
+    stream_.expires_after(request_patience);
+    auto [error, ignored] = co_await http::async_read_header(stream_, buffer_, parser, awaiting);
+    const auto& message = parser.get();
+    if (!error && message.find(http::field::transfer_encoding) != message.end()) {
+        error = http::error::bad_transfer_encoding;
+    }
+    if (!error && beast::iequals(message[http::field::expect], "100-continue")) {
+        const std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+        const auto [write_error, size] = co_await stream_.async_write_some(asio::buffer(go_on), awaiting);
+        if (write_error) co_return std::nullopt;
+    }
+    if (!error) {
+        const auto [body_error, size] = co_await http::async_read(stream_, buffer_, parser, awaiting);
+        error = body_error;
+    }
+    if (error) {
+        auto told = reading_error(error, parser);
+        if (told) co_await refuse(std::move(*told));
+        co_return std::nullopt;
+    }
+    Received received;
+    received.method = std::string_view(message.method_string());
+    received.target = std::string_view(message.target());
+    received.form = {message.version(), message.keep_alive() && !draining_};
+    received.body = std::move(parser.get().body());
+    co_return received;
+}
+
+asio::awaitable<void> Session::refuse(Error error) {
+    AuditEntry entry;
+    entry.request = service_.workers.next_id();
+    log_decision(entry, peer_, described::enumerator_name(error.code));
+    const bool written = co_await write_all(stream_, error_response(error, Form{}));
+    if (!written) spdlog::debug("req={:x} the client went away before it was refused", entry.request);
+}
+
+std::optional<Error> Session::refusal(const Route& route) const {
+    if (draining_) return shutting_down();
+    if (busy_) return Error{errc::busy, "too many connections", "try again when others have ended", {}};
+    if (!roles_.has(route.role)) return missing_role(route.name, route.role, service_.access);
+    return std::nullopt;
+}
+
+asio::awaitable<bool> Session::handle(Received request) {
+    AuditEntry entry;
+    entry.request = service_.workers.next_id();
+    const auto found = find_route(request.method, request.target);
+    auto error = found.route != nullptr ? refusal(*found.route) : std::optional(found.error);
+    Plan plan;
+    if (found.route != nullptr) {
+        entry.operation = found.route->name;
+        entry.role = described::enumerator_name(found.route->role);
+    }
+    if (!error) {
+        co_await service_.watch.first_snapshot();
+        auto planned = found.route->plan(request.body, Knowledge{service_.registry, roles_}, entry);
+        request.body = {};
+        if (planned) {
+            plan = std::move(*planned);
+        } else {
+            error = planned.error();
+        }
+    }
+    log_decision(entry, peer_, error ? described::enumerator_name(error->code) : "allowed");
+    if (error) {
+        const bool written = co_await write_all(stream_, error_response(*error, request.form, found.allow));
+        co_return written&& request.form.keep_alive;
+    }
+    bool again = false;
+    if (found.route->kind == api::Kind::registry) {
+        entry.bytes = plan.answer.size() + 1;
+        const bool written = co_await write_all(stream_, json_response(200, plan.answer, request.form));
+        if (!written) entry.result = "client_gone";
+        again = written && request.form.keep_alive;
+    } else {
+        again = co_await stream(*found.route, std::move(plan), request.form, entry);
+    }
+    log_result(entry);
+    co_return again;
+}
+
+asio::awaitable<bool> Session::stream(const Route& route, Plan plan, Form form, AuditEntry& entry) {
+    auto worker = co_await service_.workers.start(std::move(plan.job), entry.request);
+    if (!worker) {
+        const auto error = worker.error();
+        entry.result = described::enumerator_name(error.code);
+        const bool written = co_await write_all(stream_, error_response(error, form));
+        co_return written&& form.keep_alive;
+    }
+    Relayed relayed;
+    worker_ = worker->get();
+    if (cut_) worker_->stop(shutting_down());
+    auto relaying = relay(stream_, **worker, route.kind, form, relayed);
+    auto watching = client_gone();
+    co_await (std::move(relaying) || std::move(watching));
+    worker_ = nullptr;
+    entry.result = relayed.result;
+    entry.bytes = relayed.bytes;
+    co_return relayed.client_usable;
+}
+
+/// Returns when the client has closed its side. What it sends early is kept for the next request, up to the
+/// buffer's limit.
+asio::awaitable<void> Session::client_gone() {
+    while (buffer_.size() + idle_piece <= buffer_limit) {
+        const auto space = buffer_.prepare(idle_piece);
+        // Not through stream_: its deadline is the writer's.
+        const auto [error, size] = co_await stream_.socket().async_read_some(space, awaiting);
+        if (error) co_return;
+        buffer_.commit(size);
+    }
+}
+
+/// Lets a client that is still sending read why it was refused: closing at once would reset the connection
+/// under it.
+asio::awaitable<void> Session::linger() {
+    boost::system::error_code ignored;
+    stream_.socket().shutdown(Socket::shutdown_send, ignored);
+    buffer_.clear();
+    stream_.expires_after(linger_patience);
+    constexpr std::size_t enough = 4 * body_limit;
+    for (std::size_t total = 0; total < enough && !cut_;) {
+        buffer_.clear();
+        const auto [error, size] = co_await stream_.async_read_some(buffer_.prepare(4096), awaiting);
+        if (error) break;
+        total += size;
+    }
+    stream_.close();
+}
+
+}  // namespace netlab::front

@@ -1,0 +1,262 @@
+#include "daemon/front/workers.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <spdlog/spdlog.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+namespace netlab::front {
+
+using namespace asio::experimental::awaitable_operators;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::chrono::seconds launcher_patience{1};
+
+Error no_launcher() {
+    return {errc::launcher_unavailable,
+            "the daemon's launcher is not there just now",
+            "it is being restarted: try again; if it lasts, see the log of netlabd",
+            {}};
+}
+
+/// One packet with one descriptor: 0, or an errno.
+int send_with_descriptor(int channel, std::span<const std::byte> packet, int descriptor) {
+    iovec part{const_cast<std::byte*>(packet.data()), packet.size()};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    auto* header = CMSG_FIRSTHDR(&message);
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof(int));
+    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    while (::sendmsg(channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+        if (errno != EINTR) return errno;
+    }
+    return 0;
+}
+
+asio::awaitable<void> writable(std::shared_ptr<asio::posix::stream_descriptor> channel) {
+    co_await channel->async_wait(asio::posix::stream_descriptor::wait_write, awaiting);
+}
+
+asio::awaitable<void> sleep_until(Clock::time_point until) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, until);
+    co_await timer.async_wait(awaiting);
+}
+
+}  // namespace
+
+Worker::Worker(Workers& workers, std::uint64_t id, Socket stream, std::uint32_t deadline_ms)
+    : workers_(workers),
+      id_(id),
+      deadline_ms_(deadline_ms),
+      stream_(std::move(stream)),
+      noticed_(stream_.get_executor(), Clock::time_point::max()) {
+    workers_.workers_.emplace(id_, this);
+}
+
+Worker::~Worker() {
+    workers_.workers_.erase(id_);  // a `started` that comes now finds nobody, and is answered by a kill
+#ifdef NETLAB_SANITIZED
+    // The leak check comes after the last frame; elsewhere even a worker that said `end` is not trusted to do
+    // so.
+    if (said_all_) return;
+#endif
+    kill();
+}
+
+void Worker::kill() const {
+    if (!pidfd_ || (ending_ && ending_->kind == Ending::Kind::exited)) return;
+    // One that has become another user cannot be signalled, but it sees its stream end, as this object does
+    // with it.
+    if (::syscall(SYS_pidfd_send_signal, pidfd_.get(), SIGKILL, nullptr, 0) != 0 && errno != ESRCH) {
+        spdlog::debug("req={:x} cannot kill the worker: {}", id_, std::strerror(errno));
+    }
+}
+
+void Worker::stop(Error why) {
+    if (stopped_) return;
+    stopped_ = std::move(why);
+    kill();
+    boost::system::error_code ignored;
+    stream_.shutdown(Socket::shutdown_both, ignored);
+    stream_.cancel(ignored);
+    noticed_.cancel();
+}
+
+asio::awaitable<Error> Worker::why_it_ended(std::chrono::milliseconds patience) {
+    if (!stopped_ && !ending_ && workers_.channel_) {
+        noticed_.expires_after(patience);
+        co_await noticed_.async_wait(awaiting);
+    }
+    if (stopped_) co_return *stopped_;
+    const auto ran = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since_);
+    auto ending = ending_.value_or(Ending{});
+    if (!ending_ && !workers_.channel_) ending = {Ending::Kind::launcher_gone, pidfd_ ? 1 : 0};
+    co_return ending_error(ending, ran, deadline_ms_);
+}
+
+Workers::Workers(asio::any_io_executor executor, UniqueFd channel)
+    : executor_(std::move(executor)),
+      next_id_(static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch() /
+                                          std::chrono::seconds(1))
+               << 20) {
+    if (channel) replace(std::move(channel));
+}
+
+void Workers::replace(UniqueFd descriptor) {
+    if (channel_) {
+        const auto old = channel_;
+        while (receive(*old)) {
+        }
+        lose(old.get());
+    }
+    channel_ = std::make_shared<Channel>(executor_, descriptor.release());
+    asio::co_spawn(executor_, listen(channel_), asio::detached);
+    waiting_.wake();
+}
+
+void Workers::lose(const Channel* channel) {
+    if (channel_.get() != channel) return;
+    spdlog::warn("the launcher is gone: running operations go on, new ones wait for the next one");
+    boost::system::error_code ignored;
+    channel_->close(ignored);
+    channel_.reset();
+    for (auto& [id, worker] : workers_) {
+        if (worker->ending_) continue;
+        const bool started = static_cast<bool>(worker->pidfd_);
+        worker->ending_ = Ending{Ending::Kind::launcher_gone, started ? 1 : 0};
+        worker->noticed_.cancel();
+        // Its end of the stream went down with the launcher, or with a worker that nobody will ever hear of.
+        if (!started) worker->stop(no_launcher());
+    }
+}
+
+asio::awaitable<void> Workers::listen(std::shared_ptr<Channel> channel) {
+    for (;;) {
+        const auto [error] = co_await channel->async_wait(Channel::wait_read, awaiting);
+        if (error || channel_ != channel) co_return;
+        while (receive(*channel)) {
+        }
+        if (channel_ != channel) co_return;
+    }
+}
+
+bool Workers::receive(Channel& channel) {
+    launcher::Notice notice;
+    iovec part{&notice, sizeof notice};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    const auto size = ::recvmsg(channel.native_handle(), &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (size < 0 && errno == EINTR) return true;
+    if (size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return false;
+    if (size <= 0) {
+        lose(&channel);
+        return false;
+    }
+    UniqueFd descriptor;
+    const auto* header = CMSG_FIRSTHDR(&message);
+    if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {
+        int fd = -1;
+        std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
+        descriptor.reset(fd);
+    }
+    if (static_cast<std::size_t>(size) != sizeof notice || notice.magic != launcher::magic) {
+        spdlog::error("the launcher said something that is not a notice ({} bytes)", size);
+    } else {
+        take(notice, std::move(descriptor));
+    }
+    return true;
+}
+
+void Workers::take(const launcher::Notice& notice, UniqueFd descriptor) {
+    const auto found = workers_.find(notice.id);
+    if (found == workers_.end()) {
+        // The client went away before its worker was there.
+        if (notice.kind == launcher::NoticeKind::started && descriptor) {
+            ::syscall(SYS_pidfd_send_signal, descriptor.get(), SIGKILL, nullptr, 0);
+        }
+        return;
+    }
+    auto& worker = *found->second;
+    switch (notice.kind) {
+        case launcher::NoticeKind::started:
+            worker.pidfd_ = std::move(descriptor);
+            if (worker.stopped_) worker.kill();
+            return;
+        case launcher::NoticeKind::refused:
+            worker.ending_ = Ending{Ending::Kind::refused, notice.value};
+            break;
+        case launcher::NoticeKind::exited:
+            worker.ending_ = Ending{Ending::Kind::exited, notice.value};
+            break;
+        default:
+            return;
+    }
+    worker.noticed_.cancel();
+}
+
+asio::awaitable<Result<void>> Workers::send(std::vector<std::byte> packet, int stream) {
+    const auto until = Clock::now() + launcher_patience;
+    for (;;) {
+        if (!channel_) co_await waiting_.wait(until);
+        if (!channel_) co_return no_launcher();
+        const auto channel = channel_;
+        const int error = send_with_descriptor(channel->native_handle(), packet, stream);
+        if (error == 0) co_return Result<void>();
+        if (error == EAGAIN || error == ENOBUFS || error == ETOOMANYREFS) {
+            if (Clock::now() >= until) {
+                co_return Error{errc::busy, "the daemon has too much to do just now", "try again", {}};
+            }
+            auto ready = writable(channel);
+            auto late = sleep_until(until);
+            co_await (std::move(ready) || std::move(late));
+        } else if (error == EPIPE || error == ECONNRESET || error == ENOTCONN || error == ECONNREFUSED) {
+            while (receive(*channel)) {
+            }
+            lose(channel.get());
+        } else {
+            co_return system_error(errc::operation_failed, "ask the launcher for a worker", error);
+        }
+    }
+}
+
+asio::awaitable<Result<std::unique_ptr<Worker>>> Workers::start(Job job, std::uint64_t id) {
+    launcher::LaunchHeader header;
+    header.operation = job.operation;
+    header.id = id;
+    header.deadline_ms = job.deadline_ms;
+    auto packet = launcher::make_launch(header, job.namespaces, job.request);
+    if (!packet) co_return packet.error();
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        const int error = errno;
+        co_return system_error(error == EMFILE || error == ENFILE ? errc::busy : errc::operation_failed,
+                               "make a stream for the operation", error);
+    }
+    Socket ours(executor_, asio::local::stream_protocol(), ends[0]);
+    const UniqueFd theirs(ends[1]);
+    // Known before it is asked for: its notices may come at once.
+    auto worker = std::make_unique<Worker>(*this, id, std::move(ours), job.deadline_ms);
+    auto sent = co_await send(std::move(*packet), theirs.get());
+    if (!sent) co_return sent.error();
+    co_return std::move(worker);
+}
+
+}  // namespace netlab::front

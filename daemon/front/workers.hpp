@@ -1,0 +1,118 @@
+#pragma once
+
+#include "common/binary.hpp"
+#include "common/unique_fd.hpp"
+#include "daemon/front/waiters.hpp"
+#include "daemon/launcher/protocol.hpp"
+
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+/// The front's side of the launcher: jobs go out, workers come back.
+namespace netlab::front {
+
+/// What the launcher is asked for.
+struct Job {
+    std::uint16_t operation = 0;  ///< a row of the catalogue
+    std::vector<launcher::NamespaceReference> namespaces;
+    binary::Bytes request;          ///< an api::Order of the operation's request
+    std::uint32_t deadline_ms = 0;  ///< 0: none
+};
+
+/// How a worker ended, as far as it is known.
+struct Ending {
+    enum class Kind : std::uint8_t {
+        unknown,        ///< its stream ended and the launcher did not say why in time
+        refused,        ///< it was never started; `value` is an errno
+        exited,         ///< `value` is a status as of waitpid(2)
+        launcher_gone,  ///< the launcher died before it could say anything more; `value` is 1 where the
+                        ///< worker had started
+    };
+    Kind kind = Kind::unknown;
+    int value = 0;
+};
+
+/// What a client is told of a worker whose stream stopped in the middle. `ran` is how long it has been there.
+[[nodiscard]] Error ending_error(Ending ending, std::chrono::milliseconds ran, std::uint32_t deadline_ms);
+
+class Workers;
+
+/// One worker, from the asking on. Who drops it has it killed: at once, or as soon as the launcher says that
+/// it started.
+class Worker {
+  public:
+    Worker(Workers& workers, std::uint64_t id, Socket stream, std::uint32_t deadline_ms);
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    /// Frames come out of it (common/frame.hpp).
+    [[nodiscard]] Socket& stream() { return stream_; }
+
+    /// Kills it for a reason of the front's own; a read of the stream that is under way ends.
+    void stop(Error why);
+    [[nodiscard]] const std::optional<Error>& stopped() const { return stopped_; }
+
+    /// Its stream has ended as it should: it is ending by itself.
+    void said_all() { said_all_ = true; }
+
+    /// After its stream ended without frame::Kind::end: why. Waits up to `patience` for the launcher's
+    /// notice.
+    [[nodiscard]] asio::awaitable<Error> why_it_ended(std::chrono::milliseconds patience);
+
+  private:
+    friend class Workers;
+    void kill() const;
+
+    Workers& workers_;
+    std::uint64_t id_;
+    std::uint32_t deadline_ms_;
+    std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
+    Socket stream_;
+    UniqueFd pidfd_;  ///< from `started` on
+    std::optional<Ending> ending_;
+    std::optional<Error> stopped_;
+    bool said_all_ = false;
+    asio::steady_timer noticed_;  ///< cancelled when `ending_` is there
+};
+
+class Workers {
+  public:
+    /// `channel` may be empty: then the first one is awaited.
+    Workers(asio::any_io_executor executor, UniqueFd channel);
+
+    /// For a request: unlike any other of this daemon's runs, as far as a clock can tell.
+    [[nodiscard]] std::uint64_t next_id() { return next_id_++; }
+
+    /// Hands the job to the launcher; whether it starts shows on the worker's stream.
+    /// errc::launcher_unavailable after a second without a launcher, errc::too_large, errc::busy.
+    [[nodiscard]] asio::awaitable<Result<std::unique_ptr<Worker>>> start(Job job, std::uint64_t id);
+
+    /// The launcher was replaced. What runs goes on; what had been asked of the old one and did not start has
+    /// failed.
+    void replace(UniqueFd channel);
+
+  private:
+    friend class Worker;
+    using Channel = asio::posix::stream_descriptor;
+
+    asio::awaitable<Result<void>> send(std::vector<std::byte> packet, int stream);
+    asio::awaitable<void> listen(std::shared_ptr<Channel> channel);
+    bool receive(Channel& channel);
+    void take(const launcher::Notice& notice, UniqueFd descriptor);
+    void lose(const Channel* channel);
+
+    asio::any_io_executor executor_;
+    std::shared_ptr<Channel> channel_;
+    std::map<std::uint64_t, Worker*> workers_;
+    Waiters waiting_;  ///< for a channel
+    std::uint64_t next_id_;
+};
+
+}  // namespace netlab::front

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "common/address.hpp"
+#include "daemon/kernel/netlink.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+
+namespace netlab::kernel {
+
+/// One interface (RTM_NEWLINK). Its key is (namespace, index); its name is for display.
+struct Link {
+    std::uint32_t index = 0;
+    std::string name;               ///< any bytes but '/' and white space, 15 at most
+    std::string kind;               ///< "veth", "bridge", …; empty for hardware and the loopback
+    std::optional<MacAddress> mac;  ///< where its address is an Ethernet one
+    std::uint32_t flags = 0;        ///< IFF_
+    std::uint32_t mtu = 0;
+    std::uint32_t master = 0;  ///< index of the bridge or bond that it is a port of, 0: none
+    std::optional<std::uint32_t>
+        peer;  ///< IFLA_LINK: of a veth its other end's index, in the namespace `peer_nsid`
+    std::optional<std::int32_t> peer_nsid;  ///< absent: this namespace
+    friend bool operator==(const Link&, const Link&) = default;
+};
+
+/// The RTM_NEWLINK messages among `bytes`; what is malformed is left out.
+[[nodiscard]] std::vector<Link> parse_links(std::span<const std::byte> bytes);
+
+/// errc as dump().
+[[nodiscard]] Result<Dump<Link>> dump_links(int route_socket);
+
+}  // namespace netlab::kernel

@@ -1,0 +1,90 @@
+#pragma once
+
+#include "common/error.hpp"
+#include "common/unique_fd.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+#include <vector>
+
+#include <linux/netlink.h>
+
+namespace netlab::kernel {
+
+/// A dump is tried again while the kernel says that it changed underneath, for this long.
+inline constexpr std::chrono::milliseconds dump_deadline{2000};
+
+/// Rows of one dump, in the kernel's order.
+template <class Row>
+struct Dump {
+    std::vector<Row> rows;
+    bool consistent =
+        true;  ///< false: it was interrupted by changes until the deadline; rows may be missing or double
+    bool notified =
+        false;  ///< a multicast message came in between and was dropped: something may have changed since
+};
+
+/// A bound, non-blocking NETLINK_ROUTE socket in the calling thread's network namespace, with strict checking
+/// and error texts. `multicast_groups`: RTMGRP_ bits of <linux/rtnetlink.h>. errc::operation_failed.
+[[nodiscard]] Result<UniqueFd> open_route_socket(std::uint32_t multicast_groups = 0);
+
+/// One dump as bytes: `rows` are its messages one after another, without NLMSG_DONE.
+/// `message` is a whole request: nlmsghdr (type; the rest is filled in) and what follows it. One dump per
+/// socket at a time. errc::operation_failed with the kernel's own words; errc::timed_out where not even one
+/// dump came to its end in time.
+[[nodiscard]] Result<Dump<std::byte>> dump(int socket, std::span<std::byte> message);
+
+/// Throws away what has been received: multicast messages that only say that something changed, and the rest
+/// of a dump that came late. False where there was nothing; an overrun (ENOBUFS) counts as something.
+[[nodiscard]] bool drain(int socket);
+
+/// The requests that begin with `Header` (ifinfomsg, ifaddrmsg, rtmsg), ready for dump().
+template <class Header>
+struct DumpRequest {
+    nlmsghdr message{};
+    Header header{};
+
+    explicit DumpRequest(std::uint16_t type) {
+        message.nlmsg_len = sizeof *this;
+        message.nlmsg_type = type;
+    }
+    [[nodiscard]] std::span<std::byte> bytes() { return std::as_writable_bytes(std::span(this, 1)); }
+};
+
+/// A fixed-size value at the start of `bytes`; false where they are too few. What follows it is ignored: the
+/// kernel may append.
+template <class T>
+[[nodiscard]] bool read(std::span<const std::byte> bytes, T& out) {
+    if (bytes.size() < sizeof out) return false;
+    std::memcpy(&out, bytes.data(), sizeof out);
+    return true;
+}
+
+/// Calls `each(type, payload)` for every whole message in `bytes`; stops at the first that is not.
+template <class Each>
+void for_each_message(std::span<const std::byte> bytes, Each each) {
+    nlmsghdr header;
+    while (read(bytes, header)) {
+        if (header.nlmsg_len < sizeof header || header.nlmsg_len > bytes.size()) return;
+        each(header.nlmsg_type, bytes.subspan(sizeof header, header.nlmsg_len - sizeof header));
+        bytes = bytes.subspan(std::min(bytes.size(), (std::size_t{header.nlmsg_len} + 3) & ~std::size_t{3}));
+    }
+}
+
+/// Calls `each(type, payload)` for every whole attribute in `bytes`, without the flags of its type; stops at
+/// the first that is not.
+template <class Each>
+void for_each_attribute(std::span<const std::byte> bytes, Each each) {
+    nlattr header;
+    while (read(bytes, header)) {
+        if (header.nla_len < sizeof header || header.nla_len > bytes.size()) return;
+        each(header.nla_type & NLA_TYPE_MASK, bytes.subspan(sizeof header, header.nla_len - sizeof header));
+        bytes = bytes.subspan(std::min(bytes.size(), (std::size_t{header.nla_len} + 3) & ~std::size_t{3}));
+    }
+}
+
+}  // namespace netlab::kernel

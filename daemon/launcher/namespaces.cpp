@@ -1,0 +1,135 @@
+#include "daemon/launcher/namespaces.hpp"
+
+#include <fcntl.h>
+
+#include <cerrno>
+#include <optional>
+#include <string>
+
+#include "daemon/kernel/namespace.hpp"
+#include "daemon/launcher/container_files.hpp"
+
+namespace netlab::launcher {
+
+namespace {
+
+using operations::TargetHandle;
+
+/// A namespace and, where it was reached by a process, that process.
+struct Opened {
+    UniqueFd net;
+    std::optional<kernel::ProcessNamespace> process;
+};
+
+Result<Opened> open_by_process(const NamespaceReference& reference) {
+    auto process = kernel::open_process_namespace(reference.pid, reference.start_time);
+    if (!process) return process.error();
+    Opened opened;
+    opened.net = std::move(process->net);
+    opened.process = std::move(*process);
+    return opened;
+}
+
+Result<Opened> open_by_path(const NamespaceReference& reference) {
+    auto net = kernel::open_namespace(reference.path.data());
+    if (net) {
+        Opened opened;
+        opened.net = std::move(*net);
+        // Its files are reached by the process only; a namespace whose process has just ended has none.
+        if (reference.pid > 0) {
+            if (auto process = kernel::open_process_namespace(reference.pid, reference.start_time)) {
+                opened.process = std::move(*process);
+            }
+        }
+        return opened;
+    }
+    // An engine in a mount namespace of its own binds its namespaces where nobody else sees them.
+    if (reference.pid > 0) return open_by_process(reference);
+    return net.error();
+}
+
+Result<Opened> open_host(int host) {
+    UniqueFd net(::fcntl(host, F_DUPFD_CLOEXEC, 3));
+    if (!net) return system_error(errc::operation_failed, "duplicate the host's namespace", errno);
+    Opened opened;
+    opened.net = std::move(net);
+    return opened;
+}
+
+Result<Opened> open(const NamespaceReference& reference, int host) {
+    switch (reference.way) {
+        case Way::host: return open_host(host);
+        case Way::path: return open_by_path(reference);
+        case Way::process: return open_by_process(reference);
+    }
+    return Error{errc::protocol_error, "no such way to a namespace", {}, {}};
+}
+
+/// A process whose network namespace is another than the target's would show another container's files.
+bool lives_in(const kernel::ProcessNamespace& process, const kernel::NamespaceIdentity& identity) {
+    if (!process.net) return true;  // it was moved: the namespace was reached by this process
+    const auto own = kernel::identity_of(process.net.get());
+    return own && *own == identity;
+}
+
+/// ip-netns(8): a program in a named namespace sees /etc/netns/NAME/x in the place of /etc/x.
+std::string named_namespace_file(const NamespaceReference& reference, const char* name) {
+    std::string path(reference.path.data());
+    const auto slash = path.rfind('/');
+    return "/etc/netns/" + path.substr(slash + 1) + "/" + name;
+}
+
+UniqueFd open_resolver_file(const NamespaceReference& reference, const Opened& opened, int host_root,
+                            const char* name) {
+    const std::string usual = std::string("/etc/") + name;
+    if (opened.process) {
+        const UniqueFd root(::openat(opened.process->process.get(), "root", O_PATH | O_CLOEXEC | O_DIRECTORY));
+        if (!root) return {};
+        auto file = open_container_file(root.get(), usual.c_str());
+        return file ? std::move(*file) : UniqueFd();
+    }
+    if (reference.way == Way::path) {
+        auto own = open_container_file(host_root, named_namespace_file(reference, name).c_str());
+        if (own && *own) return std::move(*own);
+    }
+    auto file = open_container_file(host_root, usual.c_str());
+    return file ? std::move(*file) : UniqueFd();
+}
+
+Result<TargetHandle> make_handle(const NamespaceReference& reference, const operations::Needs& needs, int host) {
+    auto opened = open(reference, host);
+    if (!opened) return opened.error();
+    const auto identity = kernel::identity_of(opened->net.get());
+    if (!identity) return identity.error();
+    const bool expected = reference.device != 0 || reference.inode != 0;
+    if (expected && (identity->device != reference.device || identity->inode != reference.inode)) {
+        return Error{errc::target_gone, "the target's network namespace has been replaced", "ask again", {}};
+    }
+    if (opened->process && !lives_in(*opened->process, *identity)) opened->process.reset();
+    TargetHandle handle;
+    handle.device = identity->device;
+    handle.inode = identity->inode;
+    handle.start_time = opened->process ? opened->process->start_time : 0;
+    if (needs.resolver_files) {
+        const UniqueFd root(::open("/", O_PATH | O_CLOEXEC | O_DIRECTORY));
+        handle.resolv_conf = open_resolver_file(reference, *opened, root.get(), "resolv.conf");
+        handle.hosts = open_resolver_file(reference, *opened, root.get(), "hosts");
+    }
+    handle.net = std::move(opened->net);
+    return handle;
+}
+
+}  // namespace
+
+Result<operations::Namespaces> open_namespaces(std::span<const NamespaceReference> references,
+                                               const operations::Needs& needs, int host) {
+    std::vector<TargetHandle> handles;
+    for (const auto& reference : references) {
+        auto handle = make_handle(reference, needs, host);
+        if (!handle && !needs.namespaces_may_fail) return handle.error();
+        handles.push_back(handle ? std::move(*handle) : TargetHandle{});
+    }
+    return operations::Namespaces(std::move(handles));
+}
+
+}  // namespace netlab::launcher

@@ -1,0 +1,221 @@
+#include "daemon/launcher/sandbox.hpp"
+
+#include <cap-ng.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <initializer_list>
+#include <memory>
+#include <system_error>
+
+#include "common/unique_fd.hpp"
+
+namespace netlab::launcher {
+
+namespace {
+
+constexpr std::array the_five{CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN};
+
+[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+
+/// Permitted and effective become `capabilities`, inheritable and ambient nothing.
+bool set_capabilities(std::initializer_list<int> capabilities, capng_select_t sets = CAPNG_SELECT_CAPS) {
+    capng_clear(CAPNG_SELECT_BOTH);
+    for (const int capability : capabilities) {
+        capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
+                     static_cast<unsigned>(capability));
+    }
+    return ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 && capng_apply(sets) == 0;
+}
+
+bool permitted(int capability) {
+    return capng_have_capability(CAPNG_PERMITTED, static_cast<unsigned>(capability)) == 1;
+}
+
+/// The bounding set only matters for execve, which nobody here calls; where CAP_SETPCAP is had it is emptied all the same.
+capng_select_t sets_to_apply() {
+    capng_get_caps_process();
+    return permitted(CAP_SETPCAP) ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
+}
+
+using FilterContext = std::unique_ptr<void, decltype(&seccomp_release)>;
+
+void allow(const FilterContext& filter, std::initializer_list<int> calls) {
+    for (const int call : calls) {
+        if (seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0) != 0) {
+            throw std::runtime_error("libseccomp refuses a rule");
+        }
+    }
+}
+
+void allow_if(const FilterContext& filter, int call, scmp_arg_cmp condition) {
+    if (seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 1, condition) != 0) {
+        throw std::runtime_error("libseccomp refuses a rule");
+    }
+}
+
+void allow_plain(const FilterContext& filter) {
+    allow(filter, {SCMP_SYS(read),         SCMP_SYS(write),          SCMP_SYS(readv),       SCMP_SYS(writev),
+                   SCMP_SYS(pread64),      SCMP_SYS(recvfrom),       SCMP_SYS(recvmsg),     SCMP_SYS(recvmmsg),
+                   SCMP_SYS(sendto),       SCMP_SYS(sendmsg),        SCMP_SYS(sendmmsg),    SCMP_SYS(poll),
+                   SCMP_SYS(ppoll),        SCMP_SYS(select),         SCMP_SYS(pselect6),    SCMP_SYS(close),
+                   SCMP_SYS(fstat),        SCMP_SYS(lseek),          SCMP_SYS(munmap),      SCMP_SYS(mremap),
+                   SCMP_SYS(brk),          SCMP_SYS(madvise),        SCMP_SYS(futex),       SCMP_SYS(clock_gettime),
+                   SCMP_SYS(gettimeofday), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),  SCMP_SYS(getrandom),
+                   SCMP_SYS(getsockopt),   SCMP_SYS(setsockopt),     SCMP_SYS(getsockname), SCMP_SYS(getpeername),
+                   SCMP_SYS(shutdown),     SCMP_SYS(getpid),         SCMP_SYS(gettid),      SCMP_SYS(rt_sigreturn),
+                   SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall), SCMP_SYS(exit),     SCMP_SYS(exit_group),
+                   SCMP_SYS(fcntl)});
+    // glibc's fstat is newfstatat with an empty path: a path is a pointer, which a filter cannot look into, the flag it can.
+    if (seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
+                         SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)) != 0) {
+        throw std::runtime_error("libseccomp refuses a rule");
+    }
+    // No memory becomes executable.
+    allow_if(filter, SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    allow_if(filter, SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
+    allow_if(filter, SCMP_SYS(inotify_rm_watch), SCMP_A0(SCMP_CMP_GE, 0));
+    // How many bytes wait: libc and the parsers of streams ask it.
+    allow_if(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, 0x541B /* FIONREAD */));
+#ifdef NETLAB_SANITIZED
+    // What the sanitizers' run-time calls when it reports.
+    allow(filter, {SCMP_SYS(sigaltstack), SCMP_SYS(mprotect), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity),
+                   SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(mmap),
+                   SCMP_SYS(rt_sigaction), SCMP_SYS(tgkill), SCMP_SYS(newfstatat), SCMP_SYS(getuid), SCMP_SYS(prctl)});
+#endif
+}
+
+void allow_ip_sockets(const FilterContext& filter) {
+    // Without CAP_SYS_ADMIN a socket can only be in the namespace that the worker was left in: the container's own.
+    for (const scmp_datum_t family : {AF_INET, AF_INET6}) {
+        allow_if(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, family));
+    }
+    allow(filter, {SCMP_SYS(connect), SCMP_SYS(bind)});
+}
+
+std::vector<sock_filter> compiled(const FilterContext& filter) {
+    UniqueFd file(::memfd_create("seccomp", MFD_CLOEXEC));
+    if (!file) fail("memfd_create");
+    if (const int error = seccomp_export_bpf(filter.get(), file.get()); error != 0) {
+        throw std::system_error(-error, std::generic_category(), "seccomp_export_bpf");
+    }
+    const auto size = ::lseek(file.get(), 0, SEEK_END);
+    if (size < 0) fail("lseek");
+    std::vector<sock_filter> program(static_cast<std::size_t>(size) / sizeof(sock_filter));
+    if (::pread(file.get(), program.data(), static_cast<std::size_t>(size), 0) != size) fail("pread");
+    return program;
+}
+
+bool limit(__rlimit_resource resource, rlim_t value) {
+    const rlimit both{value, value};
+    return ::setrlimit(resource, &both) == 0;
+}
+
+}  // namespace
+
+std::vector<std::string> missing_capabilities() {
+    capng_get_caps_process();
+    std::vector<std::string> missing;
+    for (const int capability : the_five) {
+        if (!permitted(capability)) {
+            missing.push_back(std::string("CAP_") + capng_capability_to_name(static_cast<unsigned>(capability)));
+        }
+    }
+    return missing;
+}
+
+void become_supervisor() {
+    if (::geteuid() != 0) return;
+    if (!set_capabilities({CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_SETUID,
+                           CAP_SETGID, CAP_SETPCAP, CAP_KILL})) {
+        fail("keep the supervisor's capabilities");
+    }
+}
+
+void become_launcher(Credentials credentials) {
+    const auto sets = sets_to_apply();
+    if (::geteuid() == 0) {
+        if (::setgroups(0, nullptr) != 0) fail("setgroups");
+        if (::setresgid(credentials.gid, 0, credentials.gid) != 0) fail("setresgid");
+        if (::setresuid(credentials.uid, 0, credentials.uid) != 0) fail("setresuid");
+    }
+    if (!set_capabilities({CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN}, sets)) {
+        fail("keep the five capabilities");
+    }
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("no_new_privs");
+    if (!limit(RLIMIT_CORE, 0)) fail("RLIMIT_CORE");
+}
+
+void become_unprivileged(Credentials credentials) {
+    const auto sets = sets_to_apply();
+    if (::geteuid() == 0) {
+        // The order matters: the bounding set while CAP_SETPCAP is there, the groups while CAP_SETGID is.
+        if (sets == CAPNG_SELECT_BOTH) {
+            capng_clear(CAPNG_SELECT_BOUNDS);
+            if (capng_apply(CAPNG_SELECT_BOUNDS) != 0) fail("empty the bounding set");
+        }
+        if (::setgroups(0, nullptr) != 0) fail("setgroups");
+        if (::setresgid(credentials.gid, credentials.gid, credentials.gid) != 0) fail("setresgid");
+        if (::setresuid(credentials.uid, credentials.uid, credentials.uid) != 0) fail("setresuid");
+    }
+    if (!set_capabilities({})) fail("drop the capabilities");
+    if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("no_new_privs");
+    if (!limit(RLIMIT_CORE, 0)) fail("RLIMIT_CORE");
+}
+
+SystemCallFilters make_filters() {
+    const auto make = [](bool ip_sockets) {
+        FilterContext filter(seccomp_init(SCMP_ACT_KILL_PROCESS), &seccomp_release);
+        if (!filter) throw std::runtime_error("seccomp_init");
+        // Binary search instead of a chain: a filter runs at each system call.
+        seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
+        allow_plain(filter);
+        if (ip_sockets) allow_ip_sockets(filter);
+        return compiled(filter);
+    };
+    return {make(false), make(true)};
+}
+
+Result<void> narrow_capabilities(const operations::Needs& needs) {
+    capng_clear(CAPNG_SELECT_BOTH);
+    const auto add = [](int capability) {
+        capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
+                     static_cast<unsigned>(capability));
+    };
+    add(CAP_SYS_ADMIN);
+    if (needs.net_raw) add(CAP_NET_RAW);
+    if (needs.net_admin) add(CAP_NET_ADMIN);
+    if (capng_apply(CAPNG_SELECT_CAPS) != 0) return system_error(errc::operation_failed, "narrow the capabilities", errno);
+    return {};
+}
+
+Result<void> drop_everything(Credentials credentials, const operations::Needs& needs,
+                             const SystemCallFilters& filters) {
+    const auto failed = [](const char* what) { return system_error(errc::operation_failed, what, errno); };
+    const auto [uid, gid] = credentials;
+    if (::setresgid(gid, gid, gid) != 0) return failed("give up the group");
+    if (::setresuid(uid, uid, uid) != 0) return failed("give up the user");
+    if (!set_capabilities({})) return failed("give up the capabilities");
+    if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("become undumpable");
+#ifndef NETLAB_SANITIZED
+    if (!limit(RLIMIT_AS, needs.address_space)) return failed("limit the memory");
+#endif
+    if (!limit(RLIMIT_CPU, needs.cpu_seconds)) return failed("limit the processor time");
+    if (!limit(RLIMIT_NOFILE, needs.descriptors)) return failed("limit the descriptors");
+    const auto& filter = needs.ip_sockets ? filters.with_ip_sockets : filters.plain;
+    const sock_fprog program{static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
+    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) return failed("install the system call filter");
+    return {};
+}
+
+}  // namespace netlab::launcher

@@ -1,0 +1,185 @@
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <optional>
+
+#include "daemon/config.hpp"
+#include "daemon/front/front.hpp"
+#include "daemon/launcher/launcher.hpp"
+#include "daemon/launcher/sandbox.hpp"
+#include "daemon/listener.hpp"
+#include "daemon/supervisor.hpp"
+
+namespace netlab {
+
+namespace {
+
+constexpr const char* default_config = "/etc/netlab/netlabd.toml";
+
+constexpr const char* usage =
+    "usage: netlabd [--config FILE] [--check]\n"
+    "  --config FILE  the configuration (default /etc/netlab/netlabd.toml; every key is optional)\n"
+    "  --check        read the configuration, say what is wrong with it, and end\n"
+    "  --version      print the version and end\n";
+
+struct Arguments {
+    std::optional<std::string> config;
+    bool check = false;
+};
+
+/// What the process ends with where the arguments already decide it.
+struct Ending {
+    int status = 0;
+};
+
+boost::system::result<Arguments, Ending> read_arguments(int argc, char** argv) {
+    constexpr option options[] = {{"config", required_argument, nullptr, 'c'},
+                                  {"check", no_argument, nullptr, 'k'},
+                                  {"version", no_argument, nullptr, 'V'},
+                                  {"help", no_argument, nullptr, 'h'},
+                                  {nullptr, 0, nullptr, 0}};
+    Arguments arguments;
+    for (int chosen = 0; (chosen = ::getopt_long(argc, argv, "c:hV", options, nullptr)) != -1;) {
+        switch (chosen) {
+            case 'c': arguments.config = optarg; break;
+            case 'k': arguments.check = true; break;
+            case 'V': std::puts("netlabd " NETLAB_VERSION); return Ending{0};
+            case 'h': std::fputs(usage, stdout); return Ending{0};
+            default: std::fputs(usage, stderr); return Ending{2};
+        }
+    }
+    if (optind < argc) {
+        std::fprintf(stderr, "netlabd: unexpected argument '%s'\n%s", argv[optind], usage);
+        return Ending{2};
+    }
+    return arguments;
+}
+
+int complain(const Error& error) {
+    std::fprintf(stderr, "netlabd: %s%s%s\n", error.message.c_str(), error.hint.empty() ? "" : " — ",
+                 error.hint.c_str());
+    return exit_code(error.code);
+}
+
+/// The user of the front and of the workers: the configured one for root, else whoever we are.
+Result<launcher::Credentials> find_credentials(const std::string& user) {
+    if (::geteuid() != 0) return launcher::Credentials{::geteuid(), ::getegid()};
+    const passwd* entry = ::getpwnam(user.c_str());
+    if (entry == nullptr) {
+        return Error{errc::bad_request, "there is no user '" + user + "' for the unprivileged processes",
+                     "make it (systemd-sysusers, or useradd --system " + user + "), or set [process] user", {}};
+    }
+    if (entry->pw_uid == 0) {
+        return Error{errc::bad_request, "[process] user may not be root", "it is what the front and the workers become", {}};
+    }
+    return launcher::Credentials{entry->pw_uid, entry->pw_gid};
+}
+
+Result<void> check_privileges() {
+    const auto missing = launcher::missing_capabilities();
+    if (missing.empty()) return {};
+    return Error{errc::permission_denied, "it lacks " + missing.front() + (missing.size() > 1 ? " and others" : ""),
+                 "start it as root, or by systemd with netlabd.service", {}};
+}
+
+std::string unix_path(const std::string& address) { return address.substr(std::string_view("unix://").size()); }
+
+front::Options front_options(const Config& config) {
+    front::Options options;
+    const auto grant = [&](api::Role role, const std::vector<std::string>& groups) {
+        for (const auto& name : groups) {
+            // A group that does not exist has no member: leaving it out grants nothing.
+            if (const group* entry = ::getgrnam(name.c_str())) {
+                options.access[role].push_back({entry->gr_gid, name});
+            } else {
+                spdlog::info("[access] there is no group '{}'", name);
+            }
+        }
+    };
+    grant(api::Role::observe, config.access.observe);
+    grant(api::Role::probe, config.access.probe);
+    grant(api::Role::trace, config.access.trace);
+    grant(api::Role::capture, config.access.capture);
+    grant(api::Role::host, config.access.host);
+    for (const auto& address : config.engines.docker) {
+        options.engines.push_back({api::Runtime::docker, unix_path(address)});
+    }
+    for (const auto& address : config.engines.podman) {
+        options.engines.push_back({api::Runtime::podman, unix_path(address)});
+    }
+    options.namespace_directories = config.engines.netns_dirs;
+    options.level = spdlog::level::from_str(config.log.level);
+    options.socket_group = config.listen.group;
+    return options;
+}
+
+/// The parent's end is ours too. After the credentials, whose change clears it (prctl(2)).
+void end_with_supervisor(pid_t supervisor) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (::getppid() != supervisor) std::_Exit(EXIT_FAILURE);
+}
+
+int serve(const Config& config) {
+    if (auto privileged = check_privileges(); !privileged) return complain(privileged.error());
+    const auto credentials = find_credentials(config.process.user);
+    if (!credentials) return complain(credentials.error());
+    auto listener = open_listener(config.listen);
+    if (!listener) return complain(listener.error());
+    if (!listener->warning.empty()) spdlog::warn("{}", listener->warning);
+    const auto options = front_options(config);
+    launcher::become_supervisor();
+
+    const pid_t supervisor = ::getpid();
+    Children children;
+    children.launcher = [&](UniqueFd channel) {
+        ::prctl(PR_SET_NAME, "nl:launcher", 0, 0, 0);
+        launcher::become_launcher(*credentials);
+        end_with_supervisor(supervisor);
+        return launcher::run(*credentials, std::move(channel));
+    };
+    children.front = [&](UniqueFd socket, UniqueFd launcher_channel, UniqueFd supervisor_channel) {
+        ::prctl(PR_SET_NAME, "nl:front", 0, 0, 0);
+        launcher::become_unprivileged(*credentials);
+        end_with_supervisor(supervisor);
+        return front::run(options, std::move(socket), std::move(launcher_channel), std::move(supervisor_channel));
+    };
+    const bool ours = !listener->from_systemd;
+    const int status = supervise(children, std::move(listener->socket));
+    if (ours) ::unlink(config.listen.socket.c_str());
+    return status;
+}
+
+int start(int argc, char** argv) {
+    const auto arguments = read_arguments(argc, argv);
+    if (!arguments) return arguments.error().status;
+    auto config = read_config(arguments->config.value_or(default_config));
+    // The default file may be absent; one that was asked for may not.
+    if (!config && config.error().code == errc::not_found && !arguments->config) config = Config{};
+    if (!config) return complain(config.error());
+    if (arguments->check) return std::puts("the configuration is fine") < 0 ? 1 : 0;
+    spdlog::set_default_logger(spdlog::stderr_logger_st("netlabd"));
+    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
+    spdlog::set_level(spdlog::level::from_str(config->log.level));
+    return serve(*config);
+}
+
+}  // namespace
+
+}  // namespace netlab
+
+int main(int argc, char** argv) {
+    try {
+        return netlab::start(argc, argv);
+    } catch (const std::exception& exception) {
+        std::fprintf(stderr, "netlabd: %s\n", exception.what());
+        return 5;
+    }
+}

@@ -1,0 +1,245 @@
+#include "daemon/operations/name_explanation.hpp"
+
+#include "daemon/operations/network_facts.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+namespace netlab::operations {
+
+namespace {
+
+using api::Runtime;
+using api::State;
+using api::Target;
+
+std::string by_address(const api::PingRequest& request) {
+    return "netlab ping " + request.from + " " + request.to + " --address";
+}
+
+std::string or_by_address(const std::string& command, const api::PingRequest& request) {
+    if (command.empty()) return by_address(request);
+    return command + "  (or try its address: " + by_address(request) + ")";
+}
+
+// ---- what DNS said
+
+/// "127.0.0.11", "192.0.2.1 and 192.0.2.2": the servers that said so, or all where none did.
+std::string servers_that_said(const Resolution& resolution, NameOutcome outcome) {
+    std::vector<std::string> names;
+    for (const auto& asked : resolution.asked) {
+        if (asked.outcome == outcome) names.push_back(asked.server);
+    }
+    if (names.empty())
+        std::ranges::transform(resolution.asked, std::back_inserter(names), &AskedServer::server);
+    return list_and(names);
+}
+
+std::string quoted(const std::string& name) {
+    return "'" + name + "'";
+}
+
+std::string asked_names(const Resolution& resolution) {
+    std::vector<std::string> names;
+    constexpr std::size_t most = 6;
+    for (const auto& name : resolution.candidates) {
+        if (names.size() < most) names.push_back(quoted(name));
+    }
+    if (resolution.candidates.size() > most) names.emplace_back("others");
+    return list_and(names);
+}
+
+std::string dns_sentence(const api::PingRequest& request, const Resolution& resolution) {
+    const auto servers = servers_that_said(resolution, resolution.outcome);
+    const auto names = resolution.candidates.empty() ? quoted(request.to) : asked_names(resolution);
+    const bool several = servers.find(" and ") != servers.npos;
+    const auto verb = [&](const char* one, const char* many) { return servers + (several ? many : one); };
+    switch (resolution.outcome) {
+        case NameOutcome::no_such_name:
+            return verb(" says", " say") + " that there is no " + names + " (NXDOMAIN)";
+        case NameOutcome::no_data: {
+            const std::string kind = !request.family                  ? "address"
+                                     : request.family == Family::ipv4 ? "IPv4 address"
+                                                                      : "IPv6 address";
+            if (servers.empty()) return "there is no " + kind + " for " + names;
+            return verb(" knows ", " know ") + names + ", but no " + kind + " for it (no data)";
+        }
+        case NameOutcome::server_failure:
+            return verb(" fails", " fail") + " to look up " + names + " (SERVFAIL)";
+        case NameOutcome::refused:
+            return verb(" refuses", " refuse") + " to look up " + names;
+        case NameOutcome::timed_out:
+            return verb(" gives", " give") + " no answer for " + names;
+        case NameOutcome::no_server:
+            return servers + " cannot be asked for " + names +
+                   ": no route to it, or nothing serves DNS there";
+        case NameOutcome::invalid_name:
+            return quoted(request.to) + " is no name that DNS could be asked for";
+        case NameOutcome::resolved:
+            break;
+    }
+    return {};
+}
+
+// ---- why a name of netlab's is none to FROM
+
+struct Pair {
+    const Target& from;
+    const Target& peer;
+    const api::PingRequest& request;
+    const Resolution& resolution;
+};
+
+std::string start_command(const Target& peer) {
+    const bool startable = peer.state == State::created || peer.state == State::exited;
+    return startable && is_container(peer) ? engine_command(peer.runtime) + " start " + peer.name
+                                           : std::string{};
+}
+
+std::string state_word(const Target& target) {
+    return boost::describe::enum_to_string(target.state, "not running");
+}
+
+/// Where one of the two is nothing that an engine's DNS serves.
+std::optional<Explanation> no_engine_dns(const Pair& pair) {
+    const auto& [from, peer, request, resolution] = pair;
+    if (!is_container(peer)) {
+        if (peer.runtime == Runtime::host) return std::nullopt;
+        return Explanation{where_it_is(peer) + ": netlab knows it by that name, no DNS does",
+                           by_address(request)};
+    }
+    if (!is_running(peer)) {
+        return Explanation{
+            peer.name + " does not run (" + state_word(peer) + "): it has no address and no name now",
+            start_command(peer)};
+    }
+    const auto engine = engine_name(peer.runtime);
+    if (!is_container(from)) {
+        return Explanation{where_it_is(from) + ": names of containers are known only to containers, by " +
+                               engine + "'s DNS on the networks that they share",
+                           by_address(request)};
+    }
+    if (from.runtime != peer.runtime) {
+        return Explanation{from.name + " is a " + engine_name(from.runtime) + " container and " + peer.name +
+                               " a " + engine + " one: neither engine's DNS knows the other's",
+                           by_address(request)};
+    }
+    return std::nullopt;
+}
+
+/// Where one of the two has no networks of its own.
+std::optional<Explanation> no_networks(const Pair& pair) {
+    const auto& [from, peer, request, resolution] = pair;
+    const auto engine = engine_name(from.runtime);
+    if (from.network_mode == "host") {
+        return Explanation{where_it_is(from) + ": it asks the host's DNS servers, which know no containers",
+                           by_address(request)};
+    }
+    if (from.network_mode == "none") return Explanation{where_it_is(from) + ", so no DNS either", {}};
+    if (peer.network_mode == "host") {
+        return Explanation{where_it_is(peer) + ": " + engine + "'s DNS has no name for it",
+                           "netlab ping " + request.from + " host"};
+    }
+    if (peer.network_mode == "none") return Explanation{where_it_is(peer) + ", so nothing reaches it", {}};
+    if (peer.networks.empty() && peer.network_mode.starts_with("container:")) {
+        return Explanation{where_it_is(peer) + ": " + engine + "'s DNS knows only the names of that one",
+                           by_address(request)};
+    }
+    return std::nullopt;
+}
+
+bool same_word(std::string_view a, std::string_view b) {
+    const auto lower = [](char c) { return std::tolower(static_cast<unsigned char>(c)); };
+    return std::ranges::equal(a, b, {}, lower, lower);
+}
+
+/// What an engine's DNS calls a container on the networks that it shares with another.
+std::vector<std::string> dns_names(const Target& peer, const std::vector<std::string>& networks) {
+    std::vector<std::string> names{peer.name};
+    for (const auto& membership : peer.networks) {
+        if (std::ranges::find(networks, membership.name) == networks.end()) continue;
+        for (const auto& alias : membership.aliases) {
+            if (std::ranges::find(names, alias) == names.end()) names.push_back(alias);
+        }
+    }
+    return names;
+}
+
+/// The address of the engine's DNS as a container on those networks sees it.
+std::vector<std::string> engine_servers(const Target& from, const std::vector<std::string>& networks) {
+    if (from.runtime == Runtime::docker) return {"127.0.0.11"};
+    std::vector<std::string> servers;
+    for (const auto& membership : from.networks) {
+        if (std::ranges::find(networks, membership.name) == networks.end()) continue;
+        if (membership.gateway) servers.push_back(membership.gateway->to_string());
+        if (membership.gateway_v6) servers.push_back(membership.gateway_v6->to_string());
+    }
+    return servers;
+}
+
+/// They share a network that has DNS for names, and yet.
+Explanation known_but_not_found(const Pair& pair, const std::vector<std::string>& networks) {
+    const auto& [from, peer, request, resolution] = pair;
+    const auto engine = engine_name(from.runtime);
+    const auto both = from.name + " and " + peer.name + " are both on " + list_and(networks);
+    const auto names = dns_names(peer, networks);
+    const bool named =
+        std::ranges::any_of(names, [&](const std::string& name) { return same_word(name, request.to); });
+    if (!named) {
+        return {
+            both + ", where " + engine + "'s DNS calls it " + list_and(names) + ", not " + quoted(request.to),
+            "netlab ping " + request.from + " " + peer.name};
+    }
+    const auto servers = engine_servers(from, networks);
+    const bool asked = std::ranges::any_of(resolution.asked, [&](const AskedServer& server) {
+        return std::ranges::find(servers, server.server) != servers.end();
+    });
+    if (!asked && !servers.empty() && !resolution.asked.empty()) {
+        return {both + ", but the resolv.conf of " + from.name + " does not name " + engine + "'s DNS (" +
+                    list_and(servers) + "), which alone knows containers",
+                by_address(request)};
+    }
+    const bool silent =
+        resolution.outcome == NameOutcome::timed_out || resolution.outcome == NameOutcome::no_server;
+    return {both + ", where " + engine + "'s DNS would know it" +
+                (silent ? ", but that DNS does not answer" : ""),
+            silent ? or_by_address(engine_command(from.runtime) + " restart " + from.name, request)
+                   : by_address(request)};
+}
+
+Explanation why_unknown(const Pair& pair) {
+    if (auto e = no_engine_dns(pair)) return *e;
+    if (pair.peer.runtime == Runtime::host) return {};
+    if (auto e = no_networks(pair)) return *e;
+    const auto& [from, peer, request, resolution] = pair;
+    if (from.networks.empty()) return {where_it_is(from) + ", " + where_it_is(peer), by_address(request)};
+    const auto command = or_by_address(connect_command(from, peer), request);
+    auto shared = shared_networks(from, peer);
+    if (shared.empty()) {
+        return {from.name + " and " + peer.name + " share no network: " + where_it_is(from) + ", " +
+                    where_it_is(peer),
+                command};
+    }
+    const auto plain = default_network(from.runtime);
+    std::erase(shared, plain);
+    if (shared.empty()) {
+        return {from.name + " and " + peer.name + " share only " + plain + ", " + engine_name(from.runtime) +
+                    "'s default network, which has no DNS for the names of containers",
+                command};
+    }
+    return known_but_not_found(pair, shared);
+}
+
+}  // namespace
+
+Explanation explain_unresolved(const api::Context& context, const api::PingRequest& request,
+                               const Resolution& resolution) {
+    const auto said = dns_sentence(request, resolution);
+    const bool known = context.peer && context.peer_match == api::PeerMatch::name && !context.targets.empty();
+    if (!known) return {said, {}};
+    auto why = why_unknown({context.targets.front(), *context.peer, request, resolution});
+    why.explanation = why.explanation.empty() ? said : why.explanation + ". " + said;
+    return why;
+}
+
+}  // namespace netlab::operations

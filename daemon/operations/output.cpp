@@ -1,0 +1,85 @@
+#include "daemon/operations/output.hpp"
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <ctime>
+
+namespace netlab::operations {
+
+namespace {
+
+[[noreturn]] void nobody_listens() { std::_Exit(0); }
+
+}  // namespace
+
+void Output::line(std::string text) {
+    text += '\n';
+    data(std::as_bytes(std::span(text)));
+}
+
+void Output::data(std::span<const std::byte> bytes) {
+    while (!bytes.empty()) {
+        const auto piece = bytes.first(std::min(bytes.size(), frame::largest));
+        frame(frame::Kind::data, piece);
+        bytes = bytes.subspan(piece.size());
+    }
+}
+
+void Output::error(const Error& error) {
+    const auto code = static_cast<std::uint16_t>(error.code);
+    const auto text = json::write_error(error);
+    binary::Bytes payload(sizeof code + text.size());
+    std::memcpy(payload.data(), &code, sizeof code);
+    std::memcpy(payload.data() + sizeof code, text.data(), text.size());
+    frame(frame::Kind::error, payload);
+}
+
+void Output::end() { frame(frame::Kind::end, {}); }
+
+void Output::frame(frame::Kind kind, std::span<const std::byte> payload) {
+    frame::Header header{kind, static_cast<std::uint32_t>(payload.size())};
+    // One sendmsg for header and payload: the front then reads a whole event at once.
+    iovec parts[2] = {{&header, sizeof header}, {const_cast<std::byte*>(payload.data()), payload.size()}};
+    msghdr message{};
+    message.msg_iov = parts;
+    message.msg_iovlen = 2;
+    while (message.msg_iovlen > 0) {
+        auto sent = ::sendmsg(stream_, &message, MSG_NOSIGNAL);
+        if (sent < 0) {
+            if (errno == EINTR) continue;
+            nobody_listens();
+        }
+        while (message.msg_iovlen > 0 && static_cast<std::size_t>(sent) >= message.msg_iov->iov_len) {
+            sent -= static_cast<ssize_t>(message.msg_iov->iov_len);
+            ++message.msg_iov;
+            --message.msg_iovlen;
+        }
+        if (message.msg_iovlen > 0) {
+            message.msg_iov->iov_base = static_cast<char*>(message.msg_iov->iov_base) + sent;
+            message.msg_iov->iov_len -= static_cast<std::size_t>(sent);
+        }
+    }
+}
+
+int Output::wait(std::span<pollfd> descriptors, std::optional<Clock::time_point> until) {
+    std::vector<pollfd> all(descriptors.begin(), descriptors.end());
+    all.push_back({stream_, POLLRDHUP, 0});
+    for (;;) {
+        timespec left{};
+        if (until) {
+            const auto ns = std::max<std::int64_t>(0, std::chrono::nanoseconds(*until - Clock::now()).count());
+            left = {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
+        }
+        const int ready = ::ppoll(all.data(), all.size(), until ? &left : nullptr, nullptr);
+        if (ready < 0 && errno == EINTR) continue;
+        if (all.back().revents != 0) nobody_listens();
+        for (std::size_t i = 0; i < descriptors.size(); ++i) descriptors[i].revents = all[i].revents;
+        return std::max(ready, 0);
+    }
+}
+
+}  // namespace netlab::operations

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <poll.h>
+
+#include <chrono>
+#include <optional>
+#include <span>
+
+#include "common/binary.hpp"
+#include "common/frame.hpp"
+#include "common/json.hpp"
+
+namespace netlab::operations {
+
+/// A worker's way to whoever asked: events, records and at last an error or the end, each a frame on one stream socket.
+/// Writing blocks while the client is slow. Where nobody listens any more the process ends: nothing else could come of it.
+class Output {
+  public:
+    using Clock = std::chrono::steady_clock;
+
+    /// `stream` is borrowed: a blocking stream socket.
+    explicit Output(int stream) : stream_(stream) {}
+
+    /// One line of NDJSON, sent at once.
+    template <class T>
+    void event(const T& value) {
+        line(json::write(json::encode(value)));
+    }
+
+    /// For the front itself (watchers).
+    template <class T>
+    void record(const T& value) {
+        const auto bytes = binary::encode(value);
+        frame(frame::Kind::record, bytes);
+    }
+
+    void data(std::span<const std::byte> bytes);
+    void error(const Error& error);
+    void end();
+
+    /// poll(2) that also watches the listener: returns how many of `descriptors` are ready, 0 at `until`;
+    /// without `until` it waits for ever. Signals do not end it. Every wait of a worker goes through here.
+    int wait(std::span<pollfd> descriptors, std::optional<Clock::time_point> until);
+
+  private:
+    void line(std::string text);
+    void frame(frame::Kind kind, std::span<const std::byte> payload);
+
+    int stream_;
+};
+
+}  // namespace netlab::operations

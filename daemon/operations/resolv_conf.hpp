@@ -1,0 +1,44 @@
+#pragma once
+
+#include "common/address.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace netlab::operations {
+
+/// One `nameserver` line.
+struct NameServer {
+    IpAddress address;
+    std::string zone;  ///< after '%', an interface's name or index; empty where there is none
+
+    /// "127.0.0.11", "fe80::1%eth0"
+    [[nodiscard]] std::string to_string() const;
+    friend bool operator==(const NameServer&, const NameServer&) = default;
+};
+
+/// What resolv.conf(5) says, as glibc 2.36 reads it. `options` that do not change which name is asked of whom
+/// and for how long (edns0, rotate, use-vc, trust-ad, single-request, …) are ignored.
+struct ResolvConf {
+    static constexpr std::size_t most_servers = 3;
+
+    std::vector<NameServer> servers;  ///< 1 to 3; 127.0.0.1 where the file names none
+    std::vector<std::string> search;  ///< of the last `search` or `domain`; unlimited since glibc 2.26
+    unsigned ndots = 1;               ///< 15 at most
+    std::chrono::seconds timeout{5};  ///< 1 to 30
+    unsigned attempts = 2;            ///< 1 to 5
+    bool no_aaaa = false;
+
+    friend bool operator==(const ResolvConf&, const ResolvConf&) = default;
+};
+
+/// Any bytes will do: what glibc would not understand is skipped.
+[[nodiscard]] ResolvConf parse_resolv_conf(std::string_view text);
+
+/// How long glibc waits for the server of that index in each attempt (resolv/res_send.c, get_timeout).
+[[nodiscard]] std::chrono::seconds server_timeout(const ResolvConf& conf, std::size_t server);
+
+}  // namespace netlab::operations

@@ -1,0 +1,156 @@
+#include "daemon/operations/resolver.hpp"
+
+#include "daemon/operations/hosts_file.hpp"
+#include "daemon/operations/numeric_host.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+namespace netlab::operations {
+
+namespace {
+
+using Clock = Output::Clock;
+
+/// The first 64 KiB, whole lines only; empty where there is no file.
+Result<std::string> read_file(int file) {
+    if (file < 0) return std::string{};
+    constexpr std::size_t most = 64 * 1024;
+    std::string text(most, '\0');
+    std::size_t size = 0;
+    while (size < most) {
+        const auto got = ::pread(file, text.data() + size, most - size, static_cast<off_t>(size));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return system_error(errc::operation_failed, "read the target's resolver files", errno);
+        if (got == 0) break;
+        size += static_cast<std::size_t>(got);
+    }
+    text.resize(size);
+    // A line that was cut could say something else than the whole one.
+    if (size == most) text.resize(text.rfind('\n') == text.npos ? 0 : text.rfind('\n') + 1);
+    return text;
+}
+
+bool is_localhost(std::string_view name) {
+    if (name.ends_with('.')) name.remove_suffix(1);
+    constexpr std::string_view localhost = "localhost";
+    return std::ranges::equal(name, localhost, {}, [](char c) { return static_cast<char>(c | 0x20); });
+}
+
+Resolution resolved(std::vector<IpAddress> addresses, std::string_view name, std::string by) {
+    Resolution resolution;
+    resolution.outcome = NameOutcome::resolved;
+    resolution.addresses = std::move(addresses);
+    resolution.name = name;
+    resolution.resolved_by = std::move(by);
+    return resolution;
+}
+
+std::vector<IpAddress> loopbacks(std::optional<Family> family) {
+    std::vector<IpAddress> addresses;
+    if (family != Family::ipv6) addresses.push_back(*IpAddress::parse("127.0.0.1"));
+    if (family != Family::ipv4) addresses.push_back(*IpAddress::parse("::1"));
+    return addresses;
+}
+
+bool is_answer(NameOutcome outcome) {
+    return outcome == NameOutcome::resolved || outcome == NameOutcome::no_such_name ||
+           outcome == NameOutcome::no_data || outcome == NameOutcome::invalid_name;
+}
+
+/// One candidate at all the servers, as often as the configuration says.
+struct Round {
+    DnsChannel& dns;
+    const ResolvConf& conf;
+    std::vector<Family> families;
+    Clock::time_point end;
+    const TargetWatch& watch;
+    Output& output;
+
+    Result<DnsReply> ask(const std::string& name, Resolution& resolution) const {
+        resolution.asked.clear();
+        for (unsigned attempt = 0; attempt < conf.attempts; ++attempt) {
+            for (std::size_t i = 0; i < conf.servers.size() && Clock::now() < end; ++i) {
+                const auto until = std::min(end, Clock::now() + server_timeout(conf, i));
+                auto reply = dns.ask(conf.servers[i], name, families, until, watch, output);
+                if (!reply) return reply.error();
+                if (attempt == 0) resolution.asked.push_back({conf.servers[i].to_string(), reply->outcome});
+                resolution.asked[i].outcome = reply->outcome;
+                if (!is_answer(reply->outcome)) continue;
+                if (reply->outcome == NameOutcome::resolved)
+                    resolution.resolved_by = conf.servers[i].to_string();
+                return reply;
+            }
+        }
+        std::vector<NameOutcome> outcomes;
+        for (const auto& asked : resolution.asked)
+            outcomes.push_back(asked.outcome);
+        return DnsReply{join(outcomes), {}};
+    }
+};
+
+}  // namespace
+
+Result<Resolver> Resolver::open(TargetHandle& target) {
+    auto dns = DnsChannel::open();
+    if (!dns) return dns.error();
+    return Resolver(std::move(target.resolv_conf), std::move(target.hosts), std::move(*dns));
+}
+
+Result<Resolution> Resolver::resolve(std::string_view name, std::optional<Family> family,
+                                     const TargetWatch& watch, Output& output) {
+    if (auto numeric = parse_numeric_host(name)) {
+        if (family && numeric->address.family() != *family) {
+            Resolution other;
+            other.outcome = NameOutcome::no_data;
+            other.name = name;
+            return other;
+        }
+        auto resolution = resolved({numeric->address}, name, "numeric");
+        resolution.zone = std::move(numeric->zone);
+        return resolution;
+    }
+    auto hosts = read_file(hosts_.get());
+    if (!hosts) return hosts.error();
+    if (auto addresses = hosts_addresses(*hosts, name, family); !addresses.empty()) {
+        return resolved(std::move(addresses), name, "/etc/hosts");
+    }
+    if (is_localhost(name)) return resolved(loopbacks(family), name, "localhost");
+    return ask_dns(name, family, watch, output);
+}
+
+Result<Resolution> Resolver::ask_dns(std::string_view name, std::optional<Family> family,
+                                     const TargetWatch& watch, Output& output) {
+    const auto text = read_file(resolv_conf_.get());
+    if (!text) return text.error();
+    const auto conf = parse_resolv_conf(*text);
+    Round round{dns_, conf, {}, Clock::now() + longest, watch, output};
+    if (family != Family::ipv6) round.families.push_back(Family::ipv4);
+    if (family != Family::ipv4 && !conf.no_aaaa) round.families.push_back(Family::ipv6);
+
+    Resolution resolution;
+    if (round.families.empty()) {
+        resolution.outcome = NameOutcome::no_data;
+        return resolution;
+    }
+    NameSearch search(conf, name);
+    while (Clock::now() < round.end) {
+        const auto candidate = search.next();
+        if (!candidate) break;
+        resolution.candidates.push_back(*candidate);
+        auto reply = round.ask(*candidate, resolution);
+        if (!reply) return reply.error();
+        if (reply->outcome == NameOutcome::resolved) {
+            resolution.outcome = NameOutcome::resolved;
+            resolution.name = *candidate;
+            resolution.addresses = std::move(reply->addresses);
+            return resolution;
+        }
+        search.failed(reply->outcome);
+    }
+    resolution.outcome = search.outcome();
+    return resolution;
+}
+
+}  // namespace netlab::operations

@@ -1,0 +1,59 @@
+#pragma once
+
+#include "daemon/operations/dns_channel.hpp"
+#include "daemon/operations/operation.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace netlab::operations {
+
+/// A server that was asked for the deciding candidate, and what it said last.
+struct AskedServer {
+    std::string server;
+    NameOutcome outcome = NameOutcome::timed_out;
+    friend bool operator==(const AskedServer&, const AskedServer&) = default;
+};
+
+/// What became of a name.
+struct Resolution {
+    NameOutcome outcome = NameOutcome::invalid_name;
+    std::vector<IpAddress> addresses;  ///< not empty where `outcome` is resolved
+    std::string zone;                  ///< of a numeric address
+    std::string name;                  ///< the candidate that was answered: "co2.example.net"
+    std::string
+        resolved_by;  ///< "127.0.0.11", "/etc/hosts", "numeric", "localhost"; empty where it was not resolved
+    std::vector<AskedServer> asked;       ///< in the order of resolv.conf
+    std::vector<std::string> candidates;  ///< the names that were asked for, in their order
+};
+
+/// Resolves names as a program in the target would: numeric forms, the target's hosts file, then DNS as its
+/// resolv.conf says (`hosts: files dns`; its nsswitch.conf, its host name's domain and the environment are
+/// not looked at).
+class Resolver {
+  public:
+    /// No name takes longer, whatever resolv.conf asks for.
+    static constexpr std::chrono::seconds longest{30};
+
+    /// For `prepare`: takes the target's files. errc::operation_failed.
+    [[nodiscard]] static Result<Resolver> open(TargetHandle& target);
+
+    /// For `run`, in the target's namespace. Any name will do. errc::target_gone, errc::operation_failed;
+    /// that a name does not resolve is no error.
+    [[nodiscard]] Result<Resolution> resolve(std::string_view name, std::optional<Family> family,
+                                             const TargetWatch& watch, Output& output);
+
+  private:
+    Resolver(UniqueFd resolv_conf, UniqueFd hosts, DnsChannel dns)
+        : resolv_conf_(std::move(resolv_conf)), hosts_(std::move(hosts)), dns_(std::move(dns)) {}
+    [[nodiscard]] Result<Resolution> ask_dns(std::string_view name, std::optional<Family> family,
+                                             const TargetWatch& watch, Output& output);
+
+    UniqueFd resolv_conf_;
+    UniqueFd hosts_;
+    DnsChannel dns_;
+};
+
+}  // namespace netlab::operations

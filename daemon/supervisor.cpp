@@ -1,0 +1,230 @@
+#include "daemon/supervisor.hpp"
+
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <optional>
+#include <system_error>
+
+namespace netlab {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+
+std::array<UniqueFd, 2> packet_pair() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) fail("socketpair");
+    return {UniqueFd(ends[0]), UniqueFd(ends[1])};
+}
+
+/// How long to wait before a process that keeps dying is started again.
+class BackOff {
+  public:
+    void started(Clock::time_point now) { started_ = now; }
+    [[nodiscard]] Clock::duration died(Clock::time_point now) {
+        if (now - started_ > 1s) next_ = 0ms;
+        const auto delay = next_;
+        next_ = std::clamp<Clock::duration>(next_ * 2, 100ms, 5s);
+        return delay;
+    }
+
+  private:
+    Clock::time_point started_;
+    Clock::duration next_ = 0ms;
+};
+
+std::string describe(int status) {
+    if (WIFSIGNALED(status)) return std::string("was killed by ") + ::strsignal(WTERMSIG(status));
+    return "ended with status " + std::to_string(WEXITSTATUS(status));
+}
+
+class Supervisor {
+  public:
+    Supervisor(const Children& children, UniqueFd listener) : children_(children), listener_(std::move(listener)) {
+        sigemptyset(&signals_);
+        for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals_, signal);
+        if (sigprocmask(SIG_BLOCK, &signals_, &before_) != 0) fail("sigprocmask");
+        // Workers of a launcher that was killed become ours, and are waited for.
+        if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) fail("PR_SET_CHILD_SUBREAPER");
+    }
+
+    int supervise() {
+        start_both();
+        ::sd_notify(0, "READY=1\nSTATUS=Serving.");
+        for (;;) {
+            const int signal = ::sigwaitinfo(&signals_, nullptr);
+            if (signal == SIGTERM || signal == SIGINT) return stop();
+            if (signal == SIGCHLD && !reap()) return stop();
+        }
+    }
+
+  private:
+    /// False where a stop was asked for while it waited.
+    bool reap() {
+        bool launcher_died = false;
+        bool front_died = false;
+        int status = 0;
+        for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+            if (pid == launcher_) {
+                launcher_died = true;
+                spdlog::error("the launcher (pid {}) {}", pid, describe(status));
+            } else if (pid == front_) {
+                front_died = true;
+                spdlog::error("the front (pid {}) {}", pid, describe(status));
+            }
+        }
+        if (front_died) {
+            if (!launcher_died) end(launcher_, 2s);  // it ends by itself, and its workers before it
+            if (!pause(front_back_off_.died(Clock::now()))) return false;
+            start_both();
+        } else if (launcher_died) {
+            if (!pause(launcher_back_off_.died(Clock::now()))) return false;
+            hand_over(start_launcher());
+        }
+        return true;
+    }
+
+    /// False where a stop was asked for meanwhile.
+    bool pause(Clock::duration delay) {
+        sigset_t stops;
+        sigemptyset(&stops);
+        sigaddset(&stops, SIGTERM);
+        sigaddset(&stops, SIGINT);
+        return wait_signal(stops, Clock::now() + delay) == 0;
+    }
+
+    /// The signal, or 0 at `until`.
+    static int wait_signal(const sigset_t& set, Clock::time_point until) {
+        for (;;) {
+            const auto left = std::max<std::int64_t>(0, std::chrono::nanoseconds(until - Clock::now()).count());
+            const timespec timeout{static_cast<time_t>(left / 1'000'000'000), static_cast<long>(left % 1'000'000'000)};
+            const int signal = ::sigtimedwait(&set, nullptr, &timeout);
+            if (signal > 0) return signal;
+            if (errno != EINTR) return 0;
+        }
+    }
+
+    void start_both() {
+        auto launcher_channel = start_launcher();
+        auto [ours, fronts] = packet_pair();
+        control_ = std::move(ours);
+        front_ = fork_child([&] {
+            control_.reset();
+            return children_.front(std::move(listener_), std::move(launcher_channel), std::move(fronts));
+        });
+        front_back_off_.started(Clock::now());
+        spdlog::info("the front is pid {}, the launcher pid {}", front_, launcher_);
+    }
+
+    /// Returns the front's end of the new launcher's channel.
+    UniqueFd start_launcher() {
+        auto [ours, fronts] = packet_pair();
+        launcher_ = fork_child([&, channel = &ours] {
+            listener_.reset();
+            control_.reset();
+            fronts.reset();
+            return children_.launcher(std::move(*channel));
+        });
+        launcher_back_off_.started(Clock::now());
+        return std::move(fronts);
+    }
+
+    template <class Life>
+    pid_t fork_child(Life life) {
+        const pid_t parent = ::getpid();
+        const pid_t child = ::fork();
+        if (child < 0) fail("fork");
+        if (child > 0) return child;
+        int status = EXIT_FAILURE;
+        try {
+            sigprocmask(SIG_SETMASK, &before_, nullptr);
+            ::prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0);
+            ::unsetenv("NOTIFY_SOCKET");
+            if (::getppid() == parent) status = life();
+        } catch (const std::exception& exception) {
+            spdlog::error("{}", exception.what());
+        }
+        // The supervisor's own objects are not this process' to destroy.
+        std::_Exit(status);
+    }
+
+    void hand_over(UniqueFd channel) {
+        char byte = 'L';
+        iovec part{&byte, 1};
+        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+        msghdr message{};
+        message.msg_iov = &part;
+        message.msg_iovlen = 1;
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        auto* header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        const int descriptor = channel.get();
+        std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+        // A front that does not take it is hanging or dead; either way its end will come by SIGCHLD, not here.
+        if (::sendmsg(control_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+            spdlog::error("cannot hand the new launcher to the front: {}", std::strerror(errno));
+        } else {
+            spdlog::info("the launcher is pid {}", launcher_);
+        }
+    }
+
+    /// Waits for a child, and kills it at the end of `patience`.
+    static void end(pid_t child, Clock::duration patience) {
+        const auto until = Clock::now() + patience;
+        sigset_t chld;
+        sigemptyset(&chld);
+        sigaddset(&chld, SIGCHLD);
+        while (::waitpid(child, nullptr, WNOHANG) == 0) {
+            if (wait_signal(chld, until) == 0) {
+                ::kill(child, SIGKILL);
+                ::waitpid(child, nullptr, 0);
+                return;
+            }
+        }
+    }
+
+    int stop() {
+        ::sd_notify(0, "STOPPING=1");
+        spdlog::info("stopping");
+        ::kill(front_, SIGTERM);
+        end(front_, 15s);
+        end(launcher_, 5s);
+        return EXIT_SUCCESS;
+    }
+
+    const Children& children_;
+    UniqueFd listener_;
+    UniqueFd control_;  ///< our end of the channel to the front
+    sigset_t signals_{};
+    sigset_t before_{};
+    pid_t launcher_ = -1;
+    pid_t front_ = -1;
+    BackOff launcher_back_off_;
+    BackOff front_back_off_;
+};
+
+}  // namespace
+
+int supervise(const Children& children, UniqueFd listener) {
+    return Supervisor(children, std::move(listener)).supervise();
+}
+
+}  // namespace netlab

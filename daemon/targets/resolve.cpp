@@ -1,0 +1,119 @@
+#include "common/described.hpp"
+#include "daemon/targets/index.hpp"
+#include "daemon/targets/registry.hpp"
+
+#include <algorithm>
+
+/// The two questions of a request: which target is meant, and who is at the other end.
+namespace netlab::targets {
+
+namespace {
+
+Resolution process(std::int32_t pid) {
+    Resolution out;
+    out.target.runtime = api::Runtime::pid;
+    out.target.id = std::to_string(pid);
+    out.target.name = "pid:" + out.target.id;
+    out.target.state = api::State::running;
+    out.target.pid = pid;
+    out.reference.way = Way::process;
+    out.reference.pid = pid;
+    return out;
+}
+
+bool share_network(const api::Target& a, const api::Target& b) {
+    if (a.runtime != b.runtime) return false;
+    return std::ranges::any_of(a.networks, [&](const api::Membership& network) {
+        return !network.name.empty() &&
+               std::ranges::find(b.networks, network.name, &api::Membership::name) != b.networks.end();
+    });
+}
+
+/// The one that `from` would mean: `closer` says which are nearer to it. nullptr where that leaves several.
+template <class Closer>
+const View* closest(Index::Matches matches, Closer closer) {
+    Index::Matches near;
+    std::ranges::copy_if(matches, std::back_inserter(near),
+                         [&](const View* view) { return closer(view->target); });
+    if (!near.empty()) matches = std::move(near);
+    return matches.size() == 1 ? matches.front() : nullptr;
+}
+
+Peer peer_of(const View& view, api::PeerMatch match) {
+    return {view.target, view.reference, match};
+}
+
+std::string engines_down(const Registry& registry, std::optional<api::Runtime> runtime) {
+    std::string remark;
+    for (const auto engine : {api::Runtime::docker, api::Runtime::podman}) {
+        if (runtime && *runtime != engine) continue;
+        const auto state = registry.engine_state(engine);
+        if (!state || state->up) continue;
+        if (!remark.empty()) remark += "; ";
+        remark += described::enumerator_name(engine);
+        remark += " does not answer";
+        if (!state->message.empty()) remark += " (" + state->message + ")";
+        remark += ", its newer containers are not known";
+    }
+    return remark;
+}
+
+}  // namespace
+
+Result<Resolution> Registry::resolve(std::string_view text) const {
+    const auto& index = this->index();
+    auto word = split(text);
+    if (word.runtime == api::Runtime::pid) {
+        const auto pid = parse_pid(word.name);
+        if (!pid) return pid.error();
+        return process(*pid);
+    }
+    if (text == "host") word.runtime = api::Runtime::host;
+    auto matches = index.find(word);
+    if (!word.unknown_prefix.empty())
+        matches = index.find({std::nullopt, text, {}});  // a namespace's name may hold a colon
+    if (matches.empty() && text.starts_with('/')) matches = index.find({std::nullopt, text.substr(1), {}});
+    if (matches.empty()) {
+        return no_such_target(word, index.names(word.runtime), engines_down(*this, word.runtime));
+    }
+    if (matches.size() > 1) {
+        std::vector<std::string> candidates;
+        for (const auto* view : matches)
+            candidates.push_back(index.unambiguous_word(*view));
+        return ambiguous_target(text, std::move(candidates));
+    }
+    const auto& view = *matches.front();
+    if (!view.reference) return not_running(view.target);
+    return Resolution{view.target, *view.reference};
+}
+
+Result<std::optional<Peer>> Registry::find_peer(std::string_view text, const api::Target& from) const {
+    using api::PeerMatch;
+    const auto& index = this->index();
+    auto word = split(text);
+    if (const auto address = IpAddress::parse(text)) {
+        const auto* found = closest(index.find_address(*address),
+                                    [&](const api::Target& other) { return share_network(from, other); });
+        return found != nullptr ? std::optional(peer_of(*found, PeerMatch::address)) : std::nullopt;
+    }
+    if (word.runtime) {
+        auto found = resolve(text);
+        if (found) {
+            return std::optional(
+                Peer{std::move(found->target), std::move(found->reference), PeerMatch::explicit_});
+        }
+        if (found.error().code != errc::target_not_running) return found.error();
+        return std::optional(peer_of(*index.find(word).front(), PeerMatch::explicit_));
+    }
+    if (!word.unknown_prefix.empty()) return std::optional<Peer>();
+    if (text == "host") {
+        word.runtime = api::Runtime::host;
+        const auto host = index.find(word);
+        return host.empty() ? std::nullopt : std::optional(peer_of(*host.front(), PeerMatch::host));
+    }
+    const auto* found = closest(index.find_named(word),
+                                [&](const api::Target& other) { return other.runtime == from.runtime; });
+    return found != nullptr ? std::optional(peer_of(*found, PeerMatch::name)) : std::nullopt;
+}
+
+}  // namespace netlab::targets

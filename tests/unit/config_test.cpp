@@ -1,0 +1,63 @@
+#include "daemon/config.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace netlab;
+
+TEST_CASE("config: an empty file gives the defaults", "[unit]") {
+    const auto config = parse_config("", "netlabd.toml");
+    REQUIRE(config);
+    CHECK(config->listen.socket == "/run/netlab/netlabd.sock");
+    CHECK(config->listen.mode == 0660);
+    CHECK(config->engines.docker == std::vector<std::string>{"unix:///run/docker.sock"});
+    CHECK(config->access.capture == std::vector<std::string>{"netlab-capture"});
+}
+
+TEST_CASE("config: every key is read", "[unit]") {
+    const auto config = parse_config(R"(
+[listen]
+socket = "/run/x.sock"
+group = "wheel"
+mode = "0600"
+[engines]
+docker = ["unix:///a.sock", "unix:///b.sock"]
+podman = []
+netns_dirs = ["/run/netns", "/var/run/x"]
+[access]
+observe = ["a"]
+probe = ["b"]
+trace = ["c"]
+capture = ["d"]
+host = ["e"]
+[process]
+user = "nobody"
+[log]
+level = "debug"
+)", "netlabd.toml");
+    REQUIRE(config);
+    CHECK(config->listen.group == "wheel");
+    CHECK(config->listen.mode == 0600);
+    CHECK(config->engines.docker.size() == 2);
+    CHECK(config->engines.podman.empty());
+    CHECK(config->access.host == std::vector<std::string>{"e"});
+    CHECK(config->process.user == "nobody");
+    CHECK(config->log.level == "debug");
+}
+
+TEST_CASE("config: what is wrong is refused with its line and the nearest name", "[unit]") {
+    const auto refused = [](const char* text, const char* message, const char* hint) {
+        const auto config = parse_config(text, "f.toml");
+        REQUIRE_FALSE(config);
+        CHECK(config.error().message == message);
+        CHECK(config.error().hint == hint);
+    };
+    refused("[listen]\nsokcet = \"/x\"\n", "f.toml:2: unknown key 'sokcet' in [listen]", "did you mean socket?");
+    refused("[enginse]\n", "f.toml:1: unknown section 'enginse'", "did you mean engines?");
+    refused("[listen]\n\nsocket = 3\n", "f.toml:3: socket is a string", "");
+    refused("[listen]\nmode = \"0999\"\n", "f.toml:2: mode is an octal mode such as \"0660\"", "");
+    refused("[listen]\nsocket = \"x\"\n", "f.toml:2: socket is an absolute path", "");
+    refused("[engines]\ndocker = [\"tcp://1.2.3.4\"]\n", "f.toml:2: docker: 'tcp://1.2.3.4' is not a Unix socket",
+            "write it as unix:///run/docker.sock");
+    refused("[log]\nlevel = \"loud\"\n", "f.toml:2: level: 'loud' is none",
+            "one of trace, debug, info, warn or error");
+    CHECK_FALSE(parse_config("[listen\n", "f.toml"));
+}
