@@ -69,11 +69,12 @@ Error no_such_option(const std::string& text, const CLI::App& app) {
     const std::string word = text.substr(0, text.find('='));
     Words known;
     for (const auto* candidate : app.get_options()) {
-        for (const auto& name : candidate->get_lnames()) known.push_back("--" + name);
+        for (const auto& name : candidate->get_lnames())
+            known.push_back("--" + name);
     }
     const auto names = nearest(word, known);
-    return usage("there is no option " + word,
-                 names.empty() ? app.get_name() + " --help names them all" : "did you mean " + join_or(names) + "?");
+    return usage("there is no option " + word, names.empty() ? app.get_name() + " --help names them all"
+                                                             : "did you mean " + join_or(names) + "?");
 }
 
 Error explain(const CLI::ParseError& error, const CLI::App& app) {
@@ -125,7 +126,8 @@ Result<CommandLine> parse_command_line(Words words, std::span<const CommandEntry
     CLI::App app("netlab shows, probes and explains container networks from the host.", "netlab");
     app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     app.set_help_flag("-h,--help", "this text");
-    for (const char* label : {"REQUIRED", "TEXT", "Excludes"}) app.get_formatter()->label(label, "");
+    for (const char* label : {"REQUIRED", "TEXT"})
+        app.get_formatter()->label(label, "");
     auto position = find_command(words);
     if (position && words[*position] == "help") {
         words[*position] = "--help";

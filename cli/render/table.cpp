@@ -69,8 +69,8 @@ void fill(const Smartcols& scols, libscols_table* out, const Table& table, bool 
     for (std::size_t i = 0; i < table.headings.size(); ++i) {
         const bool lists =
             std::ranges::any_of(table.rows, [i](const auto& row) { return row[i].items.size() > 1; });
-        int flags = 0;
-        if (narrow) flags = lists ? SCOLS_FL_WRAP : SCOLS_FL_TRUNC;
+        // A name or a state that is cut is of no use to anybody: what does not fit goes to the next line.
+        const int flags = narrow && lists ? SCOLS_FL_WRAP : 0;
         auto* column = scols.new_column(out, table.headings[i].c_str(), 0, flags);
         if (column && narrow && lists) {
             scols.set_wrapfunc(column, scols.wrapnl_chunksize, scols.wrapnl_nextchunk, nullptr);

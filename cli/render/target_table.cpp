@@ -62,18 +62,19 @@ std::vector<std::string> network_texts(const Target& target, bool wide) {
     return texts;
 }
 
-/// "4026532281 shared with co1, co2 and 7 more": one text, so that it stays one item.
-std::string namespace_text(const Target& target, bool wide) {
+/// "4026532281, shared with co1, co2, 7 more".
+std::vector<std::string> namespace_texts(const Target& target, bool wide) {
     if (!target.namespace_) return {};
     const auto& others = target.namespace_->shared_with;
-    std::string text = target.namespace_->inode == 0 ? "unknown" : std::to_string(target.namespace_->inode);
+    std::vector<std::string> texts{target.namespace_->inode == 0 ? "unknown"
+                                                                 : std::to_string(target.namespace_->inode)};
     // Three names and "1 more" would be longer than four names.
     const bool all = wide || others.size() <= most_named + 1;
     const std::size_t named = all ? others.size() : most_named;
     for (std::size_t i = 0; i < named; ++i)
-        text += (i == 0 ? " shared with " : ", ") + others[i];
-    if (named < others.size()) text += " and " + std::to_string(others.size() - named) + " more";
-    return text;
+        texts.push_back((i == 0 ? "shared with " : "") + others[i]);
+    if (named < others.size()) texts.push_back(std::to_string(others.size() - named) + " more");
+    return texts;
 }
 
 bool is_any(const PublishedPort& port, Family family) {
@@ -144,7 +145,7 @@ Table target_table(std::span<const Target> targets, bool wide) {
             Cell(std::string(described::enumerator_name(target.state)), hue_of(target.state)),
             network_texts(target, wide),
             port_texts(target.ports),
-            namespace_text(target, wide)};
+            namespace_texts(target, wide)};
         if (wide) {
             const bool engine =
                 target.runtime == api::Runtime::docker || target.runtime == api::Runtime::podman;

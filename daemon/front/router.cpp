@@ -31,6 +31,30 @@ Result<Request> read_body(api::Verb verb, std::string_view body) {
     return json::decode<Request>(*value);
 }
 
+// Functions, not `if constexpr`: under -fsanitize=undefined GCC 12 takes no function's address for a
+// constant.
+
+template <class Request>
+Result<void> check(const Request& request, api::Roles roles,
+                   Result<void> (*checks)(const Request&, api::Roles)) {
+    if (checks == nullptr) return {};
+    return checks(request, roles);
+}
+
+template <class Request>
+std::uint32_t deadline_ms(const Request& request, std::uint32_t (*of_row)(const Request&)) {
+    return of_row == nullptr ? usual_deadline_ms : of_row(request);
+}
+
+/// The other end's namespace is for its addresses only: an operation starts without it where it is gone.
+void add_peer(const targets::NamespaceReference& known, api::Context& context, Job& job) {
+    auto reference = launcher_reference(known);
+    if (!reference) return;
+    reference->may_fail = 1;
+    job.namespaces.push_back(*reference);
+    context.peer_namespace = true;
+}
+
 /// The targets that the row's words name, as the worker's context and as the launcher's references.
 template <std::size_t I, class Request>
 Result<api::Context> resolve(const Request& request, const targets::Registry& registry, Job& job,
@@ -49,6 +73,7 @@ Result<api::Context> resolve(const Request& request, const targets::Registry& re
             if (!peer) return peer.error();
             if (*peer) {
                 context.peer_match = (*peer)->match;
+                if ((*peer)->reference) add_peer(*(*peer)->reference, context, job);
                 context.peer = std::move((*peer)->target);
             }
         }
@@ -63,16 +88,13 @@ Result<Plan> plan_row(std::string_view body, const Knowledge& knowledge, AuditEn
     if (!request) return request.error();
     if constexpr (row<I>.target != nullptr) entry.target = (*request).*row<I>.target;
     if constexpr (row<I>.peer != nullptr) entry.peer = (*request).*row<I>.peer;
-    if constexpr (row<I>.check != nullptr) {
-        if (auto checked = row<I>.check(*request, knowledge.roles); !checked) return checked.error();
-    }
+    if (auto checked = check(*request, knowledge.roles, row<I>.check); !checked) return checked.error();
     Plan plan;
     if constexpr (row<I>.kind == api::Kind::registry) {
         plan.answer = answer(*request, knowledge);
     } else {
         plan.job.operation = static_cast<std::uint16_t>(I);
-        plan.job.deadline_ms = usual_deadline_ms;
-        if constexpr (row<I>.deadline_ms != nullptr) plan.job.deadline_ms = row<I>.deadline_ms(*request);
+        plan.job.deadline_ms = deadline_ms(*request, row<I>.deadline_ms);
         auto context = resolve<I>(*request, knowledge.registry, plan.job, entry);
         if (!context) return context.error();
         plan.job.request = binary::encode(api::Order<Request>{std::move(*context), std::move(*request)});

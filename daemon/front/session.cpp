@@ -73,7 +73,8 @@ asio::awaitable<void> Session::serve() {
         const bool again = co_await handle(std::move(*request));
         if (!again || draining_) break;
     }
-    co_await linger();
+    if (unread_) co_await linger();
+    stream_.close();
 }
 
 void Session::drain() {
@@ -125,7 +126,10 @@ asio::awaitable<std::optional<Session::Received>> Session::receive() {
     }
     if (error) {
         auto told = reading_error(error, parser);
-        if (told) co_await refuse(std::move(*told));
+        if (told) {
+            unread_ = true;
+            co_await refuse(std::move(*told));
+        }
         co_return std::nullopt;
     }
     Received received;
@@ -235,7 +239,6 @@ asio::awaitable<void> Session::linger() {
         if (error) break;
         total += size;
     }
-    stream_.close();
 }
 
 }  // namespace netlab::front

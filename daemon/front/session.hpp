@@ -60,6 +60,7 @@ class Session {
     Worker* worker_ = nullptr;  ///< whose stream is being relayed
     bool busy_;
     bool idle_ = false;
+    bool unread_ = false;  ///< the last request was refused before all of it was read
     bool draining_ = false;
     bool cut_ = false;
 };

@@ -126,7 +126,7 @@ Result<operations::Namespaces> open_namespaces(std::span<const NamespaceReferenc
     std::vector<TargetHandle> handles;
     for (const auto& reference : references) {
         auto handle = make_handle(reference, needs, host);
-        if (!handle && !needs.namespaces_may_fail) return handle.error();
+        if (!handle && !needs.namespaces_may_fail && reference.may_fail == 0) return handle.error();
         handles.push_back(handle ? std::move(*handle) : TargetHandle{});
     }
     return operations::Namespaces(std::move(handles));

@@ -17,7 +17,7 @@ bool valid(const NamespaceReference& reference) {
         if (*at != '\0') return false;
     }
     const bool has_path = path[0] != '\0';
-    if (reference.pid < 0) return false;
+    if (reference.pid < 0 || reference.may_fail > 1 || reference.reserved != 0) return false;
     switch (reference.way) {
         case Way::host: return !has_path && reference.pid == 0;
         case Way::path: return path[0] == '/';

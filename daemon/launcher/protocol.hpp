@@ -30,9 +30,11 @@ struct NamespaceReference {
     std::uint64_t start_time = 0;    ///< of that process, as in /proc/PID/stat; 0: not checked
     std::uint64_t device = 0;        ///< with `inode`: the identity it must have; 0 and 0: not checked
     std::uint64_t inode = 0;
+    std::uint32_t may_fail = 0;      ///< 1: the operation starts without it (the other end's namespace)
+    std::uint32_t reserved = 0;
     std::array<char, 256> path{};    ///< absolute, ends with a zero
 };
-static_assert(sizeof(NamespaceReference) == 288);
+static_assert(sizeof(NamespaceReference) == 296);
 
 /// Front to launcher, with one descriptor (SCM_RIGHTS): the worker's end of its stream.
 /// `target_count` NamespaceReferences follow, then `request_size` bytes of request.

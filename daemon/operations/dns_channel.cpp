@@ -177,6 +177,7 @@ Result<DnsReply> DnsChannel::ask(const NameServer& server, const std::string& na
     auto* channel = channel_.get();
     if (auto set = set_server(channel, server); !set) return set.error();
     std::vector<Question> questions(families.size());
+    bool gone = false;
     {
         const Cancelling cancelling{channel};
         for (std::size_t i = 0; i < families.size(); ++i) {
@@ -184,7 +185,12 @@ Result<DnsReply> DnsChannel::ask(const NameServer& server, const std::string& na
             const int type = families[i] == Family::ipv4 ? ns_t_a : ns_t_aaaa;
             ::ares_query(channel, name.c_str(), ns_c_in, type, &netlab_dns_answered, &questions[i]);
         }
-        const auto done = [&] { return std::ranges::all_of(questions, &Question::answered); };
+        // "Connection refused" is told once for a socket, whichever question it is the answer to.
+        const auto done = [&] {
+            gone =
+                std::ranges::find(questions, NameOutcome::no_server, &Question::outcome) != questions.end();
+            return gone || std::ranges::all_of(questions, &Question::answered);
+        };
         while (!done() && Output::Clock::now() < until) {
             auto sockets = sockets_of(channel);
             if (auto ready = watch.wait(output, sockets, until); !ready) return ready.error();
@@ -200,7 +206,7 @@ Result<DnsReply> DnsChannel::ask(const NameServer& server, const std::string& na
     DnsReply reply;
     std::vector<NameOutcome> outcomes;
     for (auto& question : questions) {
-        outcomes.push_back(question.outcome);
+        outcomes.push_back(gone && question.addresses.empty() ? NameOutcome::no_server : question.outcome);
         reply.addresses.insert(reply.addresses.end(), question.addresses.begin(), question.addresses.end());
     }
     reply.outcome = join(outcomes);

@@ -247,7 +247,7 @@ Result<std::vector<ListedContainer>> parse_list(std::string_view body, api::Runt
     return out;
 }
 
-std::optional<api::EngineRecord> parse_event(const boost::json::value& event) {
+std::optional<api::EngineRecord> parse_event(const boost::json::value& event, api::Runtime runtime) {
     using Kind = api::EngineRecordKind;
     const auto* top = event.if_object();
     if (top == nullptr) return std::nullopt;
@@ -258,13 +258,13 @@ std::optional<api::EngineRecord> parse_event(const boost::json::value& event) {
     record.kind = Kind::container_changed;
     if (type == "container") {
         // One may be told of an execution or a health check all the same: it changes nothing.
-        if (action.starts_with("exec_") || action.starts_with("health_status")) return std::nullopt;
+        if (action.starts_with("exec") || action.starts_with("health_status")) return std::nullopt;
         record.container = text_at(actor, "ID");
         if (action == "destroy" || action == "remove") record.kind = Kind::container_removed;
     } else if (type == "network" && (action == "connect" || action == "disconnect")) {
+        // For Docker the network is the actor, for Podman the container.
         record.container = text_at(object_at(actor, "Attributes"), "container");
-        // Podman's actor is the container.
-        if (record.container.empty() && text_at(*top, "id") != text_at(actor, "ID"))
+        if (record.container.empty() && runtime == api::Runtime::podman)
             record.container = text_at(actor, "ID");
     } else {
         return std::nullopt;

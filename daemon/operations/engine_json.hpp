@@ -26,7 +26,8 @@ struct ListedContainer {
 [[nodiscard]] Result<std::vector<ListedContainer>> parse_list(std::string_view body, api::Runtime runtime);
 
 /// One object of GET /events; nullopt where it changes nothing that netlab knows.
-[[nodiscard]] std::optional<api::EngineRecord> parse_event(const boost::json::value& event);
+[[nodiscard]] std::optional<api::EngineRecord> parse_event(const boost::json::value& event,
+                                                           api::Runtime runtime);
 
 /// {"message":"…"} of an answer with an error status; empty where it is something else.
 [[nodiscard]] std::string parse_message(std::string_view body);

@@ -1,5 +1,6 @@
 #include "daemon/operations/name_explanation.hpp"
 
+#include "common/text.hpp"
 #include "daemon/operations/network_facts.hpp"
 
 #include <algorithm>
@@ -46,7 +47,7 @@ std::string asked_names(const Resolution& resolution) {
         if (names.size() < most) names.push_back(quoted(name));
     }
     if (resolution.candidates.size() > most) names.emplace_back("others");
-    return list_and(names);
+    return join_or(names);
 }
 
 std::string dns_sentence(const api::PingRequest& request, const Resolution& resolution) {
@@ -71,8 +72,8 @@ std::string dns_sentence(const api::PingRequest& request, const Resolution& reso
         case NameOutcome::timed_out:
             return verb(" gives", " give") + " no answer for " + names;
         case NameOutcome::no_server:
-            return servers + " cannot be asked for " + names +
-                   ": no route to it, or nothing serves DNS there";
+            return servers + " cannot be asked for " + names + ": no route to " + (several ? "them" : "it") +
+                   ", or nothing serves DNS there";
         case NameOutcome::invalid_name:
             return quoted(request.to) + " is no name that DNS could be asked for";
         case NameOutcome::resolved:

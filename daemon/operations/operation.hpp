@@ -23,7 +23,7 @@ namespace netlab::operations {
 
 /// One namespace of a request, opened and checked by the launcher before `prepare`.
 struct TargetHandle {
-    UniqueFd net;                   ///< empty only where Needs::namespaces_may_fail
+    UniqueFd net;                   ///< empty only for a peer, and where Needs::namespaces_may_fail
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
     std::uint64_t start_time = 0;   ///< of the process it was reached by, 0 where there is none

@@ -64,8 +64,7 @@ std::string subnet_name(const Target& from, const IpAddress& address) {
 }
 
 /// What the memberships of the two say about silence or a missing route between them.
-Explanation between(const Target& from, const Target& peer, const EchoFacts& facts,
-                    const api::PingRequest& request) {
+Explanation between(const Target& from, const Target& peer, const EchoFacts& facts) {
     const bool containers = is_container(from) && is_container(peer);
     const bool on_networks = !from.networks.empty() && !peer.networks.empty() &&
                              from.network_mode != "host" && peer.network_mode != "host";

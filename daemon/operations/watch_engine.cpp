@@ -89,9 +89,8 @@ std::string since() {
 
 /// Until the engine ends the stream; why it did.
 std::string follow(EngineConnection& engine, const api::WatchEngineRequest& request, Output& output) {
-    auto target = "/events?filters=" + percent_encode(filters);
-    if (request.runtime == api::Runtime::docker) target += "&since=" + since();
-    const auto opened = engine.open_stream(target);
+    const auto opened =
+        engine.open_stream("/events?filters=" + percent_encode(filters) + "&since=" + since());
     if (!opened) return opened.error().message;
     if (opened->status != 200) {
         const auto words = engine_json::parse_message(opened->body);
@@ -107,7 +106,7 @@ std::string follow(EngineConnection& engine, const api::WatchEngineRequest& requ
         const auto events = objects.feed(*bytes);
         if (!events) return events.error().message;
         for (const auto& event : *events) {
-            if (const auto record = engine_json::parse_event(event)) output.record(*record);
+            if (const auto record = engine_json::parse_event(event, request.runtime)) output.record(*record);
         }
     }
 }

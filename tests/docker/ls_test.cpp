@@ -47,7 +47,10 @@ TEST_CASE("ls: every container is as docker inspect has it", "[docker]") {
         CHECK(target.at("state") == inspected.at("State").at("Status"));
         CHECK(target.at("pid") == inspected.at("State").at("Pid"));
         const auto& engine = inspected.at("NetworkSettings").at("Networks").as_object();
-        CHECK(target.at("networks").as_array().size() == engine.size());
+        // A container that lives in another's namespace is on that one's networks, whatever the engine says of it.
+        if (!text(target, "network_mode").starts_with("container:")) {
+            CHECK(target.at("networks").as_array().size() == engine.size());
+        }
         for (const auto& [network, settings] : engine) {
             const auto membership = named(target.at("networks").as_array(), network);
             const auto address = text(settings.as_object(), "IPAddress");
@@ -71,7 +74,8 @@ TEST_CASE("ls: an interface has the name that ip gives it in the container", "[d
     for (const char* name : {"co1", "co4", "six1", "bare1"}) {
         INFO(name);
         const auto links = ip_json(name, {"addr"});
-        for (const auto& membership : named(targets, name).at("networks").as_array()) {
+        const auto target = named(targets, name);
+        for (const auto& membership : target.at("networks").as_array()) {
             bool found = false;
             for (const auto& link : links) {
                 if (link.at("ifname") != membership.at("interface")) continue;
@@ -99,7 +103,8 @@ TEST_CASE("ls: published and exposed ports are as docker port has them", "[docke
     const auto line = docker({"port", "py-server2", "8081/tcp"}).lines().at(0);
     const auto port = std::stoi(line.substr(line.rfind(':') + 1));
     bool chosen = false;
-    for (const auto& entry : named(targets, "py-server2").at("ports").as_array()) {
+    const auto chooser = named(targets, "py-server2");
+    for (const auto& entry : chooser.at("ports").as_array()) {
         chosen = chosen || (entry.as_object().contains("host_port") && entry.at("host_port") == port);
     }
     CHECK(chosen);

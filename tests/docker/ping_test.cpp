@@ -90,7 +90,7 @@ TEST_CASE("ping: co4 reaches both networks, but the default bridge has no names"
     const auto by_name = ping(daemon, {"co4", "co3"});
     CHECK(by_name.status == 1);
     CHECK(text(report(by_name), "outcome") == "unresolved");
-    CHECK(contains(text(report(by_name), "explanation"), "default bridge"));
+    CHECK(contains(text(report(by_name), "explanation"), "default network"));
     const auto forced = ping(daemon, {"--address", "co4", "co3"});
     CHECK(forced.status == 0);
     CHECK(text(report(forced), "address") == address);

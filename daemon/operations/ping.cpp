@@ -1,0 +1,187 @@
+#include "common/api/ping.hpp"
+
+#include "daemon/kernel/netlink.hpp"
+#include "daemon/operations/echo_loop.hpp"
+#include "daemon/operations/operation.hpp"
+#include "daemon/operations/ping_destination.hpp"
+#include "daemon/operations/ping_explanation.hpp"
+
+#include <cerrno>
+
+#include <sys/random.h>
+
+/// `netlab ping`: ICMP echoes from a target's network namespace.
+namespace netlab::operations {
+
+namespace {
+
+using api::Context;
+using api::PingOutcome;
+using api::PingReport;
+using api::PingRequest;
+
+struct Handles {
+    std::optional<EchoSocket> v4;
+    std::optional<EchoSocket> v6;  ///< absent where the kernel has no IPv6
+    UniqueFd route;
+    UniqueFd peer_route;
+    bool same_namespace = false;
+    std::optional<Resolver> resolver;
+    TargetWatch watch;
+    std::uint16_t id = 0;
+    EchoCookie cookie{};
+};
+
+Result<void> open_sockets(Handles& handles, const PingRequest& request) {
+    if (request.family != Family::ipv6) {
+        auto socket = EchoSocket::open(Family::ipv4, handles.id, request.dont_fragment);
+        if (!socket) return socket.error();
+        handles.v4 = std::move(*socket);
+    }
+    if (request.family != Family::ipv4) {
+        auto socket = EchoSocket::open(Family::ipv6, handles.id, request.dont_fragment);
+        if (!socket && (socket.error().code != errc::unsupported || request.family)) return socket.error();
+        if (socket) handles.v6 = std::move(*socket);
+    }
+    auto route = kernel::open_route_socket();
+    if (!route) return route.error();
+    handles.route = std::move(*route);
+    return {};
+}
+
+/// The peer's addresses are read from its own namespace; `run` must be left in FROM's, where DNS is asked.
+Result<void> open_peer(Handles& handles, Namespaces& namespaces) {
+    const auto peer = namespaces.size() - 1;
+    handles.same_namespace = namespaces[0].inode != 0 && namespaces[0].inode == namespaces[peer].inode &&
+                             namespaces[0].device == namespaces[peer].device;
+    if (auto entered = namespaces.enter(peer); !entered) return entered;
+    auto route = kernel::open_route_socket();
+    if (!route) return route.error();
+    handles.peer_route = std::move(*route);
+    return namespaces.enter(0);
+}
+
+Result<Handles> prepare(Namespaces& namespaces, const PingRequest& request, const Context& context) {
+    Handles handles;
+    // Unlike a random one no other netlab ping has it now, so 200 at once do not hear each other.
+    handles.id = static_cast<std::uint16_t>(::getpid());
+    if (::getrandom(handles.cookie.data(), handles.cookie.size(), 0) != std::ssize(handles.cookie)) {
+        return system_error(errc::operation_failed, "get random bytes", errno);
+    }
+    if (!context.targets.empty()) {
+        auto watch = TargetWatch::open(context.targets.front(), namespaces[0]);
+        if (!watch) return watch.error();
+        handles.watch = std::move(*watch);
+    }
+    if (auto entered = namespaces.enter(0); !entered) return entered.error();
+    if (auto opened = open_sockets(handles, request); !opened) return opened.error();
+    const auto way = destination_way(request, context);
+    if (way == DestinationWay::name) {
+        auto resolver = Resolver::open(namespaces[0]);
+        if (!resolver) return resolver.error();
+        handles.resolver = std::move(*resolver);
+    }
+    if (way == DestinationWay::target && context.peer_namespace && namespaces.size() > 1) {
+        if (auto opened = open_peer(handles, namespaces); !opened) return opened.error();
+    }
+    return handles;
+}
+
+void set_explanation(PingReport& report, Explanation why) {
+    if (!why.explanation.empty()) report.explanation = std::move(why.explanation);
+    if (!why.suggestion.empty()) report.suggestion = std::move(why.suggestion);
+}
+
+PingOutcome outcome_of(const EchoCounts& counts) {
+    if (counts.received == counts.transmitted) return PingOutcome::answered;
+    if (counts.received > 0) return PingOutcome::partial;
+    return counts.errors > 0 ? PingOutcome::unreachable : PingOutcome::lost;
+}
+
+void set_counts(PingReport& report, const EchoResult& result) {
+    const auto& counts = result.counts;
+    report.outcome = outcome_of(counts);
+    report.transmitted = counts.transmitted;
+    report.received = counts.received;
+    report.duplicates = counts.duplicates;
+    report.late = counts.late;
+    report.reordered = counts.reordered;
+    report.corrupt = counts.corrupt;
+    report.errors = counts.errors;
+    report.loss_percent = counts.loss_percent();
+    report.rtt_us = result.rtt;
+    report.elapsed_ms = static_cast<double>(result.elapsed.count() / 1000) / 1000;
+}
+
+EchoPlan plan_of(const Handles& handles, const PingRequest& request, const PingDestination& destination) {
+    const auto nanoseconds = [](double ms) {
+        return std::chrono::nanoseconds(static_cast<std::int64_t>(ms * 1e6));
+    };
+    EchoPlan plan;
+    plan.to = destination.to;
+    plan.source = destination.source;
+    plan.id = handles.id;
+    plan.cookie = handles.cookie;
+    plan.count = request.count;
+    plan.interval = nanoseconds(request.interval_ms);
+    plan.wait = nanoseconds(request.wait_ms);
+    plan.payload = request.payload;
+    plan.flood = request.flood;
+    return plan;
+}
+
+/// Sends the echoes and fills in what came of them.
+Result<void> ping(Handles& handles, const PingRequest& request, const Context& context,
+                  const PingDestination& destination, PingReport& report, Output& output) {
+    auto& socket = destination.to.address.is_v4() ? handles.v4 : handles.v6;
+    if (!socket) {
+        report.outcome = PingOutcome::unreachable;
+        report.explanation = "this kernel has no IPv6";
+        return {};
+    }
+    if (destination.interface_index != 0) {
+        if (auto chosen = socket->send_through(destination.interface_index); !chosen) return chosen;
+    }
+    const auto result = send_echoes(*socket, plan_of(handles, request, destination), handles.watch, output);
+    if (!result) return result.error();
+    set_counts(report, *result);
+    const EchoFacts facts{destination.to.address, destination.source, destination.peer_address,
+                          result->counts,         result->error,      result->no_route};
+    if (!destination.explanation.empty()) report.explanation = destination.explanation;
+    set_explanation(report, explain_echoes(context, request, facts));
+    return {};
+}
+
+Result<void> run(Handles handles, const PingRequest& request, const Context& context, Output& output) {
+    PingReport report;
+    report.from = request.from;
+    report.to = request.to;
+    const DestinationSources sources{handles.route.get(), handles.peer_route.get(), handles.same_namespace,
+                                     handles.resolver ? &*handles.resolver : nullptr};
+    const auto chosen = choose_destination(request, context, sources, handles.watch, output);
+    if (!chosen) return chosen.error();
+    if (const auto* resolution = std::get_if<Resolution>(&*chosen)) {
+        report.outcome = PingOutcome::unresolved;
+        set_explanation(report, explain_unresolved(context, request, *resolution));
+        output.event(report);
+        return {};
+    }
+    const auto& destination = std::get<PingDestination>(*chosen);
+    report.address = destination.to.address;
+    report.resolved_by = destination.resolved_by;
+    output.event(api::PingStart{request.from, request.to, destination.to.address, destination.resolved_by,
+                                request.payload});
+    if (auto pinged = ping(handles, request, context, destination, report, output); !pinged) return pinged;
+    output.event(report);
+    return {};
+}
+
+// An endless ping may run for weeks, at some 50 µs of CPU time for each echo; the client's end is its end.
+constexpr std::uint32_t cpu_seconds = 24 * 3600;
+
+const Registration<PingRequest> registered{operation<prepare, run>(
+    {.net_raw = true, .resolver_files = true, .ip_sockets = true, .cpu_seconds = cpu_seconds})};
+
+}  // namespace
+
+}  // namespace netlab::operations

@@ -1,0 +1,45 @@
+# bash completion for netlab(1)
+
+_netlab_targets() {
+    local line
+    # A name with white space or a backslash cannot be completed; such names are left out.
+    while IFS= read -r line; do
+        [[ $line == *[[:space:]\\]* ]] || printf '%s\n' "$line"
+    done < <(netlab "$@" ls -q 2>/dev/null)
+}
+
+_netlab() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+    local global='-H --host -o --output -j --json --color --help --version'
+    local command='' host=() i
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+            -H | --host) host=(-H "${COMP_WORDS[i+1]}"); ((i++)) ;;
+            -o | --output | --color | --colour) ((i++)) ;;
+            -*) ;;
+            *) command=${COMP_WORDS[i]}; break ;;
+        esac
+    done
+    COMPREPLY=()
+    case $previous in
+        -o | --output) COMPREPLY=($(compgen -W 'table wide json' -- "$current")); return ;;
+        --color | --colour) COMPREPLY=($(compgen -W 'auto always never' -- "$current")); return ;;
+        --runtime) COMPREPLY=($(compgen -W 'docker podman netns pid host' -- "$current")); return ;;
+        -H | --host | -c | --count | -i | --interval | -W | --wait | -s | --size | -I | --interface | --network) return ;;
+    esac
+    case $command in
+        '') COMPREPLY=($(compgen -W "ls ping version help $global" -- "$current")) ;;
+        help) COMPREPLY=($(compgen -W 'ls ping version' -- "$current")) ;;
+        ls) COMPREPLY=($(compgen -W "-q --quiet --runtime --network $global" -- "$current")) ;;
+        ping)
+            if [[ $current == -* ]]; then
+                COMPREPLY=($(compgen -W "-c --count -i --interval -W --wait -s --size -4 --ipv4 -6 --ipv6 -I --interface
+                    --df --flood --address -q --quiet $global" -- "$current"))
+            else
+                COMPREPLY=($(compgen -W "$(_netlab_targets "${host[@]}")" -- "$current"))
+            fi
+            ;;
+    esac
+}
+
+complete -F _netlab netlab

@@ -1,0 +1,135 @@
+# The lab's Docker Engine and its images. Sourced by tests/lab/lab.
+# shellcheck shell=bash disable=SC2154
+
+# The lab's client: its socket, none of the user's contexts, proxies or credentials.
+docker() {
+    env -u DOCKER_CONTEXT -u DOCKER_TLS_VERIFY DOCKER_CONFIG="$run/client" docker -H "unix://$docker_socket" "$@" 9>&-
+}
+
+# A containerd of our own, not the one that dockerd would start: where the machine has one running
+# (/run/containerd/containerd.sock, any Debian with systemd), dockerd would take that, and with it the machine's
+# containers and its network namespace.
+start_containerd() {
+    daemon_lives containerd && return
+    say "starting containerd"
+    cat >"$run/containerd.toml" <<END_OF_TOML
+version = 2
+root = "$data/containerd"
+state = "$run/containerd"
+disabled_plugins = ["io.containerd.grpc.v1.cri"]
+[grpc]
+  address = "$run/containerd.sock"
+[plugins."io.containerd.internal.v1.opt"]
+  path = "$data/containerd/opt"
+END_OF_TOML
+    start_daemon containerd "$host_netns" containerd --config "$run/containerd.toml" --log-level warn
+    wait_for_daemon containerd 30 test -S "$run/containerd.sock"
+}
+
+engine_answers() {
+    [[ $(curl --silent --max-time 2 --unix-socket "$docker_socket" http://lab/_ping) == OK ]]
+}
+
+# Debian 12's dockerd keeps a key in /etc/docker unless told otherwise; later ones do not know the setting.
+key_setting() {
+    [[ $(dockerd --version) != 'Docker version 20.'* ]] || echo "\"deprecated-key-path\": \"$data/key.json\","
+}
+
+start_dockerd() {
+    daemon_lives docker && return
+    say "starting dockerd in the network namespace $host_netns"
+    rm -f "$run/docker.pid" "$docker_socket"
+    mkdir -p "$run/client"
+    # cgroupfs also under systemd: the groups are then below the lab's own and go with it.
+    cat >"$run/daemon.json" <<END_OF_JSON
+{
+  $(key_setting)
+  "containerd": "$run/containerd.sock",
+  "cgroup-parent": "/netlab-lab/$instance/containers",
+  "exec-opts": ["native.cgroupdriver=cgroupfs"],
+  "dns": ["$outside_address"],
+  "shutdown-timeout": 2,
+  "log-level": "warn"
+}
+END_OF_JSON
+    start_daemon docker "$host_netns" dockerd --config-file "$run/daemon.json" --data-root "$data/docker" \
+        --exec-root "$run/exec" --pidfile "$run/docker.pid" -H "unix://$docker_socket"
+}
+
+start_engine() {
+    start_containerd
+    start_dockerd
+    wait_for_daemon docker 60 engine_answers
+}
+
+# A root file system with one static busybox under all its names.
+busybox_tree() {
+    local tree=$1 applet
+    mkdir -p "$tree"/{bin,dev,etc,proc,root,sys,tmp,var/www}
+    chmod 1777 "$tree/tmp"
+    cp "$(command -v busybox)" "$tree/bin/busybox"
+    for applet in $(busybox --list); do
+        [[ $applet == busybox ]] || ln -s busybox "$tree/bin/$applet"
+    done
+    printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$tree/etc/passwd"
+    printf 'root:x:0:\nnogroup:x:65534:\n' >"$tree/etc/group"
+    echo 'hello from the lab' >"$tree/var/www/index.html"
+}
+
+# One static program that waits, and nothing else: no shell, no /etc, no tool.
+scratch_tree() {
+    local tree=$1
+    mkdir -p "$tree"
+    if command -v cc >/dev/null &&
+        cc -static -Os -s -o "$tree/pause" -x c - <<<'int pause(void); int main(void) { for (;;) pause(); }' 2>/dev/null; then
+        return
+    fi
+    # Without a compiler: busybox under the name of its one applet is a `sleep` and nothing else.
+    cp "$(command -v busybox)" "$tree/sleep"
+    ln -s sleep "$tree/pause"
+}
+
+# The archives that both engines import; made once.
+make_archives() {
+    [[ -e $data/images/done ]] && return
+    rm -rf "$data/images"
+    mkdir -p "$data/images"
+    busybox_tree "$data/images/busybox"
+    scratch_tree "$data/images/scratch"
+    local image
+    for image in busybox scratch; do
+        tar --create --numeric-owner --owner=0 --group=0 -C "$data/images/$image" -f "$data/images/$image.tar" .
+        rm -rf "$data/images/${image:?}"
+    done
+    touch "$data/images/done"
+}
+
+image_changes() {
+    case $1 in
+        busybox) printf '%s\n' --change 'CMD ["sh"]' --change 'ENV PATH=/bin' ;;
+        scratch) printf '%s\n' --change 'ENTRYPOINT ["/pause"]' ;;
+    esac
+}
+
+make_images() {
+    local image changes there
+    there=$(docker image ls --format '{{.Repository}}')
+    for image in busybox scratch; do
+        grep -qx "lab/$image" <<<"$there" && continue
+        say "making the image lab/$image"
+        make_archives
+        mapfile -t changes < <(image_changes "$image")
+        docker import "${changes[@]}" "$data/images/$image.tar" "lab/$image" >/dev/null
+    done
+}
+
+# A shim's socket is in /run/containerd/s whatever the state directory is, and stays when the shim is killed.
+remove_shim_sockets() {
+    local file socket
+    for file in "$run"/containerd/io.containerd.runtime.v2.task/*/*/address; do
+        [[ -e $file ]] || continue
+        socket=$(<"$file")
+        rm -f "${socket#unix://}"
+    done
+    rmdir --ignore-fail-on-non-empty /run/containerd/s /run/containerd 2>/dev/null || true
+}

@@ -1,0 +1,118 @@
+#include "tests/netns/test_network.hpp"
+
+#include "tests/netns/operation_process.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <stdexcept>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+namespace netlab::test {
+
+namespace {
+
+UniqueFd file_with(const std::string& text) {
+    if (text.empty()) return {};
+    UniqueFd file(::memfd_create("text", MFD_CLOEXEC));
+    if (::write(file.get(), text.data(), text.size()) != std::ssize(text)) throw std::runtime_error("memfd");
+    return file;
+}
+
+void must(const std::string& command) {
+    if (!shell(command)) throw std::runtime_error("failed: " + command);
+}
+
+}  // namespace
+
+TestNetwork::TestNetwork(const std::string& letters) : letters_(letters) {
+    for (const char letter : letters_) {
+        must("ip netns add " + name(letter));
+        ip(letter, "link set lo up");
+    }
+}
+
+TestNetwork::~TestNetwork() {
+    for (const char letter : letters_)
+        (void)shell("ip netns del " + name(letter));
+}
+
+std::string TestNetwork::name(char letter) const {
+    return "netlab-test-" + std::to_string(::getpid()) + "-" + letter;
+}
+
+void TestNetwork::ip(char letter, const std::string& words) const {
+    must("ip -n " + name(letter) + " " + words);
+}
+
+void TestNetwork::veth(char a, const std::string& a_interface, const std::string& a_address, char b,
+                       const std::string& b_interface, const std::string& b_address) const {
+    ip(a, "link add " + a_interface + " type veth peer name " + b_interface + " netns " + name(b));
+    // Without duplicate address detection an IPv6 address can be used at once.
+    if (!a_address.empty())
+        ip(a, "addr add " + a_address + " dev " + a_interface +
+                  (a_address.find(':') == a_address.npos ? "" : " nodad"));
+    if (!b_address.empty())
+        ip(b, "addr add " + b_address + " dev " + b_interface +
+                  (b_address.find(':') == b_address.npos ? "" : " nodad"));
+    ip(a, "link set " + a_interface + " up");
+    ip(b, "link set " + b_interface + " up");
+}
+
+operations::TargetHandle TestNetwork::handle(char letter, const std::string& resolv_conf,
+                                             const std::string& hosts) const {
+    operations::TargetHandle handle;
+    handle.net = UniqueFd(::open(("/run/netns/" + name(letter)).c_str(), O_RDONLY | O_CLOEXEC));
+    struct stat status {};
+    if (::fstat(handle.net.get(), &status) != 0) throw std::runtime_error("no namespace");
+    handle.device = status.st_dev;
+    handle.inode = status.st_ino;
+    handle.resolv_conf = file_with(resolv_conf);
+    handle.hosts = file_with(hosts);
+    return handle;
+}
+
+void TestNetwork::remove(char letter) {
+    must("ip netns del " + name(letter));
+    std::erase(letters_, letter);
+}
+
+NamespaceProcess::NamespaceProcess(const std::string& network_namespace,
+                                   const std::function<void(int ready)>& body) {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
+    UniqueFd reader(ends[0]);
+    UniqueFd writer(ends[1]);
+    pid_ = ::fork();
+    if (pid_ < 0) throw std::runtime_error("fork");
+    if (pid_ == 0) {
+        reader.reset();
+        const UniqueFd net(::open(("/run/netns/" + network_namespace).c_str(), O_RDONLY | O_CLOEXEC));
+        if (::setns(net.get(), CLONE_NEWNET) != 0) std::_Exit(1);
+        body(writer.get());
+        std::_Exit(0);
+    }
+    writer.reset();
+    char byte = 0;
+    if (::read(reader.get(), &byte, 1) != 1) {
+        kill();
+        throw std::runtime_error("the process in " + network_namespace + " did not start");
+    }
+}
+
+NamespaceProcess::~NamespaceProcess() {
+    kill();
+}
+
+void NamespaceProcess::kill() {
+    if (pid_ < 0) return;
+    ::kill(pid_, SIGKILL);
+    ::waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+}
+
+}  // namespace netlab::test
