@@ -1,8 +1,9 @@
 #include "cli/reachability.hpp"
 
-#include <algorithm>
 #include <cerrno>
-#include <vector>
+#include <cstdio>
+#include <memory>
+#include <optional>
 
 #include <grp.h>
 #include <pwd.h>
@@ -24,32 +25,51 @@ std::string start_command() {
 /// The first directory on the way to `path` that this process may not pass, or `path` itself.
 std::string what_refuses(const std::string& path) {
     for (auto slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1)) {
-        const auto directory = path.substr(0, slash);
+        auto directory = path.substr(0, slash);
         if (::access(directory.c_str(), X_OK) != 0) return directory;
     }
     return path;
 }
 
-bool is_member(const passwd& user, gid_t group) {
-    int count = 256;
-    std::vector<gid_t> groups(static_cast<std::size_t>(count));
-    if (::getgrouplist(user.pw_name, user.pw_gid, groups.data(), &count) < 0) return false;
-    groups.resize(static_cast<std::size_t>(count));
-    return std::ranges::count(groups, group) > 0;
+using File = std::unique_ptr<FILE, int (*)(FILE*)>;
+
+/// The entry of the user or the group in a file of `path`, by `is_wanted`. The files alone are asked: the
+/// name services would have to be loaded, and a static program cannot.
+template <class Entry>
+std::optional<Entry> find_entry(const char* path, Entry* (*next)(FILE*), auto is_wanted) {
+    const File file(std::fopen(path, "re"), std::fclose);
+    while (file) {
+        Entry* entry = next(file.get());
+        if (!entry) break;
+        if (is_wanted(*entry))
+            return *entry;  // its strings are next()'s own, and live until it is called again
+    }
+    return std::nullopt;
+}
+
+bool names(char** members, const std::string& user) {
+    for (; members && *members; ++members) {
+        if (user == *members) return true;
+    }
+    return false;
 }
 
 SocketAccess look(const std::string& path) {
     SocketAccess access;
     access.path = what_refuses(path);
+    access.user = "$USER";
     struct stat status {};
-    const passwd* user = ::getpwuid(::geteuid());
-    access.user = user ? user->pw_name : "$USER";
     if (::stat(access.path.c_str(), &status) != 0) return access;
+    const auto user = find_entry("/etc/passwd", ::fgetpwent,
+                                 [](const passwd& entry) { return entry.pw_uid == ::geteuid(); });
+    if (user) access.user = user->pw_name;
     // A socket asks for the right to write, a directory for the right to pass.
     access.group_may = (status.st_mode & (S_ISDIR(status.st_mode) ? S_IXGRP : S_IWGRP)) != 0;
-    access.in_database = user && is_member(*user, status.st_gid);
-    const group* group = ::getgrgid(status.st_gid);
-    access.group = group ? group->gr_name : std::to_string(status.st_gid);
+    access.group = std::to_string(status.st_gid);
+    const auto group = find_entry("/etc/group", ::fgetgrent,
+                                  [&](const ::group& entry) { return entry.gr_gid == status.st_gid; });
+    if (group) access.group = group->gr_name;
+    access.in_database = group && names(group->gr_mem, access.user);
     return access;
 }
 

@@ -1,13 +1,13 @@
 #include "common/address.hpp"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
-
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <stdexcept>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
 
 namespace netlab {
 
@@ -29,7 +29,8 @@ IpAddress IpAddress::from_bytes(std::span<const std::uint8_t> bytes) {
 
 Result<IpAddress> IpAddress::parse(std::string_view text) {
     char buffer[INET6_ADDRSTRLEN];
-    if (text.empty() || text.size() >= sizeof buffer || text.find('\0') != text.npos) return not_an_address(text);
+    if (text.empty() || text.size() >= sizeof buffer || text.find('\0') != text.npos)
+        return not_an_address(text);
     std::memcpy(buffer, text.data(), text.size());
     buffer[text.size()] = '\0';
     IpAddress address;
@@ -71,7 +72,8 @@ bool IpAddress::is_unspecified() const noexcept {
 
 bool IpAddress::is_loopback() const noexcept {
     if (is_v4()) return bytes_[0] == 127;
-    return std::all_of(bytes_.begin(), bytes_.end() - 1, [](std::uint8_t b) { return b == 0; }) && bytes_[15] == 1;
+    return std::all_of(bytes_.begin(), bytes_.end() - 1, [](std::uint8_t b) { return b == 0; }) &&
+           bytes_[15] == 1;
 }
 
 bool IpAddress::is_multicast() const noexcept {
@@ -82,7 +84,8 @@ bool IpAddress::is_link_local() const noexcept {
     return is_v4() ? bytes_[0] == 169 && bytes_[1] == 254 : bytes_[0] == 0xFE && (bytes_[1] & 0xC0) == 0x80;
 }
 
-socklen_t IpAddress::to_sockaddr(sockaddr_storage& out, std::uint16_t port, std::uint32_t scope_id) const noexcept {
+socklen_t IpAddress::to_sockaddr(sockaddr_storage& out, std::uint16_t port,
+                                 std::uint32_t scope_id) const noexcept {
     out = {};
     if (is_v4()) {
         sockaddr_in in{};
@@ -137,17 +140,21 @@ bool IpPrefix::contains(const IpAddress& other) const noexcept {
 bool IpPrefix::is_broadcast(const IpAddress& other) const noexcept {
     if (!address_.is_v4() || length_ > 30 || !contains(other)) return false;
     const auto bytes = other.bytes();
-    const auto value = static_cast<std::uint32_t>(bytes[0]) << 24 | static_cast<std::uint32_t>(bytes[1]) << 16 |
+    const auto value = static_cast<std::uint32_t>(bytes[0]) << 24 |
+                       static_cast<std::uint32_t>(bytes[1]) << 16 |
                        static_cast<std::uint32_t>(bytes[2]) << 8 | bytes[3];
     const auto host_bits = length_ == 0 ? 0xFFFFFFFFU : (1U << (32 - length_)) - 1;
     return (value & host_bits) == host_bits;
 }
 
-std::string IpPrefix::to_string() const { return address_.to_string() + "/" + std::to_string(length_); }
+std::string IpPrefix::to_string() const {
+    return address_.to_string() + "/" + std::to_string(length_);
+}
 
 Result<MacAddress> MacAddress::parse(std::string_view text) {
     MacAddress mac;
-    const Error error{errc::bad_request, "'" + std::string(text.substr(0, 64)) + "' is not a MAC address", {}, {}};
+    const Error error{
+        errc::bad_request, "'" + std::string(text.substr(0, 64)) + "' is not a MAC address", {}, {}};
     if (text.size() != 17) return error;
     for (std::size_t i = 0; i < 6; ++i) {
         const char* at = text.data() + i * 3;
@@ -159,8 +166,8 @@ Result<MacAddress> MacAddress::parse(std::string_view text) {
 
 std::string MacAddress::to_string() const {
     char buffer[18];
-    std::snprintf(buffer, sizeof buffer, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2], bytes[3],
-                  bytes[4], bytes[5]);
+    std::snprintf(buffer, sizeof buffer, "%02x:%02x:%02x:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2],
+                  bytes[3], bytes[4], bytes[5]);
     return buffer;
 }
 

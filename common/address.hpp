@@ -1,6 +1,6 @@
 #pragma once
 
-#include <sys/socket.h>
+#include "common/error.hpp"
 
 #include <array>
 #include <compare>
@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "common/error.hpp"
+#include <sys/socket.h>
 
 namespace netlab {
 
@@ -40,7 +40,8 @@ class IpAddress {
     [[nodiscard]] bool is_link_local() const noexcept;  ///< 169.254.0.0/16, fe80::/10
 
     /// For the socket calls; returns the length used. `scope_id` is an interface index (IPv6 link-local).
-    socklen_t to_sockaddr(sockaddr_storage& out, std::uint16_t port, std::uint32_t scope_id = 0) const noexcept;
+    socklen_t to_sockaddr(sockaddr_storage& out, std::uint16_t port,
+                          std::uint32_t scope_id = 0) const noexcept;
 
     friend bool operator==(const IpAddress&, const IpAddress&) = default;
     friend auto operator<=>(const IpAddress&, const IpAddress&) = default;

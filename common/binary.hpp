@@ -1,15 +1,16 @@
 #pragma once
 
+#include "common/described.hpp"
+
 #include <cstddef>
 #include <cstring>
 #include <span>
 
-#include "common/described.hpp"
-
-/// Described structs <-> bytes, for what passes between the daemon's own processes: requests on their way to a worker,
-/// records on their way back. Fixed widths, native byte order, lengths in front, members in their order; nothing else.
-/// Decoding trusts nothing: a length past the end, a byte left over, an enumerator that is none, are all refused.
-/// It is this small so that it can be read and fuzzed whole: it runs where JSON must not.
+/// Described structs <-> bytes, for what passes between the daemon's own processes: requests on their way to
+/// a worker, records on their way back. Fixed widths, native byte order, lengths in front, members in their
+/// order; nothing else. Decoding trusts nothing: a length past the end, a byte left over, an enumerator that
+/// is none, are all refused. It is this small so that it can be read and fuzzed whole: it runs where JSON
+/// must not.
 namespace netlab::binary {
 
 using Bytes = std::vector<std::byte>;
@@ -97,7 +98,8 @@ void append(Bytes& out, const T& value) {
         out.insert(out.end(), bytes, bytes + value.size());
     } else if constexpr (described::is_vector<T>) {
         append(out, static_cast<std::uint32_t>(value.size()));
-        for (const auto& element : value) append(out, element);
+        for (const auto& element : value)
+            append(out, element);
     } else if constexpr (described::is_optional<T>) {
         append(out, value.has_value());
         if (value) append(out, *value);
@@ -105,7 +107,8 @@ void append(Bytes& out, const T& value) {
         append(out, value.to_string());
     } else {
         static_assert(described::Struct<T>);
-        boost::mp11::mp_for_each<described::members<T>>([&](auto member) { append(out, value.*member.pointer); });
+        boost::mp11::mp_for_each<described::members<T>>(
+            [&](auto member) { append(out, value.*member.pointer); });
     }
 }
 
@@ -123,7 +126,8 @@ template <class T>
 [[nodiscard]] Result<T> decode(std::span<const std::byte> bytes) {
     T out{};
     detail::Reader reader(bytes);
-    if (!reader.read(out) || !reader.at_end()) return Error{errc::protocol_error, "a message that is not one", {}, {}};
+    if (!reader.read(out) || !reader.at_end())
+        return Error{errc::protocol_error, "a message that is not one", {}, {}};
     return out;
 }
 

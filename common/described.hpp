@@ -1,7 +1,7 @@
 #pragma once
 
-#include <boost/describe.hpp>
-#include <boost/mp11/algorithm.hpp>
+#include "common/error.hpp"
+
 #include <concepts>
 #include <optional>
 #include <string>
@@ -9,7 +9,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "common/error.hpp"
+#include <boost/describe.hpp>
+#include <boost/mp11/algorithm.hpp>
 
 /// What the two codecs (common/json, common/binary) share: how a described struct is taken apart.
 namespace netlab::described {
@@ -43,7 +44,8 @@ template <class T>
 inline constexpr bool is_vector<std::vector<T>> = true;
 
 template <class T>
-using members = boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>;
+using members =
+    boost::describe::describe_members<T, boost::describe::mod_public | boost::describe::mod_inherited>;
 
 /// The name that a member has outside C++: `namespace_` is `namespace`.
 constexpr std::string_view public_name(std::string_view member) {

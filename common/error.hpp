@@ -1,11 +1,12 @@
 #pragma once
 
-#include <boost/describe.hpp>
-#include <boost/system/result.hpp>
 #include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/describe.hpp>
+#include <boost/system/result.hpp>
 
 namespace netlab {
 
@@ -46,8 +47,8 @@ enum class errc : std::uint16_t {
 BOOST_DESCRIBE_ENUM(errc, bad_request, unknown_field, not_found, method_not_allowed, too_large, unsupported,
                     no_such_target, ambiguous_target, target_not_running, target_gone, permission_denied,
                     limit_exceeded, no_such_interface, unresolved_name, no_address, unreachable, timed_out,
-                    operation_failed, worker_died, engine_unavailable, launcher_unavailable, busy, shutting_down,
-                    daemon_unreachable, protocol_error)
+                    operation_failed, worker_died, engine_unavailable, launcher_unavailable, busy,
+                    shutting_down, daemon_unreachable, protocol_error)
 
 /// An error for a person: what was tried and on what, and in `hint` what the user can do about it.
 struct Error {

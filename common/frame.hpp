@@ -3,15 +3,16 @@
 #include <cstddef>
 #include <cstdint>
 
-/// The framing of a worker's stream on its way to the front: an 8-byte header, then `size` bytes. The front looks at the header only
-/// (and decodes the records of the daemon's own watchers); a client never sees a frame.
+/// The framing of a worker's stream on its way to the front: an 8-byte header, then `size` bytes. The front
+/// looks at the header only (and decodes the records of the daemon's own watchers); a client never sees a
+/// frame.
 namespace netlab::frame {
 
 enum class Kind : std::uint32_t {
     data = 1,    ///< bytes of the response body: whole NDJSON lines, or a piece of a capture
     record = 2,  ///< one struct in the form of common/binary, from a watcher to the front
     error = 3,   ///< an errc (two bytes), then {"error":{…}}; the last frame but `end`
-    end = 4,     ///< no payload: the operation has said all. A stream without it ended because its worker died
+    end = 4,  ///< no payload: the operation has said all. A stream without it ended because its worker died
 };
 
 struct Header {

@@ -1,10 +1,11 @@
 #include "common/json.hpp"
 
-#include <boost/json/parser.hpp>
-#include <boost/json/serialize.hpp>
+#include "common/text.hpp"
+
 #include <charconv>
 
-#include "common/text.hpp"
+#include <boost/json/parser.hpp>
+#include <boost/json/serialize.hpp>
 
 namespace netlab::json {
 
@@ -77,14 +78,20 @@ void append(std::string& out, const boost::json::value& value) {
 
 std::string_view kind_name(const boost::json::value& value) {
     switch (value.kind()) {
-        case boost::json::kind::null: return "null";
-        case boost::json::kind::bool_: return "true or false";
+        case boost::json::kind::null:
+            return "null";
+        case boost::json::kind::bool_:
+            return "true or false";
         case boost::json::kind::int64:
         case boost::json::kind::uint64:
-        case boost::json::kind::double_: return "a number";
-        case boost::json::kind::string: return "a string";
-        case boost::json::kind::array: return "an array";
-        case boost::json::kind::object: return "an object";
+        case boost::json::kind::double_:
+            return "a number";
+        case boost::json::kind::string:
+            return "a string";
+        case boost::json::kind::array:
+            return "an array";
+        case boost::json::kind::object:
+            return "an object";
     }
     return "something else";
 }
@@ -106,8 +113,10 @@ Error unknown_field(std::string_view path, std::string_view name, const std::vec
 }
 
 Error unknown_word(std::string_view path, std::string_view word, const std::vector<std::string>& known) {
-    return {errc::bad_request, field(path) + ": " + quoted(word) + " is not one of its words",
-            did_you_mean(word, known), {}};
+    return {errc::bad_request,
+            field(path) + ": " + quoted(word) + " is not one of its words",
+            did_you_mean(word, known),
+            {}};
 }
 
 std::string child(std::string_view path, std::string_view name) {
@@ -124,10 +133,13 @@ Result<boost::json::value> parse(std::string_view text) {
     const auto consumed = parser.write_some(text.data(), text.size(), error);
     if (error) {
         return Error{errc::bad_request,
-                     "not JSON: " + error.message() + " at byte " + std::to_string(consumed), {}, {}};
+                     "not JSON: " + error.message() + " at byte " + std::to_string(consumed),
+                     {},
+                     {}};
     }
     if (text.find_first_not_of(" \t\r\n", consumed) != text.npos) {
-        return Error{errc::bad_request, "not JSON: something follows at byte " + std::to_string(consumed), {}, {}};
+        return Error{
+            errc::bad_request, "not JSON: something follows at byte " + std::to_string(consumed), {}, {}};
     }
     return parser.release();
 }

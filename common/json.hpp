@@ -1,16 +1,19 @@
 #pragma once
 
-#include <boost/json/value.hpp>
+#include "common/described.hpp"
+
 #include <cmath>
 #include <limits>
 
-#include "common/described.hpp"
+#include <boost/json/value.hpp>
 
-/// Described structs <-> JSON. Stricter than boost::json::value_to and with defaults: a member that is absent keeps
-/// its initial value, a member that is unknown is an error with the nearest name, a number out of range is an error.
+/// Described structs <-> JSON. Stricter than boost::json::value_to and with defaults: a member that is absent
+/// keeps its initial value, a member that is unknown is an error with the nearest name, a number out of range
+/// is an error.
 namespace netlab::json {
 
-/// RFC 8259, no extensions, nesting of 32 at most; errc::bad_request with the place where it stops being JSON.
+/// RFC 8259, no extensions, nesting of 32 at most; errc::bad_request with the place where it stops being
+/// JSON.
 [[nodiscard]] Result<boost::json::value> parse(std::string_view text);
 
 /// One line, no space, numbers in their shortest decimal form; strings become valid UTF-8.
@@ -125,7 +128,8 @@ template <class T>
         return value ? encode(*value) : boost::json::value(nullptr);
     } else if constexpr (described::is_vector<T>) {
         boost::json::array array;
-        for (const auto& element : value) array.push_back(encode(element));
+        for (const auto& element : value)
+            array.push_back(encode(element));
         return array;
     } else if constexpr (std::same_as<T, bool> || std::floating_point<T>) {
         return boost::json::value(value);

@@ -1,13 +1,13 @@
 #include "daemon/config.hpp"
 
-#include <toml++/toml.h>
+#include "common/text.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <memory>
 
-#include "common/text.hpp"
+#include <toml++/toml.h>
 
 namespace netlab {
 
@@ -70,11 +70,13 @@ class Section {
             value = number->get();
         } else if (const auto* text = node->as_string()) {
             const auto& digits = text->get();
-            if (!digits.empty() && digits.size() <= 4 && digits.find_first_not_of("01234567") == digits.npos) {
+            if (!digits.empty() && digits.size() <= 4 &&
+                digits.find_first_not_of("01234567") == digits.npos) {
                 value = std::stoll(digits, nullptr, 8);
             }
         }
-        if (value < 0 || value > 0777) return fail(*node, std::string(key) + " is an octal mode such as \"0660\"");
+        if (value < 0 || value > 0777)
+            return fail(*node, std::string(key) + " is an octal mode such as \"0660\"");
         out = static_cast<unsigned>(value);
     }
 
@@ -88,7 +90,9 @@ class Section {
         return table_ == nullptr ? nullptr : table_->get(key);
     }
 
-    void fail(const toml::node& node, const std::string& message) { fail_at(node.source().begin.line, message, {}); }
+    void fail(const toml::node& node, const std::string& message) {
+        fail_at(node.source().begin.line, message, {});
+    }
 
     void fail_at(toml::source_index line, const std::string& message, const std::string& hint) {
         if (!result_) return;
@@ -110,9 +114,11 @@ Result<void> refuse_unknown_sections(const toml::table& root, const std::string&
         const std::string section(key.str());
         if (std::ranges::find(sections, section) != sections.end()) continue;
         const auto names = nearest(section, sections);
-        return Error{errc::bad_request,
-                     name + ":" + std::to_string(key.source().begin.line) + ": unknown section '" + section + "'",
-                     names.empty() ? "known: " + join_or(sections) : "did you mean " + join_or(names) + "?", {}};
+        return Error{
+            errc::bad_request,
+            name + ":" + std::to_string(key.source().begin.line) + ": unknown section '" + section + "'",
+            names.empty() ? "known: " + join_or(sections) : "did you mean " + join_or(names) + "?",
+            {}};
     }
     return {};
 }
@@ -133,9 +139,11 @@ Result<Config> parse_config(std::string_view text, const std::string& name) {
     try {
         root = toml::parse(text, name);
     } catch (const toml::parse_error& error) {
-        return Error{errc::bad_request,
-                     name + ":" + std::to_string(error.source().begin.line) + ": " +
-                         std::string(error.description()), {}, {}};
+        return Error{
+            errc::bad_request,
+            name + ":" + std::to_string(error.source().begin.line) + ": " + std::string(error.description()),
+            {},
+            {}};
     }
     if (auto known = refuse_unknown_sections(root, name); !known) return known.error();
     Config config;
@@ -145,7 +153,8 @@ Result<Config> parse_config(std::string_view text, const std::string& name) {
         listen.read("socket", config.listen.socket);
         listen.read("group", config.listen.group);
         listen.read_mode("mode", config.listen.mode);
-        if (!config.listen.socket.starts_with('/')) listen.fail_value("socket", "socket is an absolute path", {});
+        if (!config.listen.socket.starts_with('/'))
+            listen.fail_value("socket", "socket is an absolute path", {});
     }
     {
         Section engines(root, "engines", name, result);
@@ -155,7 +164,8 @@ Result<Config> parse_config(std::string_view text, const std::string& name) {
         check_engine_addresses(engines, "docker", config.engines.docker);
         check_engine_addresses(engines, "podman", config.engines.podman);
         for (const auto& directory : config.engines.netns_dirs) {
-            if (!directory.starts_with('/')) engines.fail_value("netns_dirs", "netns_dirs are absolute paths", {});
+            if (!directory.starts_with('/'))
+                engines.fail_value("netns_dirs", "netns_dirs are absolute paths", {});
         }
     }
     {

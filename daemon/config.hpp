@@ -1,11 +1,11 @@
 #pragma once
 
+#include "common/api/role.hpp"
+#include "common/error.hpp"
+
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include "common/api/role.hpp"
-#include "common/error.hpp"
 
 namespace netlab {
 
@@ -42,7 +42,8 @@ struct Config {
     } log;
 };
 
-/// `name` is what messages call the text. errc::bad_request with the line, and for an unknown key the nearest known one.
+/// `name` is what messages call the text. errc::bad_request with the line, and for an unknown key the nearest
+/// known one.
 [[nodiscard]] Result<Config> parse_config(std::string_view text, const std::string& name);
 
 /// errc::not_found where there is no such file, errc::bad_request where it cannot be read or taken.

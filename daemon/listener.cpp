@@ -1,5 +1,9 @@
 #include "daemon/listener.hpp"
 
+#include <cerrno>
+#include <cstring>
+#include <optional>
+
 #include <fcntl.h>
 #include <grp.h>
 #include <sys/socket.h>
@@ -7,10 +11,6 @@
 #include <sys/un.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
-
-#include <cerrno>
-#include <cstring>
-#include <optional>
 
 namespace netlab {
 
@@ -26,7 +26,9 @@ Result<sockaddr_un> socket_address(const std::string& path) {
     return address;
 }
 
-const sockaddr* generic(const sockaddr_un& address) { return reinterpret_cast<const sockaddr*>(&address); }
+const sockaddr* generic(const sockaddr_un& address) {
+    return reinterpret_cast<const sockaddr*>(&address);
+}
 
 Result<Listener> take_from_systemd(int count) {
     if (count > 1) return Error{errc::bad_request, "systemd hands over more than one socket", {}, {}};
@@ -34,23 +36,30 @@ Result<Listener> take_from_systemd(int count) {
     listener.socket.reset(SD_LISTEN_FDS_START);
     listener.from_systemd = true;
     if (::sd_is_socket_unix(SD_LISTEN_FDS_START, SOCK_STREAM, 1, nullptr, 0) <= 0) {
-        return Error{errc::bad_request, "systemd's socket is not a listening Unix stream socket",
-                     "see netlabd.socket", {}};
+        return Error{errc::bad_request,
+                     "systemd's socket is not a listening Unix stream socket",
+                     "see netlabd.socket",
+                     {}};
     }
     return listener;
 }
 
 Result<void> remove_dead_socket(const std::string& path, const sockaddr_un& address) {
-    struct stat status{};
+    struct stat status {};
     if (::lstat(path.c_str(), &status) != 0) return {};
     if (!S_ISSOCK(status.st_mode)) {
-        return Error{errc::bad_request, path + " exists and is not a socket", "remove it, or set another [listen] socket", {}};
+        return Error{errc::bad_request,
+                     path + " exists and is not a socket",
+                     "remove it, or set another [listen] socket",
+                     {}};
     }
     const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (::connect(probe.get(), generic(address), sizeof address) == 0 || errno == EAGAIN) {
-        return Error{errc::busy, "another netlabd serves " + path, "end it first, or set another [listen] socket", {}};
+        return Error{
+            errc::busy, "another netlabd serves " + path, "end it first, or set another [listen] socket", {}};
     }
-    if (::unlink(path.c_str()) != 0) return system_error(errc::operation_failed, "replace the socket " + path, errno);
+    if (::unlink(path.c_str()) != 0)
+        return system_error(errc::operation_failed, "replace the socket " + path, errno);
     return {};
 }
 
@@ -78,10 +87,12 @@ Result<Listener> bind_listener(const Config::Listen& config) {
     if (bound != 0) return system_error(errc::operation_failed, "bind " + config.socket, error);
     if (const auto gid = group_id(config.group)) {
         if (::lchown(config.socket.c_str(), static_cast<uid_t>(-1), *gid) != 0) {
-            return system_error(errc::operation_failed, "give " + config.socket + " to group " + config.group, errno);
+            return system_error(errc::operation_failed, "give " + config.socket + " to group " + config.group,
+                                errno);
         }
     } else {
-        listener.warning = "there is no group '" + config.group + "': only the daemon's own user can use " + config.socket;
+        listener.warning =
+            "there is no group '" + config.group + "': only the daemon's own user can use " + config.socket;
     }
     if (::chmod(config.socket.c_str(), config.mode) != 0) {
         return system_error(errc::operation_failed, "set the mode of " + config.socket, errno);

@@ -1,3 +1,14 @@
+#include "daemon/config.hpp"
+#include "daemon/front/front.hpp"
+#include "daemon/launcher/launcher.hpp"
+#include "daemon/launcher/sandbox.hpp"
+#include "daemon/listener.hpp"
+#include "daemon/supervisor.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <optional>
+
 #include <getopt.h>
 #include <grp.h>
 #include <pwd.h>
@@ -6,17 +17,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <csignal>
-#include <cstdio>
-#include <optional>
-
-#include "daemon/config.hpp"
-#include "daemon/front/front.hpp"
-#include "daemon/launcher/launcher.hpp"
-#include "daemon/launcher/sandbox.hpp"
-#include "daemon/listener.hpp"
-#include "daemon/supervisor.hpp"
 
 namespace netlab {
 
@@ -49,11 +49,21 @@ boost::system::result<Arguments, Ending> read_arguments(int argc, char** argv) {
     Arguments arguments;
     for (int chosen = 0; (chosen = ::getopt_long(argc, argv, "c:hV", options, nullptr)) != -1;) {
         switch (chosen) {
-            case 'c': arguments.config = optarg; break;
-            case 'k': arguments.check = true; break;
-            case 'V': std::puts("netlabd " NETLAB_VERSION); return Ending{0};
-            case 'h': std::fputs(usage, stdout); return Ending{0};
-            default: std::fputs(usage, stderr); return Ending{2};
+            case 'c':
+                arguments.config = optarg;
+                break;
+            case 'k':
+                arguments.check = true;
+                break;
+            case 'V':
+                std::puts("netlabd " NETLAB_VERSION);
+                return Ending{0};
+            case 'h':
+                std::fputs(usage, stdout);
+                return Ending{0};
+            default:
+                std::fputs(usage, stderr);
+                return Ending{2};
         }
     }
     if (optind < argc) {
@@ -74,11 +84,16 @@ Result<launcher::Credentials> find_credentials(const std::string& user) {
     if (::geteuid() != 0) return launcher::Credentials{::geteuid(), ::getegid()};
     const passwd* entry = ::getpwnam(user.c_str());
     if (entry == nullptr) {
-        return Error{errc::bad_request, "there is no user '" + user + "' for the unprivileged processes",
-                     "make it (systemd-sysusers, or useradd --system " + user + "), or set [process] user", {}};
+        return Error{errc::bad_request,
+                     "there is no user '" + user + "' for the unprivileged processes",
+                     "make it (systemd-sysusers, or useradd --system " + user + "), or set [process] user",
+                     {}};
     }
     if (entry->pw_uid == 0) {
-        return Error{errc::bad_request, "[process] user may not be root", "it is what the front and the workers become", {}};
+        return Error{errc::bad_request,
+                     "[process] user may not be root",
+                     "it is what the front and the workers become",
+                     {}};
     }
     return launcher::Credentials{entry->pw_uid, entry->pw_gid};
 }
@@ -86,11 +101,15 @@ Result<launcher::Credentials> find_credentials(const std::string& user) {
 Result<void> check_privileges() {
     const auto missing = launcher::missing_capabilities();
     if (missing.empty()) return {};
-    return Error{errc::permission_denied, "it lacks " + missing.front() + (missing.size() > 1 ? " and others" : ""),
-                 "start it as root, or by systemd with netlabd.service", {}};
+    return Error{errc::permission_denied,
+                 "it lacks " + missing.front() + (missing.size() > 1 ? " and others" : ""),
+                 "start it as root, or by systemd with netlabd.service",
+                 {}};
 }
 
-std::string unix_path(const std::string& address) { return address.substr(std::string_view("unix://").size()); }
+std::string unix_path(const std::string& address) {
+    return address.substr(std::string_view("unix://").size());
+}
 
 front::Options front_options(const Config& config) {
     front::Options options;
@@ -149,7 +168,8 @@ int serve(const Config& config) {
         ::prctl(PR_SET_NAME, "nl:front", 0, 0, 0);
         launcher::become_unprivileged(*credentials);
         end_with_supervisor(supervisor);
-        return front::run(options, std::move(socket), std::move(launcher_channel), std::move(supervisor_channel));
+        return front::run(options, std::move(socket), std::move(launcher_channel),
+                          std::move(supervisor_channel));
     };
     const bool ours = !listener->from_systemd;
     const int status = supervise(children, std::move(listener->socket));

@@ -1,13 +1,5 @@
 #include "daemon/supervisor.hpp"
 
-#include <fcntl.h>
-#include <spdlog/spdlog.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <systemd/sd-daemon.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -17,6 +9,14 @@
 #include <optional>
 #include <system_error>
 
+#include <fcntl.h>
+#include <spdlog/spdlog.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
 namespace netlab {
 
 namespace {
@@ -24,7 +24,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void fail(const char* what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
 
 std::array<UniqueFd, 2> packet_pair() {
     int ends[2];
@@ -55,9 +57,11 @@ std::string describe(int status) {
 
 class Supervisor {
   public:
-    Supervisor(const Children& children, UniqueFd listener) : children_(children), listener_(std::move(listener)) {
+    Supervisor(const Children& children, UniqueFd listener)
+        : children_(children), listener_(std::move(listener)) {
         sigemptyset(&signals_);
-        for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals_, signal);
+        for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP})
+            sigaddset(&signals_, signal);
         if (sigprocmask(SIG_BLOCK, &signals_, &before_) != 0) fail("sigprocmask");
         // Workers of a launcher that was killed become ours, and are waited for.
         if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) fail("PR_SET_CHILD_SUBREAPER");
@@ -111,8 +115,10 @@ class Supervisor {
     /// The signal, or 0 at `until`.
     static int wait_signal(const sigset_t& set, Clock::time_point until) {
         for (;;) {
-            const auto left = std::max<std::int64_t>(0, std::chrono::nanoseconds(until - Clock::now()).count());
-            const timespec timeout{static_cast<time_t>(left / 1'000'000'000), static_cast<long>(left % 1'000'000'000)};
+            const auto left =
+                std::max<std::int64_t>(0, std::chrono::nanoseconds(until - Clock::now()).count());
+            const timespec timeout{static_cast<time_t>(left / 1'000'000'000),
+                                   static_cast<long>(left % 1'000'000'000)};
             const int signal = ::sigtimedwait(&set, nullptr, &timeout);
             if (signal > 0) return signal;
             if (errno != EINTR) return 0;
@@ -121,11 +127,11 @@ class Supervisor {
 
     void start_both() {
         auto launcher_channel = start_launcher();
-        auto [ours, fronts] = packet_pair();
-        control_ = std::move(ours);
+        auto channel = packet_pair();
+        control_ = std::move(channel[0]);
         front_ = fork_child([&] {
             control_.reset();
-            return children_.front(std::move(listener_), std::move(launcher_channel), std::move(fronts));
+            return children_.front(std::move(listener_), std::move(launcher_channel), std::move(channel[1]));
         });
         front_back_off_.started(Clock::now());
         spdlog::info("the front is pid {}, the launcher pid {}", front_, launcher_);
@@ -133,15 +139,15 @@ class Supervisor {
 
     /// Returns the front's end of the new launcher's channel.
     UniqueFd start_launcher() {
-        auto [ours, fronts] = packet_pair();
-        launcher_ = fork_child([&, channel = &ours] {
+        auto channel = packet_pair();
+        launcher_ = fork_child([&] {
             listener_.reset();
             control_.reset();
-            fronts.reset();
-            return children_.launcher(std::move(*channel));
+            channel[1].reset();
+            return children_.launcher(std::move(channel[0]));
         });
         launcher_back_off_.started(Clock::now());
-        return std::move(fronts);
+        return std::move(channel[1]);
     }
 
     template <class Life>
@@ -178,7 +184,8 @@ class Supervisor {
         header->cmsg_len = CMSG_LEN(sizeof(int));
         const int descriptor = channel.get();
         std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-        // A front that does not take it is hanging or dead; either way its end will come by SIGCHLD, not here.
+        // A front that does not take it is hanging or dead; either way its end will come by SIGCHLD, not
+        // here.
         if (::sendmsg(control_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
             spdlog::error("cannot hand the new launcher to the front: {}", std::strerror(errno));
         } else {

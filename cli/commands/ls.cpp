@@ -24,8 +24,8 @@ class Ls final : public Command {
   private:
     static Result<std::optional<api::Runtime>> parse_runtime(std::string_view word);
     bool wanted(const api::Target& target) const;
-    Result<std::string> text(const Session& session, const boost::json::array& shown,
-                             const std::vector<api::Target>& targets) const;
+    std::string text(const Session& session, const boost::json::array& shown,
+                     const std::vector<api::Target>& targets) const;
 
     bool quiet_ = false;
     std::optional<api::Runtime> runtime_;
@@ -56,8 +56,8 @@ std::string json_text(const boost::json::array& targets, bool terminal) {
     return text + "]\n";
 }
 
-Result<std::string> Ls::text(const Session& session, const boost::json::array& shown,
-                             const std::vector<api::Target>& targets) const {
+std::string Ls::text(const Session& session, const boost::json::array& shown,
+                     const std::vector<api::Target>& targets) const {
     if (session.options.format == Format::json) return json_text(shown, session.screen.terminal);
     if (!quiet_)
         return to_text(target_table(targets, session.options.format == Format::wide), session.screen);
@@ -85,9 +85,7 @@ Result<int> Ls::run(const Session& session) {
         shown.push_back(element);
         targets.push_back(std::move(*target));
     }
-    const auto printed_text = text(session, shown, targets);
-    if (!printed_text) return printed_text.error();
-    if (auto printed = print(*printed_text); !printed) return printed.error();
+    if (auto printed = print(text(session, shown, targets)); !printed) return printed.error();
     return 0;
 }
 

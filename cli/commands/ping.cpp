@@ -102,6 +102,13 @@ Result<int> Ping::finish(const Session& session, const api::PingReport& report) 
 
 /// Without the daemon's report: the user interrupted it, or it broke.
 Result<int> Ping::finish_early(const Session& session) {
+    if (request_.flood) {
+        // A flood's replies are not told one by one, and numbers made without them would be wrong.
+        return Error{errc::operation_failed,
+                     "interrupted: a flood is counted by its report, which did not come",
+                     "give it an end: -c 10000",
+                     {}};
+    }
     const auto report = tally_.report(tally_.started() ? elapsed_ms() : 0);
     if (session.options.format == Format::json) {
         if (auto printed = print(json::write(json::encode(report)) + "\n"); !printed) return printed.error();
@@ -113,8 +120,12 @@ Result<int> Ping::finish_early(const Session& session) {
 
 /// Shows the stream until its report; none where the user interrupted it.
 Result<std::optional<api::PingReport>> Ping::follow(const Session& session, Exchange& exchange) {
+    std::optional<api::PingReport> last;
     for (;;) {
         const auto received = exchange.next(interrupt_);
+        // After the report only the end is due: to leave before it would look like a client that gave up, in
+        // the daemon's audit; but what else comes in its place no longer matters.
+        if (last && (!received || received->event != Exchange::Event::line)) return last;
         if (!received) return received.error();
         if (received->event == Exchange::Event::interrupted) return std::nullopt;
         if (received->event == Exchange::Event::end) {
@@ -125,7 +136,7 @@ Result<std::optional<api::PingReport>> Ping::follow(const Session& session, Exch
         if (std::holds_alternative<api::PingStart>(*event)) begin_ = std::chrono::steady_clock::now();
         tally_.add(*event);
         if (auto shown = show(session, received->line, *event); !shown) return shown.error();
-        if (const auto* report = std::get_if<api::PingReport>(&*event)) return *report;
+        if (const auto* report = std::get_if<api::PingReport>(&*event)) last = *report;
         if (const auto* error = std::get_if<StreamError>(&*event)) return error->error;
     }
 }
@@ -137,7 +148,7 @@ Result<int> Ping::run(const Session& session) {
     if (report && *report) return finish(session, **report);
     if (report) return finish_early(session);
     // What was measured before it broke is not thrown away.
-    if (session.options.format != Format::json && tally_.report(0).transmitted > 0) {
+    if (session.options.format != Format::json && !request_.flood && tally_.report(0).transmitted > 0) {
         if (auto finished = finish_early(session); !finished) return finished.error();
     }
     return report.error();

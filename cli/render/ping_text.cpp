@@ -14,6 +14,7 @@ namespace {
     std::array<char, 256> buffer{};
     va_list arguments;
     va_start(arguments, pattern);
+    // NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): clang 14 does not see va_start here
     std::vsnprintf(buffer.data(), buffer.size(), pattern, arguments);
     va_end(arguments);
     return buffer.data();
@@ -69,7 +70,8 @@ std::string line(const api::PingError& error) {
     std::string text = error.from ? "From " + error.from->to_string() + ": " + sequence(error.seq) + " "
                                   : sequence(error.seq) + ": ";
     text += escape(error.message);
-    if (error.mtu) text += " (mtu = " + std::to_string(*error.mtu) + ")";
+    const bool told = error.message.find("mtu") != std::string::npos;
+    if (error.mtu && !told) text += " (mtu = " + std::to_string(*error.mtu) + ")";
     return text + "\n";
 }
 

@@ -1,125 +1,131 @@
 #include "cli/render/table.hpp"
 
 #include "cli/render/escape.hpp"
-#include "cli/render/smartcols.hpp"
 
 #include <algorithm>
 #include <clocale>
 #include <cstdlib>
-#include <cstring>
-#include <memory>
+#include <numeric>
+#include <string_view>
 
-#include <langinfo.h>
+#include <wchar.h>
 
 namespace netlab::cli {
 
 namespace {
 
-constexpr std::string_view gap = "   ";
+constexpr std::size_t gap = 3;
 
-/// The width of characters is the locale's business. What is printed is UTF-8 whatever the locale says.
-void use_utf8_widths() {
-    std::setlocale(LC_CTYPE, "");
-    if (std::strcmp(::nl_langinfo(CODESET), "UTF-8") != 0) std::setlocale(LC_CTYPE, "C.UTF-8");
-}
+struct Block {
+    std::vector<std::string> lines;
+    Hue hue = Hue::plain;
+};
 
-std::string joined(const Cell& cell, std::string_view separator) {
-    std::string text;
-    for (const auto& item : cell.items)
-        text.append(text.empty() ? "" : separator).append(escape(item));
-    return text;
-}
+/// A row of blocks, headings first.
+using Blocks = std::vector<std::vector<Block>>;
 
+/// How many columns of a terminal `text` takes: an East Asian character two, a combining one none.
 std::size_t columns(const std::string& text) {
-    std::wstring wide(text.size() + 1, L'\0');
-    const auto length = std::mbstowcs(wide.data(), text.c_str(), wide.size());
-    if (length == static_cast<std::size_t>(-1)) return text.size();
+    if (std::ranges::all_of(text, [](char byte) { return static_cast<signed char>(byte) >= 0; }))
+        return text.size();
+    // What is printed is UTF-8 whatever the user's locale is. Most tables never come here.
+    static const bool utf8 = std::setlocale(LC_CTYPE, "C.UTF-8") != nullptr;
+    std::wstring wide(text.size(), L'\0');
+    const auto length = utf8 ? std::mbstowcs(wide.data(), text.c_str(), wide.size()) : std::string::npos;
+    if (length == std::string::npos) return text.size();
     const int width = ::wcswidth(wide.data(), length);
-    return width < 0 ? text.size() : static_cast<std::size_t>(width);
+    return width < 0 ? length : static_cast<std::size_t>(width);
 }
 
-bool fits(const Table& table, std::size_t width) {
-    std::size_t sum = 0;
-    for (std::size_t i = 0; i < table.headings.size(); ++i) {
-        std::size_t widest = columns(table.headings[i]);
-        for (const auto& row : table.rows)
-            widest = std::max(widest, columns(joined(row[i], ", ")));
-        sum += widest + (i > 0 ? gap.size() : 0);
+Block block_of(const Cell& cell, bool broken) {
+    Block block{{}, cell.hue};
+    for (const auto& item : cell.items) {
+        if (broken || block.lines.empty()) {
+            block.lines.push_back(escape(item));
+        } else {
+            block.lines.front().append(", ").append(escape(item));
+        }
     }
-    return sum <= width;
+    return block;
 }
 
-const char* colour_name(Hue hue) {
+Blocks blocks_of(const Table& table, bool broken) {
+    Blocks blocks(1);
+    for (const auto& heading : table.headings)
+        blocks.front().push_back({{heading}, Hue::plain});
+    for (const auto& row : table.rows) {
+        auto& line = blocks.emplace_back();
+        for (const auto& cell : row)
+            line.push_back(block_of(cell, broken));
+    }
+    return blocks;
+}
+
+std::vector<std::size_t> widths_of(const Blocks& blocks) {
+    std::vector<std::size_t> widths(blocks.front().size());
+    for (const auto& row : blocks) {
+        for (std::size_t i = 0; i < row.size(); ++i) {
+            for (const auto& line : row[i].lines)
+                widths[i] = std::max(widths[i], columns(line));
+        }
+    }
+    return widths;
+}
+
+std::string_view colour_of(Hue hue) {
     switch (hue) {
         case Hue::plain:
             break;
         case Hue::good:
-            return "green";
+            return "\x1b[32m";
         case Hue::warning:
-            return "yellow";
+            return "\x1b[33m";
         case Hue::bad:
-            return "red";
+            return "\x1b[31m";
         case Hue::faint:
-            return "darkgray";
+            return "\x1b[2m";
     }
-    return nullptr;
+    return {};
 }
 
-void fill(const Smartcols& scols, libscols_table* out, const Table& table, bool narrow) {
-    for (std::size_t i = 0; i < table.headings.size(); ++i) {
-        const bool lists =
-            std::ranges::any_of(table.rows, [i](const auto& row) { return row[i].items.size() > 1; });
-        // A name or a state that is cut is of no use to anybody: what does not fit goes to the next line.
-        const int flags = narrow && lists ? SCOLS_FL_WRAP : 0;
-        auto* column = scols.new_column(out, table.headings[i].c_str(), 0, flags);
-        if (column && narrow && lists) {
-            scols.set_wrapfunc(column, scols.wrapnl_chunksize, scols.wrapnl_nextchunk, nullptr);
-        }
-    }
-    for (const auto& row : table.rows) {
-        auto* line = scols.new_line(out, nullptr);
-        if (!line) continue;
+void append_row(std::string& out, const std::vector<Block>& row, const std::vector<std::size_t>& widths,
+                bool colours) {
+    std::size_t height = 1;
+    for (const auto& block : row)
+        height = std::max(height, block.lines.size());
+    for (std::size_t level = 0; level < height; ++level) {
+        std::size_t blanks = 0;  // owed, and never paid at the end of a line
         for (std::size_t i = 0; i < row.size(); ++i) {
-            scols.set_data(line, i, joined(row[i], narrow ? "\n" : ", ").c_str());
-            if (const char* name = colour_name(row[i].hue)) scols.set_color(scols.get_cell(line, i), name);
+            const bool filled = level < row[i].lines.size() && !row[i].lines[level].empty();
+            if (filled) {
+                const auto& text = row[i].lines[level];
+                const auto colour = colours ? colour_of(row[i].hue) : std::string_view();
+                out.append(std::exchange(blanks, 0), ' ').append(colour).append(text);
+                if (!colour.empty()) out += "\x1b[0m";
+                blanks = widths[i] - columns(text);
+            } else {
+                blanks += widths[i];
+            }
+            blanks += gap;
         }
+        out += '\n';
     }
-}
-
-/// A last column that is empty leaves blanks behind the one before it.
-std::string without_trailing_blanks(std::string_view text) {
-    std::string out;
-    while (!text.empty()) {
-        const auto line = text.substr(0, text.find('\n'));
-        text.remove_prefix(std::min(line.size() + 1, text.size()));
-        out.append(line.substr(0, line.find_last_not_of(' ') + 1)).append("\n");
-    }
-    return out;
 }
 
 }  // namespace
 
-Result<std::string> to_text(const Table& table, const Screen& screen) {
-    const auto loaded = Smartcols::load();
-    if (!loaded) return loaded.error();
-    const Smartcols& scols = **loaded;
-    use_utf8_widths();
-    const std::unique_ptr<libscols_table, void (*)(libscols_table*)> out(scols.new_table(),
-                                                                         scols.unref_table);
-    if (!out) return Error{errc::operation_failed, "out of memory", {}, {}};
-    const bool narrow = screen.terminal && !fits(table, screen.width);
-    scols.enable_colors(out.get(), screen.colours ? 1 : 0);
-    scols.enable_noencoding(out.get(), 1);  // escape() has made it safe
-    scols.set_column_separator(out.get(), gap.data());
-    scols.set_termforce(out.get(), narrow ? SCOLS_TERMFORCE_ALWAYS : SCOLS_TERMFORCE_NEVER);
-    if (narrow) scols.set_termwidth(out.get(), screen.width);
-    fill(scols, out.get(), table, narrow);
-    char* printed = nullptr;
-    if (scols.print_to_string(out.get(), &printed) != 0 || !printed) {
-        return Error{errc::operation_failed, "cannot print the table", {}, {}};
+std::string to_text(const Table& table, const Screen& screen) {
+    auto blocks = blocks_of(table, false);
+    auto widths = widths_of(blocks);
+    const auto all = std::accumulate(widths.begin(), widths.end(), gap * (widths.size() - 1));
+    if (screen.terminal && all > screen.width) {
+        blocks = blocks_of(table, true);
+        widths = widths_of(blocks);
     }
-    const std::unique_ptr<char, void (*)(void*)> text(printed, std::free);
-    return without_trailing_blanks(text.get());
+    std::string out;
+    for (const auto& row : blocks)
+        append_row(out, row, widths, screen.colours);
+    return out;
 }
 
 }  // namespace netlab::cli

@@ -25,9 +25,9 @@ struct Table {
     std::vector<std::vector<Cell>> rows;  ///< each as long as `headings`
 };
 
-/// The table as lsblk(8) would print it (libsmartcols, loaded here and not at the program's start). On a
-/// terminal lists are broken and long cells cut to its width; elsewhere nothing ever is.
-/// errc::operation_failed where the library is missing.
-[[nodiscard]] Result<std::string> to_text(const Table& table, const Screen& screen);
+/// Columns of equal width, three blanks between them. On a terminal that is too narrow lists are broken into
+/// lines, and nothing is cut: a name or a state that is cut is of no use. Elsewhere a row is a line, so that
+/// grep finds it.
+[[nodiscard]] std::string to_text(const Table& table, const Screen& screen);
 
 }  // namespace netlab::cli

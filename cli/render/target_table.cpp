@@ -16,6 +16,16 @@ using api::Target;
 constexpr std::size_t id_length = 12;  // as docker ps
 constexpr std::size_t most_named = 3;
 
+/// Of many only the first three and "7 more", where the table is to stay readable. Three and "1 more" would
+/// be no shorter than four.
+std::vector<std::string> few(std::vector<std::string> texts, bool wide) {
+    if (wide || texts.size() <= most_named + 1) return texts;
+    const auto more = texts.size() - most_named;
+    texts.resize(most_named);
+    texts.push_back(std::to_string(more) + " more");
+    return texts;
+}
+
 Hue hue_of(State state) {
     switch (state) {
         case State::running:
@@ -59,21 +69,16 @@ std::vector<std::string> network_texts(const Target& target, bool wide) {
     if (texts.empty() && (target.network_mode == "host" || target.network_mode == "none")) {
         texts.push_back(target.network_mode);
     }
-    return texts;
+    return few(std::move(texts), wide);
 }
 
 /// "4026532281, shared with co1, co2, 7 more".
 std::vector<std::string> namespace_texts(const Target& target, bool wide) {
     if (!target.namespace_) return {};
-    const auto& others = target.namespace_->shared_with;
-    std::vector<std::string> texts{target.namespace_->inode == 0 ? "unknown"
-                                                                 : std::to_string(target.namespace_->inode)};
-    // Three names and "1 more" would be longer than four names.
-    const bool all = wide || others.size() <= most_named + 1;
-    const std::size_t named = all ? others.size() : most_named;
-    for (std::size_t i = 0; i < named; ++i)
-        texts.push_back((i == 0 ? "shared with " : "") + others[i]);
-    if (named < others.size()) texts.push_back(std::to_string(others.size() - named) + " more");
+    std::vector<std::string> texts = few(target.namespace_->shared_with, wide);
+    if (!texts.empty()) texts.front().insert(0, "shared with ");
+    const auto inode = target.namespace_->inode;
+    texts.insert(texts.begin(), inode == 0 ? "unknown" : std::to_string(inode));
     return texts;
 }
 

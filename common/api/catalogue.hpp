@@ -1,12 +1,12 @@
 #pragma once
 
-#include <tuple>
-
 #include "common/api/ping.hpp"
 #include "common/api/role.hpp"
 #include "common/api/targets.hpp"
 #include "common/api/version.hpp"
 #include "common/api/watch.hpp"
+
+#include <tuple>
 
 /// The one list of what netlab can do. A row here, a pair of files in daemon/operations, one in cli/commands.
 namespace netlab::api {
@@ -27,7 +27,8 @@ template <class R>
 struct Row {
     using Request = R;
 
-    consteval Row(std::string_view its_name, Verb its_verb, std::string_view its_path, Role its_role, Kind its_kind)
+    consteval Row(std::string_view its_name, Verb its_verb, std::string_view its_path, Role its_role,
+                  Kind its_kind)
         : name(its_name), verb(its_verb), path(its_path), role(its_role), kind(its_kind) {}
 
     std::string_view name;
@@ -40,8 +41,12 @@ struct Row {
     Result<void> (*check)(const R&, Roles) = nullptr;
     std::uint32_t (*deadline_ms)(const R&) = nullptr;  ///< absent: ten seconds
 
-    consteval Row in(std::string R::*member) const { return with([&](Row& row) { row.target = member; }); }
-    consteval Row towards(std::string R::*member) const { return with([&](Row& row) { row.peer = member; }); }
+    consteval Row in(std::string R::*member) const {
+        return with([&](Row& row) { row.target = member; });
+    }
+    consteval Row towards(std::string R::*member) const {
+        return with([&](Row& row) { row.peer = member; });
+    }
     consteval Row checked(Result<void> (*function)(const R&, Roles)) const {
         return with([&](Row& row) { row.check = function; });
     }
@@ -84,8 +89,9 @@ inline constexpr std::size_t catalogue_size = std::tuple_size_v<decltype(catalog
 template <class Request, std::size_t I = 0>
 consteval std::uint16_t operation_number() {
     static_assert(I < catalogue_size, "this request has no row in the catalogue");
-    if constexpr (std::same_as<typename std::tuple_element_t<I, std::remove_const_t<decltype(catalogue)>>::Request,
-                               Request>) {
+    if constexpr (std::same_as<
+                      typename std::tuple_element_t<I, std::remove_const_t<decltype(catalogue)>>::Request,
+                      Request>) {
         return I;
     } else {
         return operation_number<Request, I + 1>();

@@ -6,11 +6,11 @@ namespace netlab::api {
 
 /// How the word that names the other end was found in the registry.
 enum class PeerMatch : std::uint8_t {
-    none,      ///< no target has that name or address
-    name,      ///< by its bare name: what it resolves to is FROM's resolver's business
-    explicit_, ///< by a prefix such as `docker:`: no program in FROM would type that
-    address,   ///< the word is an address that this target has
-    host,      ///< the word is `host`
+    none,       ///< no target has that name or address
+    name,       ///< by its bare name: what it resolves to is FROM's resolver's business
+    explicit_,  ///< by a prefix such as `docker:`: no program in FROM would type that
+    address,    ///< the word is an address that this target has
+    host,       ///< the word is `host`
 };
 BOOST_DESCRIBE_ENUM(PeerMatch, none, name, explicit_, address, host)
 

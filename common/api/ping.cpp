@@ -11,8 +11,10 @@ Result<void> check(const PingRequest& request, Roles roles) {
     if (request.from.empty()) return bad("from: a target is needed");
     if (request.to.empty()) return bad("to: a name, an address or a target is needed");
     constexpr double longest_ms = 3'600'000;
-    if (!(request.interval_ms >= 0) || request.interval_ms > longest_ms) return bad("interval: from 0 to 3600 seconds");
-    if (!(request.wait_ms > 0) || request.wait_ms > longest_ms) return bad("wait: more than 0, up to 3600 seconds");
+    if (!(request.interval_ms >= 0) || request.interval_ms > longest_ms)
+        return bad("interval: from 0 to 3600 seconds");
+    if (!(request.wait_ms > 0) || request.wait_ms > longest_ms)
+        return bad("wait: more than 0, up to 3600 seconds");
     if (request.payload > PingLimits::payload) {
         return bad("payload: " + std::to_string(request.payload) + " bytes do not fit into an IP packet",
                    "65507 at most");
@@ -22,8 +24,10 @@ Result<void> check(const PingRequest& request, Roles roles) {
         return {errc::limit_exceeded, std::move(message), std::move(hint), {}};
     };
     if (request.flood) {
-        return Error{errc::permission_denied, "flooding needs the host role",
-                     "ask for a group of [access] host in netlabd.toml, or leave out --flood", {}};
+        return Error{errc::permission_denied,
+                     "flooding needs the host role",
+                     "ask for a group of [access] host in netlabd.toml, or leave out --flood",
+                     {}};
     }
     if (request.count == 0) {
         return capped("an endless ping needs the host role", "without it up to 10000 echoes: -c 10000");
@@ -39,11 +43,13 @@ Result<void> check(const PingRequest& request, Roles roles) {
 
 std::uint32_t deadline_ms(const PingRequest& request) {
     if (request.count == 0) return 0;
-    // Two attempts at three servers of five seconds each, for each of six search domains, is what a resolver may take.
+    // Two attempts at three servers of five seconds each, for each of six search domains, is what a resolver
+    // may take.
     constexpr double resolving = 60'000;
     constexpr double longest = 4'000'000'000;
     const double gap = request.flood ? std::max(10.0, request.wait_ms) : request.interval_ms;
-    return static_cast<std::uint32_t>(std::min(longest, resolving + gap * request.count + 2 * request.wait_ms + 5'000));
+    return static_cast<std::uint32_t>(
+        std::min(longest, resolving + gap * request.count + 2 * request.wait_ms + 5'000));
 }
 
 }  // namespace netlab::api

@@ -1,17 +1,18 @@
 #pragma once
 
-#include <optional>
-#include <string_view>
-
 #include "common/api/role.hpp"
 #include "common/api/target.hpp"
 
+#include <optional>
+#include <string_view>
+
 namespace netlab::api {
 
-/// POST /v1/ping: ICMP echoes from a target's namespace (RFC 792, RFC 4443). A stream of the events below, the report last.
+/// POST /v1/ping: ICMP echoes from a target's namespace (RFC 792, RFC 4443). A stream of the events below,
+/// the report last.
 struct PingRequest {
-    std::string from;  ///< a target
-    std::string to;    ///< what a program in `from` would type, or another target's name, or "host"
+    std::string from;         ///< a target
+    std::string to;           ///< what a program in `from` would type, or another target's name, or "host"
     std::uint32_t count = 4;  ///< 0: until the client goes away
     double interval_ms = 1000;
     double wait_ms = 1000;       ///< how long a reply may take before it counts as lost
@@ -25,7 +26,8 @@ struct PingRequest {
     friend bool operator==(const PingRequest&, const PingRequest&) = default;
 };
 BOOST_DESCRIBE_STRUCT(PingRequest, (),
-                      (from, to, count, interval_ms, wait_ms, payload, family, interface, dont_fragment, flood, address))
+                      (from, to, count, interval_ms, wait_ms, payload, family, interface, dont_fragment,
+                       flood, address))
 
 /// The caps of callers without the host role.
 struct PingLimits {
@@ -34,7 +36,8 @@ struct PingLimits {
     static constexpr double interval_ms = 10;
 };
 
-/// errc::bad_request, or errc::limit_exceeded and errc::permission_denied where only the caller's roles forbid it.
+/// errc::bad_request, or errc::limit_exceeded and errc::permission_denied where only the caller's roles
+/// forbid it.
 [[nodiscard]] Result<void> check(const PingRequest& request, Roles roles);
 
 /// The time after which a worker with this request must have ended, in ms; 0 for an endless one.
@@ -109,7 +112,8 @@ struct PingReport {
     std::string from;
     std::string to;
     std::optional<IpAddress> address;
-    std::string resolved_by;  ///< the server that answered ("127.0.0.11"), "/etc/hosts", "numeric", "target"; "" unresolved
+    std::string resolved_by;  ///< the server that answered ("127.0.0.11"), "/etc/hosts", "numeric", "target";
+                              ///< "" unresolved
     PingOutcome outcome = PingOutcome::lost;
     std::uint64_t transmitted = 0;
     std::uint64_t received = 0;  ///< in time, once, whole
@@ -125,7 +129,7 @@ struct PingReport {
     std::optional<std::string> suggestion;   ///< what to do about it, a command where there is one
 };
 BOOST_DESCRIBE_STRUCT(PingReport, (),
-                      (from, to, address, resolved_by, outcome, transmitted, received, duplicates, late, reordered,
-                       corrupt, errors, loss_percent, rtt_us, elapsed_ms, explanation, suggestion))
+                      (from, to, address, resolved_by, outcome, transmitted, received, duplicates, late,
+                       reordered, corrupt, errors, loss_percent, rtt_us, elapsed_ms, explanation, suggestion))
 
 }  // namespace netlab::api

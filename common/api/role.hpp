@@ -1,9 +1,10 @@
 #pragma once
 
-#include <boost/describe.hpp>
 #include <cstdint>
 #include <string>
 #include <vector>
+
+#include <boost/describe.hpp>
 
 namespace netlab::api {
 
@@ -28,7 +29,9 @@ class Roles {
 
   private:
     constexpr explicit Roles(std::uint8_t bits) : bits_(bits) {}
-    static constexpr std::uint8_t bit(Role role) { return static_cast<std::uint8_t>(1U << static_cast<unsigned>(role)); }
+    static constexpr std::uint8_t bit(Role role) {
+        return static_cast<std::uint8_t>(1U << static_cast<unsigned>(role));
+    }
 
     std::uint8_t bits_ = 0;
 };

@@ -1,16 +1,18 @@
 #pragma once
 
-#include <boost/describe.hpp>
+#include "common/address.hpp"
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "common/address.hpp"
+#include <boost/describe.hpp>
 
 namespace netlab::api {
 
-/// Where a target comes from. The names are also the prefixes that a user may write: `docker:co1`, `netns:blue`.
+/// Where a target comes from. The names are also the prefixes that a user may write: `docker:co1`,
+/// `netns:blue`.
 enum class Runtime : std::uint8_t { docker, podman, netns, pid, host };
 BOOST_DESCRIBE_ENUM(Runtime, docker, podman, netns, pid, host)
 
@@ -19,13 +21,13 @@ BOOST_DESCRIBE_ENUM(State, created, running, paused, restarting, removing, exite
 
 /// A target's membership in one network of its engine; for a named namespace and the host, one interface.
 struct Membership {
-    std::string name;                    ///< the engine's network name; empty where there is no engine
-    std::string interface;               ///< as the kernel names it in the target; empty while unknown
-    std::vector<IpPrefix> addresses;     ///< IPv4 first, with their prefix lengths; "172.18.0.2/16" in JSON
-    std::optional<IpAddress> gateway;    ///< the network's IPv4 gateway
+    std::string name;                  ///< the engine's network name; empty where there is no engine
+    std::string interface;             ///< as the kernel names it in the target; empty while unknown
+    std::vector<IpPrefix> addresses;   ///< IPv4 first, with their prefix lengths; "172.18.0.2/16" in JSON
+    std::optional<IpAddress> gateway;  ///< the network's IPv4 gateway
     std::optional<IpAddress> gateway_v6;
     std::string mac;
-    std::vector<std::string> aliases;    ///< names that the network's DNS also answers to
+    std::vector<std::string> aliases;  ///< names that the network's DNS also answers to
 
     friend bool operator==(const Membership&, const Membership&) = default;
 };
@@ -59,9 +61,9 @@ struct Target {
     std::string id;     ///< the engine's full ID; for netns: its path; for a process: its PID
     std::string image;  ///< empty where there is no engine
     State state = State::created;
-    std::int32_t pid = 0;                  ///< of its first process, 0 where it has none or none is known
-    std::optional<Namespace> namespace_;   ///< absent while it does not run, or is not known yet
-    std::string network_mode;              ///< the engine's: "bridge", "host", "none", "container:ID", a network's name
+    std::int32_t pid = 0;                 ///< of its first process, 0 where it has none or none is known
+    std::optional<Namespace> namespace_;  ///< absent while it does not run, or is not known yet
+    std::string network_mode;  ///< the engine's: "bridge", "host", "none", "container:ID", a network's name
     std::vector<Membership> networks;
     std::vector<PublishedPort> ports;
 

@@ -84,7 +84,7 @@ class Response {
         if (sent) out_.result = result;
     }
 
-    asio::awaitable<void> fail(Error error) {
+    asio::awaitable<void> fail(const Error& error) {
         return fail(described::enumerator_name(error.code), http_status(error.code),
                     json::write_error(error));
     }
@@ -162,8 +162,8 @@ asio::awaitable<void> relay(ClientStream& client, Worker& worker, api::Kind kind
     for (;;) {
         const auto [error, size] = co_await worker.stream().async_read_some(asio::buffer(memory), awaiting);
         if (error || worker.stopped()) {
-            auto why = co_await worker.why_it_ended(notice_patience);
-            co_return co_await response.fail(std::move(why));
+            const auto why = co_await worker.why_it_ended(notice_patience);
+            co_return co_await response.fail(why);
         }
         auto got = harvest(frames, std::span(memory).first(size));
         if (got.last == Frames::Kind::end) {

@@ -1,12 +1,6 @@
 #include "daemon/launcher/launcher.hpp"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include "daemon/launcher/worker.hpp"
 
 #include <array>
 #include <cerrno>
@@ -15,13 +9,21 @@
 #include <system_error>
 #include <unordered_map>
 
-#include "daemon/launcher/worker.hpp"
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace netlab::launcher {
 
 namespace {
 
-[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void fail(const char* what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
 
 struct Packet {
     std::span<const std::byte> bytes;
@@ -86,9 +88,11 @@ class Launcher {
             size = ::recvmsg(channel_.get(), &message, MSG_CMSG_CLOEXEC);
         } while (size < 0 && errno == EINTR);
         if (size <= 0) return std::nullopt;
-        Packet packet{std::span(buffer_).first(static_cast<std::size_t>(size)), {},
+        Packet packet{std::span(buffer_).first(static_cast<std::size_t>(size)),
+                      {},
                       (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) == 0};
-        for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
+        for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr;
+             header = CMSG_NXTHDR(&message, header)) {
             if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
             const auto count = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
             for (std::size_t i = 0; i < count; ++i) {
@@ -146,13 +150,15 @@ class Launcher {
             header->cmsg_len = CMSG_LEN(sizeof(int));
             std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
         }
-        // Blocks while the front is slow to read: then it is slow to ask, too. A front that is gone is seen at the next read.
+        // Blocks while the front is slow to read: then it is slow to ask, too. A front that is gone is seen
+        // at the next read.
         while (::sendmsg(channel_.get(), &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
         }
     }
 
     void end_workers() {
-        for (const auto& [worker, id] : workers_) ::kill(worker, SIGKILL);
+        for (const auto& [worker, id] : workers_)
+            ::kill(worker, SIGKILL);
         while (::waitpid(-1, nullptr, 0) > 0) {
         }
     }

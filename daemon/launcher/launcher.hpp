@@ -5,8 +5,9 @@
 
 namespace netlab::launcher {
 
-/// Serves the front's launch messages until `channel` ends, then ends the workers that are left and returns the exit status.
-/// Single-threaded; parses nothing but the protocol's fixed format. The process has become the launcher already.
+/// Serves the front's launch messages until `channel` ends, then ends the workers that are left and returns
+/// the exit status. Single-threaded; parses nothing but the protocol's fixed format. The process has become
+/// the launcher already.
 [[nodiscard]] int run(Credentials worker_credentials, UniqueFd channel);
 
 }  // namespace netlab::launcher

@@ -1,13 +1,13 @@
 #include "daemon/launcher/namespaces.hpp"
 
-#include <fcntl.h>
+#include "daemon/kernel/namespace.hpp"
+#include "daemon/launcher/container_files.hpp"
 
 #include <cerrno>
 #include <optional>
 #include <string>
 
-#include "daemon/kernel/namespace.hpp"
-#include "daemon/launcher/container_files.hpp"
+#include <fcntl.h>
 
 namespace netlab::launcher {
 
@@ -58,9 +58,12 @@ Result<Opened> open_host(int host) {
 
 Result<Opened> open(const NamespaceReference& reference, int host) {
     switch (reference.way) {
-        case Way::host: return open_host(host);
-        case Way::path: return open_by_path(reference);
-        case Way::process: return open_by_process(reference);
+        case Way::host:
+            return open_host(host);
+        case Way::path:
+            return open_by_path(reference);
+        case Way::process:
+            return open_by_process(reference);
     }
     return Error{errc::protocol_error, "no such way to a namespace", {}, {}};
 }
@@ -83,7 +86,8 @@ UniqueFd open_resolver_file(const NamespaceReference& reference, const Opened& o
                             const char* name) {
     const std::string usual = std::string("/etc/") + name;
     if (opened.process) {
-        const UniqueFd root(::openat(opened.process->process.get(), "root", O_PATH | O_CLOEXEC | O_DIRECTORY));
+        const UniqueFd root(
+            ::openat(opened.process->process.get(), "root", O_PATH | O_CLOEXEC | O_DIRECTORY));
         if (!root) return {};
         auto file = open_container_file(root.get(), usual.c_str());
         return file ? std::move(*file) : UniqueFd();
@@ -96,7 +100,8 @@ UniqueFd open_resolver_file(const NamespaceReference& reference, const Opened& o
     return file ? std::move(*file) : UniqueFd();
 }
 
-Result<TargetHandle> make_handle(const NamespaceReference& reference, const operations::Needs& needs, int host) {
+Result<TargetHandle> make_handle(const NamespaceReference& reference, const operations::Needs& needs,
+                                 int host) {
     auto opened = open(reference, host);
     if (!opened) return opened.error();
     const auto identity = kernel::identity_of(opened->net.get());

@@ -6,10 +6,13 @@ namespace netlab::launcher {
 
 namespace {
 
-Error refused(const char* why) { return {errc::protocol_error, std::string("launch message: ") + why, {}, {}}; }
+Error refused(const char* why) {
+    return {errc::protocol_error, std::string("launch message: ") + why, {}, {}};
+}
 
 bool valid(const NamespaceReference& reference) {
-    // The path is read up to its zero, so one must be there, and what follows it must not carry anything along.
+    // The path is read up to its zero, so one must be there, and what follows it must not carry anything
+    // along.
     const auto& path = reference.path;
     const auto* end = static_cast<const char*>(std::memchr(path.data(), '\0', path.size()));
     if (end == nullptr) return false;
@@ -19,9 +22,12 @@ bool valid(const NamespaceReference& reference) {
     const bool has_path = path[0] != '\0';
     if (reference.pid < 0 || reference.may_fail > 1 || reference.reserved != 0) return false;
     switch (reference.way) {
-        case Way::host: return !has_path && reference.pid == 0;
-        case Way::path: return path[0] == '/';
-        case Way::process: return !has_path && reference.pid > 0;
+        case Way::host:
+            return !has_path && reference.pid == 0;
+        case Way::path:
+            return path[0] == '/';
+        case Way::process:
+            return !has_path && reference.pid > 0;
     }
     return false;
 }
@@ -52,8 +58,10 @@ Result<std::vector<std::byte>> make_launch(LaunchHeader header, std::span<const 
                                            std::span<const std::byte> request) {
     if (targets.size() > most_targets || request.size() > largest_request ||
         sizeof header + targets.size_bytes() + request.size() > largest_message) {
-        return Error{errc::too_large, "the request does not fit into one message to the launcher",
-                     "name fewer targets at once", {}};
+        return Error{errc::too_large,
+                     "the request does not fit into one message to the launcher",
+                     "name fewer targets at once",
+                     {}};
     }
     header.target_count = static_cast<std::uint16_t>(targets.size());
     header.request_size = static_cast<std::uint32_t>(request.size());

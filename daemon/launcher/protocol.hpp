@@ -1,21 +1,23 @@
 #pragma once
 
+#include "common/error.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
 
-#include "common/error.hpp"
-
-/// What front and launcher say to each other, over one SOCK_SEQPACKET pair: one message a packet, fixed format, native
-/// byte order (both ends are one binary). Everything that the front sends is checked as if the front were hostile.
+/// What front and launcher say to each other, over one SOCK_SEQPACKET pair: one message a packet, fixed
+/// format, native byte order (both ends are one binary). Everything that the front sends is checked as if the
+/// front were hostile.
 namespace netlab::launcher {
 
 inline constexpr std::uint32_t magic = 0x6E65746C;  // "netl"
 inline constexpr std::size_t most_targets = 256;
 inline constexpr std::size_t largest_request = 96 * 1024;
-inline constexpr std::size_t largest_message = 192 * 1024;  ///< below the kernel's default send buffer of 212,992
+inline constexpr std::size_t largest_message =
+    192 * 1024;  ///< below the kernel's default send buffer of 212,992
 
 enum class Way : std::uint32_t {
     host = 1,     ///< the launcher's own network namespace
@@ -26,13 +28,13 @@ enum class Way : std::uint32_t {
 /// A namespace, and what must be true of it when it is opened.
 struct NamespaceReference {
     Way way = Way::host;
-    std::int32_t pid = 0;            ///< 0: none
-    std::uint64_t start_time = 0;    ///< of that process, as in /proc/PID/stat; 0: not checked
-    std::uint64_t device = 0;        ///< with `inode`: the identity it must have; 0 and 0: not checked
+    std::int32_t pid = 0;          ///< 0: none
+    std::uint64_t start_time = 0;  ///< of that process, as in /proc/PID/stat; 0: not checked
+    std::uint64_t device = 0;      ///< with `inode`: the identity it must have; 0 and 0: not checked
     std::uint64_t inode = 0;
-    std::uint32_t may_fail = 0;      ///< 1: the operation starts without it (the other end's namespace)
+    std::uint32_t may_fail = 0;  ///< 1: the operation starts without it (the other end's namespace)
     std::uint32_t reserved = 0;
-    std::array<char, 256> path{};    ///< absolute, ends with a zero
+    std::array<char, 256> path{};  ///< absolute, ends with a zero
 };
 static_assert(sizeof(NamespaceReference) == 296);
 
@@ -42,7 +44,7 @@ struct LaunchHeader {
     std::uint32_t magic = launcher::magic;
     std::uint16_t operation = 0;  ///< a row of the catalogue
     std::uint16_t target_count = 0;
-    std::uint64_t id = 0;         ///< the request's, for the log and for the answers
+    std::uint64_t id = 0;  ///< the request's, for the log and for the answers
     std::uint32_t request_size = 0;
     std::uint32_t deadline_ms = 0;  ///< after which the worker is killed; 0: never
 };

@@ -1,5 +1,13 @@
 #include "daemon/launcher/sandbox.hpp"
 
+#include "common/unique_fd.hpp"
+
+#include <array>
+#include <cerrno>
+#include <initializer_list>
+#include <memory>
+#include <system_error>
+
 #include <cap-ng.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -12,21 +20,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <array>
-#include <cerrno>
-#include <initializer_list>
-#include <memory>
-#include <system_error>
-
-#include "common/unique_fd.hpp"
-
 namespace netlab::launcher {
 
 namespace {
 
 constexpr std::array the_five{CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN};
 
-[[noreturn]] void fail(const char* what) { throw std::system_error(errno, std::generic_category(), what); }
+[[noreturn]] void fail(const char* what) {
+    throw std::system_error(errno, std::generic_category(), what);
+}
 
 /// Permitted and effective become `capabilities`, inheritable and ambient nothing.
 bool set_capabilities(std::initializer_list<int> capabilities, capng_select_t sets = CAPNG_SELECT_CAPS) {
@@ -42,7 +44,8 @@ bool permitted(int capability) {
     return capng_have_capability(CAPNG_PERMITTED, static_cast<unsigned>(capability)) == 1;
 }
 
-/// The bounding set only matters for execve, which nobody here calls; where CAP_SETPCAP is had it is emptied all the same.
+/// The bounding set only matters for execve, which nobody here calls; where CAP_SETPCAP is had it is emptied
+/// all the same.
 capng_select_t sets_to_apply() {
     capng_get_caps_process();
     return permitted(CAP_SETPCAP) ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS;
@@ -65,18 +68,49 @@ void allow_if(const FilterContext& filter, int call, scmp_arg_cmp condition) {
 }
 
 void allow_plain(const FilterContext& filter) {
-    allow(filter, {SCMP_SYS(read),         SCMP_SYS(write),          SCMP_SYS(readv),       SCMP_SYS(writev),
-                   SCMP_SYS(pread64),      SCMP_SYS(recvfrom),       SCMP_SYS(recvmsg),     SCMP_SYS(recvmmsg),
-                   SCMP_SYS(sendto),       SCMP_SYS(sendmsg),        SCMP_SYS(sendmmsg),    SCMP_SYS(poll),
-                   SCMP_SYS(ppoll),        SCMP_SYS(select),         SCMP_SYS(pselect6),    SCMP_SYS(close),
-                   SCMP_SYS(fstat),        SCMP_SYS(lseek),          SCMP_SYS(munmap),      SCMP_SYS(mremap),
-                   SCMP_SYS(brk),          SCMP_SYS(madvise),        SCMP_SYS(futex),       SCMP_SYS(clock_gettime),
-                   SCMP_SYS(gettimeofday), SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),  SCMP_SYS(getrandom),
-                   SCMP_SYS(getsockopt),   SCMP_SYS(setsockopt),     SCMP_SYS(getsockname), SCMP_SYS(getpeername),
-                   SCMP_SYS(shutdown),     SCMP_SYS(getpid),         SCMP_SYS(gettid),      SCMP_SYS(rt_sigreturn),
-                   SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall), SCMP_SYS(exit),     SCMP_SYS(exit_group),
+    allow(filter, {SCMP_SYS(read),
+                   SCMP_SYS(write),
+                   SCMP_SYS(readv),
+                   SCMP_SYS(writev),
+                   SCMP_SYS(pread64),
+                   SCMP_SYS(recvfrom),
+                   SCMP_SYS(recvmsg),
+                   SCMP_SYS(recvmmsg),
+                   SCMP_SYS(sendto),
+                   SCMP_SYS(sendmsg),
+                   SCMP_SYS(sendmmsg),
+                   SCMP_SYS(poll),
+                   SCMP_SYS(ppoll),
+                   SCMP_SYS(select),
+                   SCMP_SYS(pselect6),
+                   SCMP_SYS(close),
+                   SCMP_SYS(fstat),
+                   SCMP_SYS(lseek),
+                   SCMP_SYS(munmap),
+                   SCMP_SYS(mremap),
+                   SCMP_SYS(brk),
+                   SCMP_SYS(madvise),
+                   SCMP_SYS(futex),
+                   SCMP_SYS(clock_gettime),
+                   SCMP_SYS(gettimeofday),
+                   SCMP_SYS(clock_nanosleep),
+                   SCMP_SYS(nanosleep),
+                   SCMP_SYS(getrandom),
+                   SCMP_SYS(getsockopt),
+                   SCMP_SYS(setsockopt),
+                   SCMP_SYS(getsockname),
+                   SCMP_SYS(getpeername),
+                   SCMP_SYS(shutdown),
+                   SCMP_SYS(getpid),
+                   SCMP_SYS(gettid),
+                   SCMP_SYS(rt_sigreturn),
+                   SCMP_SYS(rt_sigprocmask),
+                   SCMP_SYS(restart_syscall),
+                   SCMP_SYS(exit),
+                   SCMP_SYS(exit_group),
                    SCMP_SYS(fcntl)});
-    // glibc's fstat is newfstatat with an empty path: a path is a pointer, which a filter cannot look into, the flag it can.
+    // glibc's fstat is newfstatat with an empty path: a path is a pointer, which a filter cannot look into,
+    // the flag it can.
     if (seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
                          SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)) != 0) {
         throw std::runtime_error("libseccomp refuses a rule");
@@ -89,14 +123,16 @@ void allow_plain(const FilterContext& filter) {
     allow_if(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, 0x541B /* FIONREAD */));
 #ifdef NETLAB_SANITIZED
     // What the sanitizers' run-time calls when it reports.
-    allow(filter, {SCMP_SYS(sigaltstack), SCMP_SYS(mprotect), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity),
-                   SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(mmap),
-                   SCMP_SYS(rt_sigaction), SCMP_SYS(tgkill), SCMP_SYS(newfstatat), SCMP_SYS(getuid), SCMP_SYS(prctl)});
+    allow(filter, {SCMP_SYS(sigaltstack), SCMP_SYS(mprotect), SCMP_SYS(sched_yield),
+                   SCMP_SYS(sched_getaffinity), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(openat),
+                   SCMP_SYS(readlink), SCMP_SYS(mmap), SCMP_SYS(rt_sigaction), SCMP_SYS(tgkill),
+                   SCMP_SYS(newfstatat), SCMP_SYS(getuid), SCMP_SYS(prctl)});
 #endif
 }
 
 void allow_ip_sockets(const FilterContext& filter) {
-    // Without CAP_SYS_ADMIN a socket can only be in the namespace that the worker was left in: the container's own.
+    // Without CAP_SYS_ADMIN a socket can only be in the namespace that the worker was left in: the
+    // container's own.
     for (const scmp_datum_t family : {AF_INET, AF_INET6}) {
         allow_if(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, family));
     }
@@ -128,7 +164,8 @@ std::vector<std::string> missing_capabilities() {
     std::vector<std::string> missing;
     for (const int capability : the_five) {
         if (!permitted(capability)) {
-            missing.push_back(std::string("CAP_") + capng_capability_to_name(static_cast<unsigned>(capability)));
+            missing.push_back(std::string("CAP_") +
+                              capng_capability_to_name(static_cast<unsigned>(capability)));
         }
     }
     return missing;
@@ -136,8 +173,8 @@ std::vector<std::string> missing_capabilities() {
 
 void become_supervisor() {
     if (::geteuid() != 0) return;
-    if (!set_capabilities({CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN, CAP_SETUID,
-                           CAP_SETGID, CAP_SETPCAP, CAP_KILL})) {
+    if (!set_capabilities({CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN,
+                           CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL})) {
         fail("keep the supervisor's capabilities");
     }
 }
@@ -149,7 +186,8 @@ void become_launcher(Credentials credentials) {
         if (::setresgid(credentials.gid, 0, credentials.gid) != 0) fail("setresgid");
         if (::setresuid(credentials.uid, 0, credentials.uid) != 0) fail("setresuid");
     }
-    if (!set_capabilities({CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN}, sets)) {
+    if (!set_capabilities({CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN},
+                          sets)) {
         fail("keep the five capabilities");
     }
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("no_new_privs");
@@ -195,7 +233,8 @@ Result<void> narrow_capabilities(const operations::Needs& needs) {
     add(CAP_SYS_ADMIN);
     if (needs.net_raw) add(CAP_NET_RAW);
     if (needs.net_admin) add(CAP_NET_ADMIN);
-    if (capng_apply(CAPNG_SELECT_CAPS) != 0) return system_error(errc::operation_failed, "narrow the capabilities", errno);
+    if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+        return system_error(errc::operation_failed, "narrow the capabilities", errno);
     return {};
 }
 
@@ -213,8 +252,10 @@ Result<void> drop_everything(Credentials credentials, const operations::Needs& n
     if (!limit(RLIMIT_CPU, needs.cpu_seconds)) return failed("limit the processor time");
     if (!limit(RLIMIT_NOFILE, needs.descriptors)) return failed("limit the descriptors");
     const auto& filter = needs.ip_sockets ? filters.with_ip_sockets : filters.plain;
-    const sock_fprog program{static_cast<unsigned short>(filter.size()), const_cast<sock_filter*>(filter.data())};
-    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0) return failed("install the system call filter");
+    const sock_fprog program{static_cast<unsigned short>(filter.size()),
+                             const_cast<sock_filter*>(filter.data())};
+    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
+        return failed("install the system call filter");
     return {};
 }
 

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <linux/filter.h>
-#include <sys/types.h>
+#include "common/error.hpp"
+#include "daemon/operations/operation.hpp"
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "common/error.hpp"
-#include "daemon/operations/operation.hpp"
+#include <linux/filter.h>
+#include <sys/types.h>
 
 /// What privileged processes of the daemon give up, and when.
 namespace netlab::launcher {
@@ -19,21 +19,23 @@ struct Credentials {
     gid_t gid = 0;
 };
 
-/// Whether this process may use all of the five capabilities that the daemon needs (as root, or by ambient capabilities):
-/// SYS_ADMIN for setns, SYS_PTRACE for /proc/PID/ns and /proc/PID/root, DAC_READ_SEARCH for the engines' directories,
-/// NET_RAW for echoes and captures, NET_ADMIN for netfilter. The names of those it lacks.
+/// Whether this process may use all of the five capabilities that the daemon needs (as root, or by ambient
+/// capabilities): SYS_ADMIN for setns, SYS_PTRACE for /proc/PID/ns and /proc/PID/root, DAC_READ_SEARCH for
+/// the engines' directories, NET_RAW for echoes and captures, NET_ADMIN for netfilter. The names of those it
+/// lacks.
 [[nodiscard]] std::vector<std::string> missing_capabilities();
 
-/// Leaves the supervisor with the five, and what it takes to start and end the others: SETUID, SETGID, SETPCAP, KILL.
-/// Without effect where it was not started as root. Throws std::system_error.
+/// Leaves the supervisor with the five, and what it takes to start and end the others: SETUID, SETGID,
+/// SETPCAP, KILL. Without effect where it was not started as root. Throws std::system_error.
 void become_supervisor();
 
-/// Makes this process the launcher: the five capabilities and no other in any set. Started as root it keeps the effective
-/// uid 0 (the engines' sockets belong to root) with `credentials` as its real and saved ids, so that a worker can
-/// become that user for good without CAP_SETUID. Throws std::system_error.
+/// Makes this process the launcher: the five capabilities and no other in any set. Started as root it keeps
+/// the effective uid 0 (the engines' sockets belong to root) with `credentials` as its real and saved ids, so
+/// that a worker can become that user for good without CAP_SETUID. Throws std::system_error.
 void become_launcher(Credentials credentials);
 
-/// Makes this process the front: `credentials`, no group beside, no capability in any set. Throws std::system_error.
+/// Makes this process the front: `credentials`, no group beside, no capability in any set. Throws
+/// std::system_error.
 void become_unprivileged(Credentials credentials);
 
 /// The system calls of `run`, compiled once in the launcher and installed in each worker.
@@ -48,7 +50,8 @@ struct SystemCallFilters {
 /// Before `prepare`: leaves the effective set with what `needs` names, and CAP_SYS_ADMIN for setns(2).
 [[nodiscard]] Result<void> narrow_capabilities(const operations::Needs& needs);
 
-/// Before `run`: user, capabilities, no_new_privs, resource limits, and at last the filter. Nothing of it can be taken back.
+/// Before `run`: user, capabilities, no_new_privs, resource limits, and at last the filter. Nothing of it can
+/// be taken back.
 [[nodiscard]] Result<void> drop_everything(Credentials credentials, const operations::Needs& needs,
                                            const SystemCallFilters& filters);
 

@@ -1,16 +1,16 @@
 #include "daemon/launcher/worker.hpp"
 
-#include <fcntl.h>
-#include <linux/close_range.h>
-#include <sys/prctl.h>
-#include <sys/time.h>
-#include <unistd.h>
+#include "daemon/launcher/namespaces.hpp"
 
 #include <csignal>
 #include <cstdlib>
 #include <exception>
 
-#include "daemon/launcher/namespaces.hpp"
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
+#include <unistd.h>
 
 namespace netlab::launcher {
 
@@ -40,7 +40,8 @@ void keep_only(int& stream, int& host) {
     stream = first;
     host = first + 1;
 #ifndef NETLAB_SANITIZED
-    // A worker says what it has to say on its stream; a log line of its own could be made to look like another's.
+    // A worker says what it has to say on its stream; a log line of its own could be made to look like
+    // another's.
     if (const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC); null >= 0) {
         ::dup2(null, STDERR_FILENO);
         ::close(null);
@@ -49,7 +50,8 @@ void keep_only(int& stream, int& host) {
 }
 
 void reset_signals() {
-    for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGALRM}) std::signal(signal, SIG_DFL);
+    for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGALRM})
+        std::signal(signal, SIG_DFL);
     std::signal(SIGPIPE, SIG_IGN);
     sigset_t none;
     sigemptyset(&none);
@@ -65,7 +67,8 @@ void arm(std::uint32_t deadline_ms) {
     ::setitimer(ITIMER_REAL, &timer, nullptr);
 }
 
-Result<void> operate(const WorkerSetting& setting, const Launch& launch, int host, operations::Output& output) {
+Result<void> operate(const WorkerSetting& setting, const Launch& launch, int host,
+                     operations::Output& output) {
     const auto& operation = *operations::find(launch.header.operation);
     auto namespaces = open_namespaces(launch.targets, operation.needs, host);
     if (!namespaces) return namespaces.error();
@@ -77,12 +80,16 @@ Result<void> operate(const WorkerSetting& setting, const Launch& launch, int hos
     if (auto dropped = drop_everything(setting.credentials, operation.needs, setting.filters); !dropped) {
         return dropped.error();
     }
-    return (*prepared)->run(output);
+    // Never destroyed: closing what it holds would only keep waiting whoever waits for the last frame.
+    auto* running = prepared->release();
+    return running->run(output);
 }
 
 }  // namespace
 
-bool is_operation(std::uint16_t number) { return operations::find(number) != nullptr; }
+bool is_operation(std::uint16_t number) {
+    return operations::find(number) != nullptr;
+}
 
 void work(const WorkerSetting& setting, const Launch& launch, UniqueFd stream) {
     int own_stream = stream.release();

@@ -12,8 +12,8 @@ struct WorkerSetting {
     int host_namespace = -1;  ///< borrowed
 };
 
-/// The life of a worker, in the process just forked for it: opens the namespaces, prepares, drops everything, runs, ends.
-/// Whatever goes wrong is said on `stream` and nowhere else.
+/// The life of a worker, in the process just forked for it: opens the namespaces, prepares, drops everything,
+/// runs, ends. Whatever goes wrong is said on `stream` and nowhere else.
 [[noreturn]] void work(const WorkerSetting& setting, const Launch& launch, UniqueFd stream);
 
 /// Whether the catalogue has an operation of that number.

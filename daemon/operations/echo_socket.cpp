@@ -73,7 +73,8 @@ Result<void> set_options(const UniqueFd& socket, Family family, bool dont_fragme
         if (auto r = set(socket, level, IPV6_RECVHOPLIMIT, on, "ask for hop limits"); !r) return r;
     }
     if (dont_fragment) {
-        const int never = v4 ? IP_PMTUDISC_DO : IPV6_PMTUDISC_DO;
+        static_assert(IP_PMTUDISC_DO == IPV6_PMTUDISC_DO);
+        const int never = IP_PMTUDISC_DO;
         if (auto r = set(socket, level, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, never, "forbid fragments");
             !r)
             return r;

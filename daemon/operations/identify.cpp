@@ -31,7 +31,7 @@ Result<Handles> prepare(Namespaces& namespaces, const api::IdentifyRequest& requ
     return handles;
 }
 
-Result<void> run(Handles handles, const api::IdentifyRequest&, const api::Context&, Output& output) {
+Result<void> run(Handles& handles, const api::IdentifyRequest&, const api::Context&, Output& output) {
     for (std::size_t i = 0; i < handles.records.size(); ++i) {
         auto& record = handles.records[i];
         if (handles.sockets[i]) {

@@ -69,7 +69,7 @@ class Inspection {
     Output& output_;
 };
 
-Result<void> run(Handles handles, const api::InspectEngineRequest& request, const api::Context&,
+Result<void> run(Handles& handles, const api::InspectEngineRequest& request, const api::Context&,
                  Output& output) {
     Inspection inspection(handles.socket.get(), request, output);
     if (request.all) return inspection.all();

@@ -20,7 +20,7 @@ std::string by_address(const api::PingRequest& request) {
 
 std::string or_by_address(const std::string& command, const api::PingRequest& request) {
     if (command.empty()) return by_address(request);
-    return command + "  (or try its address: " + by_address(request) + ")";
+    return command + " (or try its address: " + by_address(request) + ")";
 }
 
 // ---- what DNS said
@@ -128,10 +128,29 @@ std::optional<Explanation> no_engine_dns(const Pair& pair) {
     return std::nullopt;
 }
 
+bool in_one_namespace(const Target& a, const Target& b) {
+    return a.namespace_ && b.namespace_ && a.namespace_->inode != 0 &&
+           a.namespace_->inode == b.namespace_->inode && a.namespace_->device == b.namespace_->device;
+}
+
+/// The peer lives in the network namespace of another container: DNS has that one's names only.
+Explanation shared_namespace(const Pair& pair) {
+    const auto& [from, peer, request, resolution] = pair;
+    const auto others = peer.namespace_ ? peer.namespace_->shared_with : std::vector<std::string>{};
+    const auto whose = others.empty() ? std::string("another container") : list_and(others);
+    return {peer.name + " lives in the network namespace of " + whose + ": " + engine_name(peer.runtime) +
+                "'s DNS knows only the names of that one",
+            others.size() == 1 ? "netlab ping " + request.from + " " + others.front() : by_address(request)};
+}
+
 /// Where one of the two has no networks of its own.
 std::optional<Explanation> no_networks(const Pair& pair) {
     const auto& [from, peer, request, resolution] = pair;
     const auto engine = engine_name(from.runtime);
+    if (in_one_namespace(from, peer)) {
+        return Explanation{from.name + " and " + peer.name + " live in one network namespace",
+                           "netlab ping " + request.from + " localhost"};
+    }
     if (from.network_mode == "host") {
         return Explanation{where_it_is(from) + ": it asks the host's DNS servers, which know no containers",
                            by_address(request)};
@@ -142,10 +161,7 @@ std::optional<Explanation> no_networks(const Pair& pair) {
                            "netlab ping " + request.from + " host"};
     }
     if (peer.network_mode == "none") return Explanation{where_it_is(peer) + ", so nothing reaches it", {}};
-    if (peer.networks.empty() && peer.network_mode.starts_with("container:")) {
-        return Explanation{where_it_is(peer) + ": " + engine + "'s DNS knows only the names of that one",
-                           by_address(request)};
-    }
+    if (shares_namespace(peer)) return shared_namespace(pair);
     return std::nullopt;
 }
 
@@ -178,9 +194,26 @@ std::vector<std::string> engine_servers(const Target& from, const std::vector<st
     return servers;
 }
 
+/// The name is there, only not with an address of the wanted family.
+Explanation other_family(const Pair& pair) {
+    if (!pair.request.family) return {};
+    const bool v4 = *pair.request.family == Family::ipv4;
+    for (const auto& membership : pair.peer.networks) {
+        const bool has = std::ranges::any_of(membership.addresses, [&](const IpPrefix& prefix) {
+            return prefix.address().family() != *pair.request.family;
+        });
+        if (has)
+            return {{}, "netlab ping " + pair.request.from + " " + pair.request.to + (v4 ? " -6" : " -4")};
+    }
+    return {};
+}
+
 /// They share a network that has DNS for names, and yet.
 Explanation known_but_not_found(const Pair& pair, const std::vector<std::string>& networks) {
-    const auto& [from, peer, request, resolution] = pair;
+    const auto& from = pair.from;
+    const auto& peer = pair.peer;
+    const auto& request = pair.request;
+    const auto& asked_servers = pair.resolution.asked;
     const auto engine = engine_name(from.runtime);
     const auto both = from.name + " and " + peer.name + " are both on " + list_and(networks);
     const auto names = dns_names(peer, networks);
@@ -192,16 +225,16 @@ Explanation known_but_not_found(const Pair& pair, const std::vector<std::string>
             "netlab ping " + request.from + " " + peer.name};
     }
     const auto servers = engine_servers(from, networks);
-    const bool asked = std::ranges::any_of(resolution.asked, [&](const AskedServer& server) {
+    const bool asked = std::ranges::any_of(asked_servers, [&](const AskedServer& server) {
         return std::ranges::find(servers, server.server) != servers.end();
     });
-    if (!asked && !servers.empty() && !resolution.asked.empty()) {
+    if (!asked && !servers.empty() && !asked_servers.empty()) {
         return {both + ", but the resolv.conf of " + from.name + " does not name " + engine + "'s DNS (" +
                     list_and(servers) + "), which alone knows containers",
                 by_address(request)};
     }
-    const bool silent =
-        resolution.outcome == NameOutcome::timed_out || resolution.outcome == NameOutcome::no_server;
+    const auto outcome = pair.resolution.outcome;
+    const bool silent = outcome == NameOutcome::timed_out || outcome == NameOutcome::no_server;
     return {both + ", where " + engine + "'s DNS would know it" +
                 (silent ? ", but that DNS does not answer" : ""),
             silent ? or_by_address(engine_command(from.runtime) + " restart " + from.name, request)
@@ -228,6 +261,7 @@ Explanation why_unknown(const Pair& pair) {
                     "'s default network, which has no DNS for the names of containers",
                 command};
     }
+    if (resolution.outcome == NameOutcome::no_data) return other_family(pair);
     return known_but_not_found(pair, shared);
 }
 

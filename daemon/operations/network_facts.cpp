@@ -81,7 +81,7 @@ std::string where_it_is(const api::Target& target) {
         case Runtime::pid:
             return name + " is a process";
         case Runtime::host:
-            return name + " is the host itself";
+            return "the host is no container";
         default:
             break;
     }
@@ -89,7 +89,7 @@ std::string where_it_is(const api::Target& target) {
     if (target.network_mode == "none") return name + " has no network (its mode is none)";
     const auto networks = network_names(target);
     if (!networks.empty()) return name + " is on " + list_and(networks);
-    if (target.network_mode.starts_with(container_mode)) {
+    if (shares_namespace(target)) {
         const auto& shared = target.namespace_ ? target.namespace_->shared_with : std::vector<std::string>{};
         if (!shared.empty()) return name + " lives in the network namespace of " + list_and(shared);
         return name + " lives in another container's network namespace";
@@ -97,17 +97,25 @@ std::string where_it_is(const api::Target& target) {
     return name + " is on no network";
 }
 
+bool shares_namespace(const api::Target& target) {
+    return target.network_mode.starts_with(container_mode);
+}
+
 std::string connect_command(const api::Target& from, const api::Target& peer) {
+    // The networks of a container that lives in another's namespace are that one's; none of its own can be
+    // added.
     const auto joinable = [](const api::Target& target) {
-        return target.network_mode != "host" && target.network_mode != "none" &&
-               !target.network_mode.starts_with(container_mode);
+        return target.network_mode != "host" && target.network_mode != "none" && !shares_namespace(target);
     };
-    if (from.runtime != peer.runtime || !is_container(from) || !joinable(from) || !joinable(peer)) return {};
+    if (from.runtime != peer.runtime || !is_container(from)) return {};
     const auto connect = [&](const std::string& network, const api::Target& target) {
         return engine_command(from.runtime) + " network connect " + network + " " + target.name;
     };
-    if (const auto networks = user_networks(from); !networks.empty()) return connect(networks.front(), peer);
-    if (const auto networks = user_networks(peer); !networks.empty()) return connect(networks.front(), from);
+    const auto from_networks = user_networks(from);
+    if (!from_networks.empty() && joinable(peer)) return connect(from_networks.front(), peer);
+    const auto peer_networks = user_networks(peer);
+    if (!peer_networks.empty() && joinable(from)) return connect(peer_networks.front(), from);
+    if (!joinable(from) || !joinable(peer)) return {};
     return engine_command(from.runtime) + " network create shared && " + connect("shared", from) + " && " +
            connect("shared", peer);
 }

@@ -15,6 +15,9 @@ namespace netlab::operations {
 [[nodiscard]] bool is_container(const api::Target& target);
 [[nodiscard]] bool is_running(const api::Target& target);  ///< a paused one is: its kernel answers
 
+/// It was started into another container's network namespace (`--network container:`).
+[[nodiscard]] bool shares_namespace(const api::Target& target);
+
 /// "Docker", "Podman"; empty where there is no engine.
 [[nodiscard]] std::string engine_name(api::Runtime runtime);
 /// "docker", "podman": the command.

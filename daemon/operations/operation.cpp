@@ -1,9 +1,9 @@
 #include "daemon/operations/operation.hpp"
 
-#include <sched.h>
-
 #include <array>
 #include <cerrno>
+
+#include <sched.h>
 
 namespace netlab::operations {
 
@@ -24,8 +24,12 @@ Result<void> Namespaces::enter(std::size_t index) {
     return {};
 }
 
-const Operation* find(std::uint16_t number) { return number < table.size() ? table[number] : nullptr; }
+const Operation* find(std::uint16_t number) {
+    return number < table.size() ? table[number] : nullptr;
+}
 
-void add(std::uint16_t number, const Operation& operation) { table.at(number) = new Operation(operation); }
+void add(std::uint16_t number, const Operation& operation) {
+    table.at(number) = new Operation(operation);
+}
 
 }  // namespace netlab::operations

@@ -1,18 +1,18 @@
 #pragma once
 
-#include <memory>
-#include <span>
-#include <vector>
-
 #include "common/api/catalogue.hpp"
 #include "common/api/context.hpp"
 #include "common/unique_fd.hpp"
 #include "daemon/operations/output.hpp"
 
+#include <memory>
+#include <span>
+#include <vector>
+
 /// An operation is two functions in a process of its own:
 ///
 ///     Result<Handles> prepare(Namespaces&, const Request&, const api::Context&);
-///     Result<void>    run(Handles, const Request&, const api::Context&, Output&);
+///     Result<void>    run(Handles&, const Request&, const api::Context&, Output&);
 ///
 /// `prepare` is privileged: it enters namespaces, opens sockets and files, and reads nothing hostile.
 /// `run` has no capability and no file system: it sends, receives, parses and reports.
@@ -23,41 +23,48 @@ namespace netlab::operations {
 
 /// One namespace of a request, opened and checked by the launcher before `prepare`.
 struct TargetHandle {
-    UniqueFd net;                   ///< empty only for a peer, and where Needs::namespaces_may_fail
+    UniqueFd net;  ///< empty only for a peer, and where Needs::namespaces_may_fail
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
-    std::uint64_t start_time = 0;   ///< of the process it was reached by, 0 where there is none
-    UniqueFd resolv_conf;           ///< /etc/resolv.conf as a program in the target sees it; empty where there is none,
-    UniqueFd hosts;                 ///< where it is no regular file, or where Needs::resolver_files is not set
+    std::uint64_t start_time = 0;  ///< of the process it was reached by, 0 where there is none
+    UniqueFd
+        resolv_conf;  ///< /etc/resolv.conf as a program in the target sees it; empty where there is none,
+    UniqueFd hosts;   ///< where it is no regular file, or where Needs::resolver_files is not set
 };
 
-/// The namespaces of a request, in the order of its target words; the peer's, where there is one, is the last.
+/// The namespaces of a request, in the order of its target words; the peer's, where there is one, is the
+/// last.
 class Namespaces {
   public:
     explicit Namespaces(std::vector<TargetHandle> handles) : handles_(std::move(handles)) {}
 
     [[nodiscard]] std::size_t size() const { return handles_.size(); }
     [[nodiscard]] TargetHandle& operator[](std::size_t index) { return handles_.at(index); }
-    /// Moves this process into the network namespace; sockets opened from now on are in it. errc::target_gone, errc::operation_failed.
+    /// Moves this process into the network namespace; sockets opened from now on are in it.
+    /// errc::target_gone, errc::operation_failed.
     [[nodiscard]] Result<void> enter(std::size_t index);
 
   private:
     std::vector<TargetHandle> handles_;
 };
 
-/// What an operation may have. All else is taken away before `prepare` (capabilities) or before `run` (the rest).
+/// What an operation may have. All else is taken away before `prepare` (capabilities) or before `run` (the
+/// rest).
 struct Needs {
-    bool net_raw = false;              ///< `prepare` opens raw or packet sockets
-    bool net_admin = false;            ///< `prepare` asks netfilter
-    bool resolver_files = false;       ///< resolv.conf and hosts of the targets are opened for it
-    bool ip_sockets = false;           ///< `run` opens UDP and TCP sockets: DNS. They can only be in the namespace it is left in
-    bool namespaces_may_fail = false;  ///< it starts although a namespace could not be opened, and tells which
+    bool net_raw = false;         ///< `prepare` opens raw or packet sockets
+    bool net_admin = false;       ///< `prepare` asks netfilter
+    bool resolver_files = false;  ///< resolv.conf and hosts of the targets are opened for it
+    bool ip_sockets =
+        false;  ///< `run` opens UDP and TCP sockets: DNS. They can only be in the namespace it is left in
+    bool namespaces_may_fail =
+        false;  ///< it starts although a namespace could not be opened, and tells which
     std::uint32_t cpu_seconds = 10;
     std::uint64_t address_space = 256ULL << 20;  ///< bytes
     std::uint32_t descriptors = 64;              ///< open at once in `run`; `prepare` may have more
 };
 
-/// What `prepare` leaves for `run`, whatever its type.
+/// What `prepare` leaves for `run`, whatever its type. The worker never destroys it: the kernel closes what
+/// is open after the last frame has been sent, when nobody waits for it any more.
 class Prepared {
   public:
     virtual ~Prepared() = default;
@@ -77,7 +84,7 @@ class PreparedOf final : public Prepared {
   public:
     PreparedOf(Handles handles, Request request, api::Context context)
         : handles_(std::move(handles)), request_(std::move(request)), context_(std::move(context)) {}
-    Result<void> run(Output& output) override { return function(std::move(handles_), request_, context_, output); }
+    Result<void> run(Output& output) override { return function(handles_, request_, context_, output); }
 
   private:
     Handles handles_;

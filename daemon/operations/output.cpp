@@ -1,18 +1,20 @@
 #include "daemon/operations/output.hpp"
 
-#include <sys/socket.h>
-#include <sys/uio.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
 #include <ctime>
 
+#include <sys/socket.h>
+#include <sys/uio.h>
+
 namespace netlab::operations {
 
 namespace {
 
-[[noreturn]] void nobody_listens() { std::_Exit(0); }
+[[noreturn]] void nobody_listens() {
+    std::_Exit(0);
+}
 
 }  // namespace
 
@@ -38,7 +40,9 @@ void Output::error(const Error& error) {
     frame(frame::Kind::error, payload);
 }
 
-void Output::end() { frame(frame::Kind::end, {}); }
+void Output::end() {
+    frame(frame::Kind::end, {});
+}
 
 void Output::frame(frame::Kind kind, std::span<const std::byte> payload) {
     frame::Header header{kind, static_cast<std::uint32_t>(payload.size())};
@@ -71,13 +75,15 @@ int Output::wait(std::span<pollfd> descriptors, std::optional<Clock::time_point>
     for (;;) {
         timespec left{};
         if (until) {
-            const auto ns = std::max<std::int64_t>(0, std::chrono::nanoseconds(*until - Clock::now()).count());
+            const auto ns =
+                std::max<std::int64_t>(0, std::chrono::nanoseconds(*until - Clock::now()).count());
             left = {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
         }
         const int ready = ::ppoll(all.data(), all.size(), until ? &left : nullptr, nullptr);
         if (ready < 0 && errno == EINTR) continue;
         if (all.back().revents != 0) nobody_listens();
-        for (std::size_t i = 0; i < descriptors.size(); ++i) descriptors[i].revents = all[i].revents;
+        for (std::size_t i = 0; i < descriptors.size(); ++i)
+            descriptors[i].revents = all[i].revents;
         return std::max(ready, 0);
     }
 }

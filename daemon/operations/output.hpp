@@ -1,19 +1,20 @@
 #pragma once
 
-#include <poll.h>
+#include "common/binary.hpp"
+#include "common/frame.hpp"
+#include "common/json.hpp"
 
 #include <chrono>
 #include <optional>
 #include <span>
 
-#include "common/binary.hpp"
-#include "common/frame.hpp"
-#include "common/json.hpp"
+#include <poll.h>
 
 namespace netlab::operations {
 
-/// A worker's way to whoever asked: events, records and at last an error or the end, each a frame on one stream socket.
-/// Writing blocks while the client is slow. Where nobody listens any more the process ends: nothing else could come of it.
+/// A worker's way to whoever asked: events, records and at last an error or the end, each a frame on one
+/// stream socket. Writing blocks while the client is slow. Where nobody listens any more the process ends:
+/// nothing else could come of it.
 class Output {
   public:
     using Clock = std::chrono::steady_clock;

@@ -1,7 +1,9 @@
 #include "common/api/ping.hpp"
 
+#include "daemon/kernel/neighbour.hpp"
 #include "daemon/kernel/netlink.hpp"
 #include "daemon/operations/echo_loop.hpp"
+#include "daemon/operations/numeric_host.hpp"
 #include "daemon/operations/operation.hpp"
 #include "daemon/operations/ping_destination.hpp"
 #include "daemon/operations/ping_explanation.hpp"
@@ -32,15 +34,15 @@ struct Handles {
     EchoCookie cookie{};
 };
 
-Result<void> open_sockets(Handles& handles, const PingRequest& request) {
-    if (request.family != Family::ipv6) {
-        auto socket = EchoSocket::open(Family::ipv4, handles.id, request.dont_fragment);
+Result<void> open_sockets(Handles& handles, bool dont_fragment, std::optional<Family> family) {
+    if (family != Family::ipv6) {
+        auto socket = EchoSocket::open(Family::ipv4, handles.id, dont_fragment);
         if (!socket) return socket.error();
         handles.v4 = std::move(*socket);
     }
-    if (request.family != Family::ipv4) {
-        auto socket = EchoSocket::open(Family::ipv6, handles.id, request.dont_fragment);
-        if (!socket && (socket.error().code != errc::unsupported || request.family)) return socket.error();
+    if (family != Family::ipv4) {
+        auto socket = EchoSocket::open(Family::ipv6, handles.id, dont_fragment);
+        if (!socket && socket.error().code != errc::unsupported) return socket.error();
         if (socket) handles.v6 = std::move(*socket);
     }
     auto route = kernel::open_route_socket();
@@ -54,6 +56,8 @@ Result<void> open_peer(Handles& handles, Namespaces& namespaces) {
     const auto peer = namespaces.size() - 1;
     handles.same_namespace = namespaces[0].inode != 0 && namespaces[0].inode == namespaces[peer].inode &&
                              namespaces[0].device == namespaces[peer].device;
+    // Its namespace could not be opened: then the engine's word for its addresses must do.
+    if (!namespaces[peer].net) return {};
     if (auto entered = namespaces.enter(peer); !entered) return entered;
     auto route = kernel::open_route_socket();
     if (!route) return route.error();
@@ -74,8 +78,10 @@ Result<Handles> prepare(Namespaces& namespaces, const PingRequest& request, cons
         handles.watch = std::move(*watch);
     }
     if (auto entered = namespaces.enter(0); !entered) return entered.error();
-    if (auto opened = open_sockets(handles, request); !opened) return opened.error();
     const auto way = destination_way(request, context);
+    const auto numeric = way == DestinationWay::numeric ? parse_numeric_host(request.to) : std::nullopt;
+    const auto family = numeric ? std::optional(numeric->address.family()) : request.family;
+    if (auto opened = open_sockets(handles, request.dont_fragment, family); !opened) return opened.error();
     if (way == DestinationWay::name) {
         auto resolver = Resolver::open(namespaces[0]);
         if (!resolver) return resolver.error();
@@ -110,7 +116,8 @@ void set_counts(PingReport& report, const EchoResult& result) {
     report.errors = counts.errors;
     report.loss_percent = counts.loss_percent();
     report.rtt_us = result.rtt;
-    report.elapsed_ms = static_cast<double>(result.elapsed.count() / 1000) / 1000;
+    const auto elapsed = std::chrono::floor<std::chrono::microseconds>(result.elapsed);
+    report.elapsed_ms = std::chrono::duration<double, std::milli>(elapsed).count();
 }
 
 EchoPlan plan_of(const Handles& handles, const PingRequest& request, const PingDestination& destination) {
@@ -130,6 +137,16 @@ EchoPlan plan_of(const Handles& handles, const PingRequest& request, const PingD
     return plan;
 }
 
+/// The address is on one of FROM's links, and nobody there has answered for it. False where that cannot be
+/// told.
+bool neighbour_is_silent(const Handles& handles, const IpAddress& address) {
+    const auto neighbours = kernel::dump_neighbours(handles.route.get());
+    if (!neighbours) return false;
+    return std::ranges::any_of(neighbours->rows, [&](const kernel::Neighbour& neighbour) {
+        return neighbour.address == address && neighbour.is_unanswered();
+    });
+}
+
 /// Sends the echoes and fills in what came of them.
 Result<void> ping(Handles& handles, const PingRequest& request, const Context& context,
                   const PingDestination& destination, PingReport& report, Output& output) {
@@ -145,14 +162,21 @@ Result<void> ping(Handles& handles, const PingRequest& request, const Context& c
     const auto result = send_echoes(*socket, plan_of(handles, request, destination), handles.watch, output);
     if (!result) return result.error();
     set_counts(report, *result);
-    const EchoFacts facts{destination.to.address, destination.source, destination.peer_address,
-                          result->counts,         result->error,      result->no_route};
+    EchoFacts facts;
+    facts.address = destination.to.address;
+    facts.source = destination.source;
+    facts.peer_address = destination.peer_address;
+    facts.counts = result->counts;
+    facts.error = result->error;
+    facts.no_route = result->no_route;
+    // An unanswered ARP becomes an ICMP error after three seconds only.
+    facts.no_neighbour = result->counts.received == 0 && neighbour_is_silent(handles, destination.to.address);
     if (!destination.explanation.empty()) report.explanation = destination.explanation;
     set_explanation(report, explain_echoes(context, request, facts));
     return {};
 }
 
-Result<void> run(Handles handles, const PingRequest& request, const Context& context, Output& output) {
+Result<void> run(Handles& handles, const PingRequest& request, const Context& context, Output& output) {
     PingReport report;
     report.from = request.from;
     report.to = request.to;

@@ -37,9 +37,11 @@ Result<std::uint32_t> interface_index(int route_socket, const std::string& name,
         names.push_back(link.name);
     }
     const auto near = nearest(name, names);
-    std::ranges::stable_partition(
-        names, [&](const std::string& other) { return std::ranges::find(near, other) != near.end(); });
-    const auto hint = near.empty() ? "it has " + list_and(names) : "did you mean " + join_or(near) + "?";
+    std::stable_partition(names.begin(), names.end(), [&](const std::string& other) {
+        return std::ranges::find(near, other) != near.end();
+    });
+    const auto hint =
+        (near.empty() ? std::string{} : "did you mean " + join_or(near) + "? ") + "it has " + list_and(names);
     return Error{errc::no_such_interface, "there is no interface '" + name + "' in the target", hint,
                  std::move(names)};
 }

@@ -108,9 +108,9 @@ Explanation none_received(const api::Context& context, const api::PingRequest& r
         const auto text = from_name + " has no route to " + address;
         return {known.explanation.empty() ? text : text + ": " + known.explanation, known.suggestion};
     }
-    if (neighbour_failed(facts)) {
+    if (facts.no_neighbour || neighbour_failed(facts)) {
         const auto* asked =
-            facts.address.is_v4() ? " answers ARP for " : " answers neighbour solicitations for ";
+            facts.address.is_v4() ? " has answered ARP for " : " has answered neighbour solicitations for ";
         return {"nobody" + (from != nullptr ? subnet_name(*from, facts.address) : std::string{}) + asked +
                     address,
                 {}};
@@ -135,7 +135,7 @@ std::string explain_choice(const api::Context& context, const PeerChoice& choice
     const auto address = choice.address.to_string();
     switch (choice.way) {
         case PeerWay::loopback:
-            return from + " and " + peer + " are in one network namespace: " + address + " is both";
+            return from + " and " + peer + " live in one network namespace, where " + address + " is either";
         case PeerWay::shared_subnet: {
             const auto network = context.targets.empty()
                                      ? std::string{}

@@ -43,11 +43,13 @@ std::vector<IpAddress> in_order_of_preference(const std::vector<IpAddress>& addr
         return address.is_v6() ? 3 : 2;
     };
     std::vector<std::pair<int, IpAddress>> ranked;
+    ranked.reserve(addresses.size());
     for (const auto& address : addresses)
         ranked.emplace_back(rank(address), address);
     std::ranges::stable_sort(ranked, {}, &std::pair<int, IpAddress>::first);
     std::vector<IpAddress> ordered;
-    for (auto& [first, address] : ranked)
+    ordered.reserve(ranked.size());
+    for (const auto& [first, address] : ranked)
         ordered.push_back(address);
     return ordered;
 }

@@ -111,7 +111,7 @@ std::string follow(EngineConnection& engine, const api::WatchEngineRequest& requ
     }
 }
 
-Result<void> run(Handles handles, const api::WatchEngineRequest& request, const api::Context&,
+Result<void> run(Handles& handles, const api::WatchEngineRequest& request, const api::Context&,
                  Output& output) {
     if (!handles.socket) {
         say(output, api::EngineRecordKind::down, handles.why_down);

@@ -203,7 +203,7 @@ class Following {
     Clock::duration last_cost_{};
 };
 
-Result<void> run(Handles handles, const api::WatchNamespacesRequest&, const api::Context&, Output& output) {
+Result<void> run(Handles& handles, const api::WatchNamespacesRequest&, const api::Context&, Output& output) {
     Following following(handles, output);
     following.say_all();
     following.follow(handles.look_again ? std::optional(Clock::now() + *handles.look_again) : std::nullopt);

@@ -2,9 +2,9 @@
 
 _netlab_targets() {
     local line
-    # A name with white space or a backslash cannot be completed; such names are left out.
+    # compgen -W expands its words as the shell does: what may not stand in a name of Docker's is left out.
     while IFS= read -r line; do
-        [[ $line == *[[:space:]\\]* ]] || printf '%s\n' "$line"
+        [[ $line =~ ^[A-Za-z0-9][A-Za-z0-9_.-]*$ ]] && printf '%s\n' "$line"
     done < <(netlab "$@" ls -q 2>/dev/null)
 }
 

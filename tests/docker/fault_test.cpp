@@ -1,8 +1,8 @@
+#include "tests/docker/lab.hpp"
+
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
-
-#include "tests/docker/lab.hpp"
 
 using namespace netlab;
 using namespace netlab::lab;
@@ -12,8 +12,8 @@ namespace {
 
 std::size_t open_descriptors(pid_t pid) {
     std::error_code error;
-    return static_cast<std::size_t>(
-        std::distance(std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", error), {}));
+    return static_cast<std::size_t>(std::distance(
+        std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd", error), {}));
 }
 
 pid_t engine_pid() {
@@ -48,7 +48,8 @@ TEST_CASE("sandbox: a running worker has no capability, its own user and a filte
           "[docker]") {
     const support::Daemon daemon(settings());
     auto running = daemon.start_netlab({"ping", "-c", "0", "-i", "0.1", "co1", "co2"});
-    REQUIRE(support::eventually([&] { return running.out_so_far().find("icmp_seq=1") != std::string::npos; }, 3s));
+    REQUIRE(support::eventually([&] { return running.out_so_far().find("icmp_seq=1") != std::string::npos; },
+                                3s));
     const auto workers = daemon.workers("nl:ping");
     REQUIRE(workers.size() == 1);
     for (const pid_t pid : {workers.front(), daemon.child("nl:front")}) {
@@ -82,7 +83,8 @@ TEST_CASE("faults: a client that is killed takes its worker along", "[docker]") 
 TEST_CASE("faults: a worker that is killed is a typed error, and nobody else notices", "[docker]") {
     const support::Daemon daemon(settings());
     auto running = daemon.start_netlab({"ping", "-o", "json", "-c", "0", "-i", "0.1", "co1", "co2"});
-    REQUIRE(support::eventually([&] { return running.out_so_far().find("\"reply\"") != std::string::npos; }, 3s));
+    REQUIRE(
+        support::eventually([&] { return running.out_so_far().find("\"reply\"") != std::string::npos; }, 3s));
     ::kill(daemon.workers("nl:ping").at(0), SIGKILL);
     const auto finished = running.wait(2s);
     CHECK(finished.status == 5);
@@ -93,7 +95,8 @@ TEST_CASE("faults: a worker that is killed is a typed error, and nobody else not
 TEST_CASE("faults: a launcher that is killed is back, and running workers go on", "[docker]") {
     const support::Daemon daemon(settings());
     auto running = daemon.start_netlab({"ping", "-o", "json", "-c", "30", "-i", "0.1", "co1", "co2"});
-    REQUIRE(support::eventually([&] { return running.out_so_far().find("\"reply\"") != std::string::npos; }, 3s));
+    REQUIRE(
+        support::eventually([&] { return running.out_so_far().find("\"reply\"") != std::string::npos; }, 3s));
     for (int i = 0; i < 3; ++i) {
         const pid_t launcher = daemon.child("nl:launcher");
         REQUIRE(launcher > 0);
@@ -107,7 +110,11 @@ TEST_CASE("faults: a launcher that is killed is back, and running workers go on"
     CHECK(report(finished).at("received") == 30);
     // Watchers have survived as well: what happens now is still seen.
     const Container container("late1", {"--network", "net"});
-    CHECK(support::eventually([&] { return daemon.netlab({"ping", "-c1", "late1", "co2"}).status == 0; }, 1s));
+    CHECK(support::eventually(
+        [&] {
+            return daemon.netlab({"ping", "-c1", "late1", "co2"}).status == 0;
+        },
+        1s));
 }
 
 TEST_CASE("faults: a front that is killed is back within a second, with all it knew", "[docker]") {
@@ -134,7 +141,8 @@ TEST_CASE("faults: an engine that hangs delays no command on known targets", "[d
 TEST_CASE("faults: SIGTERM drains, and nothing is left", "[docker]") {
     support::Daemon daemon(settings());
     auto running = daemon.start_netlab({"ping", "-o", "json", "-c", "10", "-i", "0.1", "co1", "co2"});
-    REQUIRE(support::eventually([&] { return running.out_so_far().find("\"reply\"") != std::string::npos; }, 3s));
+    REQUIRE(
+        support::eventually([&] { return running.out_so_far().find("\"reply\"") != std::string::npos; }, 3s));
     daemon.process().signal(SIGTERM);
     const auto finished = running.wait(10s);
     CHECK(finished.status == 0);
@@ -163,7 +171,8 @@ TEST_CASE("many: 200 netlab processes at once, every answer right, nothing left 
     all.reserve(200);
     for (std::size_t i = 0; i < 200; ++i) {
         const auto& pair = pairs[i % pairs.size()];
-        all.push_back(daemon.start_netlab({"ping", "-o", "json", "-c", "2", "-i", "0.05", pair.from, pair.to}));
+        all.push_back(
+            daemon.start_netlab({"ping", "-o", "json", "-c", "2", "-i", "0.05", pair.from, pair.to}));
     }
     std::size_t right = 0;
     for (std::size_t i = 0; i < all.size(); ++i) {

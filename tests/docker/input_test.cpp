@@ -1,14 +1,16 @@
+#include "tests/docker/lab.hpp"
+
 #include <filesystem>
 #include <fstream>
-
-#include "tests/docker/lab.hpp"
 
 using namespace netlab;
 using namespace netlab::lab;
 
 namespace {
 
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+bool contains(const std::string& text, std::string_view part) {
+    return text.find(part) != text.npos;
+}
 
 /// One clear line on stderr, nothing on stdout, and the documented exit code.
 void check_refused(const Finished& finished, int status, std::initializer_list<std::string_view> parts) {
@@ -51,7 +53,8 @@ TEST_CASE("bad input: an ambiguous prefix lists the candidates, an unambiguous o
     CHECK(daemon.netlab({"ping", "-c1", id, "co2"}).status == 0);
     // Two IDs that begin alike: enough containers, and the first hexadecimal digit is shared.
     std::map<char, int> first;
-    for (const auto& line : docker({"ps", "-aq"}).lines()) ++first[line.at(0)];
+    for (const auto& line : docker({"ps", "-aq"}).lines())
+        ++first[line.at(0)];
     for (const auto& [digit, count] : first) {
         if (count < 2) continue;
         check_refused(daemon.netlab({"ping", std::string(1, digit), "co2"}), 3, {"means", "say"});
@@ -81,7 +84,8 @@ TEST_CASE("bad input: no daemon, and no permission, say what to do", "[docker]")
         words.insert(words.end(), {NETLAB_PATH, "-H", host, "ls"});
         return support::run(words);
     };
-    check_refused(netlab("unix:///run/netlab-test-nothing.sock"), 4, {"netlabd", "not running", "nothing.sock"});
+    check_refused(netlab("unix:///run/netlab-test-nothing.sock"), 4,
+                  {"netlabd", "not running", "nothing.sock"});
     check_refused(netlab("tcp://127.0.0.1:80"), 2, {"unix://"});
     support::DaemonSettings with_group = settings();
     with_group.group = "adm";
@@ -97,8 +101,13 @@ TEST_CASE("roles: a group has what the table grants it, and no more", "[docker]"
     with_groups.extra_config = "[access]\nobserve = [\"adm\"]\nprobe = [\"operator\"]\nhost = [\"staff\"]\n";
     const support::Daemon daemon(with_groups);
     const auto as = [&](const std::string& groups, const Words& words) {
-        Words all{"setpriv", "--reuid=65534", "--regid=65534", "--groups=" + groups, NETLAB_PATH,
-                  "-H",      "unix://" + daemon.socket()};
+        Words all{"setpriv",
+                  "--reuid=65534",
+                  "--regid=65534",
+                  "--groups=" + groups,
+                  NETLAB_PATH,
+                  "-H",
+                  "unix://" + daemon.socket()};
         all.insert(all.end(), words.begin(), words.end());
         return support::run(all);
     };
@@ -129,9 +138,10 @@ TEST_CASE("API: what is no request gets a typed error, and the next request work
     check("GET /v1/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "405", "method_not_allowed");
     check("DELETE /v1/targets HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "405", "method_not_allowed");
     check(post("/v1/ping", std::string(65 * 1024, ' ')), "413", "too_large");
-    check("GET /v1/targets HTTP/1.1\r\nHost: x\r\nX: " + std::string(9000, 'a') + "\r\n\r\n", "4", "too_large");
-    check("POST /v1/ping HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "501",
-          "unsupported");
+    check("GET /v1/targets HTTP/1.1\r\nHost: x\r\nX: " + std::string(9000, 'a') + "\r\n\r\n", "4",
+          "too_large");
+    check("POST /v1/ping HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+          "501", "unsupported");
     check("nonsense\r\n\r\n", "400", "bad_request");
     check(post("/v1/ping", R"({"from":"nobody","to":"co2"})"), "404", "no_such_target");
     CHECK(daemon.netlab({"ls"}).status == 0);
@@ -139,9 +149,19 @@ TEST_CASE("API: what is no request gets a typed error, and the next request work
 
 TEST_CASE("API: curl works, as documented", "[docker]") {
     const support::Daemon daemon(settings());
-    const auto targets = support::run_well({"curl", "-sS", "--unix-socket", daemon.socket(), "http://netlab/v1/targets"});
+    const auto targets =
+        support::run_well({"curl", "-sS", "--unix-socket", daemon.socket(), "http://netlab/v1/targets"});
     CHECK(has_name(targets.json().as_array(), "co1"));
-    const auto stream = support::run_well({"curl", "-sS", "--unix-socket", daemon.socket(), "-d",
-                                           R"({"from":"co1","to":"co2","count":1})", "http://netlab/v1/ping"});
+    const auto stream =
+        support::run_well({"curl", "-sS", "--unix-socket", daemon.socket(), "-d",
+                           R"({"from":"co1","to":"co2","count":1})", "http://netlab/v1/ping"});
     CHECK(text(report(stream), "outcome") == "answered");
+}
+
+TEST_CASE("API: docs/openapi.yaml is what the daemon does", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto checked = support::run({"python3", NETLAB_SOURCE_DIR "/tests/docker/openapi_check", daemon.socket(),
+                                       NETLAB_SOURCE_DIR "/docs/openapi.yaml"});
+    INFO(checked.out << checked.err);
+    CHECK(checked.status == 0);
 }

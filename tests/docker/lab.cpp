@@ -1,8 +1,9 @@
 #include "tests/docker/lab.hpp"
 
-#include <boost/json/parse.hpp>
 #include <cstdlib>
 #include <stdexcept>
+
+#include <boost/json/parse.hpp>
 
 namespace netlab::lab {
 
@@ -11,11 +12,17 @@ std::string instance() {
     return name != nullptr ? name : "lab";
 }
 
-std::string host_namespace() { return instance() + "host"; }
+std::string host_namespace() {
+    return instance() + "host";
+}
 
-std::string docker_socket() { return "/run/netlab-lab/" + instance() + "/docker.sock"; }
+std::string docker_socket() {
+    return "/run/netlab-lab/" + instance() + "/docker.sock";
+}
 
-std::string podman_socket() { return "/run/netlab-lab/" + instance() + "/podman.sock"; }
+std::string podman_socket() {
+    return "/run/netlab-lab/" + instance() + "/podman.sock";
+}
 
 std::string netns(std::string_view scenario_name) {
     return instance() == "lab" ? std::string(scenario_name) : instance() + "-" + std::string(scenario_name);
@@ -93,6 +100,8 @@ Container::Container(std::string name, Words options) : name_(std::move(name)) {
     docker(words);
 }
 
-Container::~Container() { try_docker({"rm", "-f", name_}); }
+Container::~Container() {
+    try_docker({"rm", "-f", name_});
+}
 
 }  // namespace netlab::lab

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <boost/json/array.hpp>
-#include <boost/json/object.hpp>
-
 #include "tests/support/catch.hpp"
 #include "tests/support/netlabd.hpp"
+
+#include <boost/json/array.hpp>
+#include <boost/json/object.hpp>
 
 /// The lab that is up (tests/lab), as its referees see it: docker, nsenter and ip, never netlab itself.
 namespace netlab::lab {
@@ -12,15 +12,15 @@ namespace netlab::lab {
 using support::Finished;
 using support::Words;
 
-[[nodiscard]] std::string instance();            ///< NETLAB_LAB, "lab" where it is not set
-[[nodiscard]] std::string host_namespace();      ///< its name in /run/netns
+[[nodiscard]] std::string instance();        ///< NETLAB_LAB, "lab" where it is not set
+[[nodiscard]] std::string host_namespace();  ///< its name in /run/netns
 [[nodiscard]] std::string docker_socket();
 [[nodiscard]] std::string podman_socket();
 [[nodiscard]] std::string netns(std::string_view scenario_name);  ///< "blue" -> the name in /run/netns
 [[nodiscard]] support::DaemonSettings settings();                 ///< for a daemon that sees the whole lab
 
-Finished docker(const Words& words);       ///< must end well
-Finished try_docker(const Words& words);   ///< may fail
+Finished docker(const Words& words);      ///< must end well
+Finished try_docker(const Words& words);  ///< may fail
 [[nodiscard]] boost::json::object inspect(const std::string& container);
 [[nodiscard]] std::string address_of(const std::string& container, const std::string& network);
 [[nodiscard]] pid_t pid_of(const std::string& container);

@@ -1,8 +1,8 @@
-#include <sys/stat.h>
+#include "tests/docker/lab.hpp"
 
 #include <algorithm>
 
-#include "tests/docker/lab.hpp"
+#include <sys/stat.h>
 
 using namespace netlab;
 using namespace netlab::lab;
@@ -10,7 +10,7 @@ using namespace netlab::lab;
 namespace {
 
 std::uint64_t namespace_inode(pid_t pid) {
-    struct stat status{};
+    struct stat status {};
     if (::stat(("/proc/" + std::to_string(pid) + "/ns/net").c_str(), &status) != 0) return 0;
     return status.st_ino;
 }
@@ -23,7 +23,8 @@ boost::json::array listed(const support::Daemon& daemon) {
 
 std::vector<std::string> strings(const boost::json::value& array) {
     std::vector<std::string> all;
-    for (const auto& element : array.as_array()) all.emplace_back(element.as_string());
+    for (const auto& element : array.as_array())
+        all.emplace_back(element.as_string());
     return all;
 }
 
@@ -47,7 +48,8 @@ TEST_CASE("ls: every container is as docker inspect has it", "[docker]") {
         CHECK(target.at("state") == inspected.at("State").at("Status"));
         CHECK(target.at("pid") == inspected.at("State").at("Pid"));
         const auto& engine = inspected.at("NetworkSettings").at("Networks").as_object();
-        // A container that lives in another's namespace is on that one's networks, whatever the engine says of it.
+        // A container that lives in another's namespace is on that one's networks, whatever the engine says
+        // of it.
         if (!text(target, "network_mode").starts_with("container:")) {
             CHECK(target.at("networks").as_array().size() == engine.size());
         }
@@ -57,7 +59,8 @@ TEST_CASE("ls: every container is as docker inspect has it", "[docker]") {
             if (address.empty()) continue;
             const auto prefix = address + "/" + std::to_string(settings.at("IPPrefixLen").as_int64());
             CHECK(contains(strings(membership.at("addresses")), prefix));
-            if (!text(settings.as_object(), "Gateway").empty()) CHECK(membership.at("gateway") == settings.at("Gateway"));
+            if (!text(settings.as_object(), "Gateway").empty())
+                CHECK(membership.at("gateway") == settings.at("Gateway"));
         }
         if (target.at("pid").as_int64() > 0) {
             const auto inode = namespace_inode(static_cast<pid_t>(target.at("pid").as_int64()));
@@ -96,8 +99,9 @@ TEST_CASE("ls: published and exposed ports are as docker port has them", "[docke
     const auto server = named(targets, "py-server1");
     bool published = false;
     for (const auto& port : server.at("ports").as_array()) {
-        published = published || (port.at("container_port") == 8080 && port.as_object().contains("host_port") &&
-                                  port.at("host_port") == 8080 && port.at("protocol") == "tcp");
+        published =
+            published || (port.at("container_port") == 8080 && port.as_object().contains("host_port") &&
+                          port.at("host_port") == 8080 && port.at("protocol") == "tcp");
     }
     CHECK(published);
     const auto line = docker({"port", "py-server2", "8081/tcp"}).lines().at(0);
@@ -146,7 +150,8 @@ TEST_CASE("ls: what happens to a container shows within 200 ms of the engine's a
         const auto before = std::chrono::steady_clock::now();
         bool held = false;
         // The listing itself takes some of the time, so this is the stricter side.
-        while (!held && std::chrono::steady_clock::now() - before < promised) held = condition(listed(daemon));
+        while (!held && std::chrono::steady_clock::now() - before < promised)
+            held = condition(listed(daemon));
         CHECK(held);
     };
     {
@@ -156,7 +161,8 @@ TEST_CASE("ls: what happens to a container shows within 200 ms of the engine's a
                    named(all, "fresh1").contains("namespace");
         });
         docker({"network", "connect", "bridge", "fresh1"});
-        shows("connect", [](const auto& all) { return named(all, "fresh1").at("networks").as_array().size() == 2; });
+        shows("connect",
+              [](const auto& all) { return named(all, "fresh1").at("networks").as_array().size() == 2; });
         docker({"network", "disconnect", "net", "fresh1"});
         shows("disconnect", [](const auto& all) {
             const auto networks = named(all, "fresh1").at("networks").as_array();
@@ -175,7 +181,8 @@ TEST_CASE("ls: what happens to a container shows within 200 ms of the engine's a
         });
         docker({"stop", "-t", "0", "fresh1"});
         shows("stop", [](const auto& all) {
-            return named(all, "fresh1").at("state") == "exited" && !named(all, "fresh1").contains("namespace");
+            return named(all, "fresh1").at("state") == "exited" &&
+                   !named(all, "fresh1").contains("namespace");
         });
     }
     shows("remove", [](const auto& all) { return !has_name(all, "fresh1"); });

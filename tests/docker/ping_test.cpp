@@ -1,6 +1,6 @@
-#include <csignal>
-
 #include "tests/docker/lab.hpp"
+
+#include <csignal>
 
 using namespace netlab;
 using namespace netlab::lab;
@@ -12,7 +12,9 @@ Finished ping(const support::Daemon& daemon, Words words) {
     return daemon.netlab(words);
 }
 
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != text.npos; }
+bool contains(const std::string& text, std::string_view part) {
+    return text.find(part) != text.npos;
+}
 
 }  // namespace
 
@@ -70,7 +72,8 @@ TEST_CASE("ping: co1 to co3 by address is lost, and told whose networks they are
     const support::Daemon daemon(settings());
     const auto address = address_of("co3", "bridge");
     CHECK(try_docker({"exec", "co1", "ping", "-c1", "-W1", address}).status != 0);
-    for (const auto& words : {Words{"co1", address}, Words{"--address", "co1", "co3"}, Words{"co1", "docker:co3"}}) {
+    for (const auto& words :
+         {Words{"co1", address}, Words{"--address", "co1", "co3"}, Words{"co1", "docker:co3"}}) {
         const auto finished = ping(daemon, words);
         INFO(finished.out << finished.err);
         CHECK(finished.status == 1);
@@ -106,8 +109,9 @@ TEST_CASE("ping: a container with nothing inside works the same", "[docker]") {
     CHECK(text(report(finished), "resolved_by") == "127.0.0.11");
 }
 
-TEST_CASE("ping: host is the gateway's address on a network of the container, and the host reaches containers",
-          "[docker]") {
+TEST_CASE(
+    "ping: host is the gateway's address on a network of the container, and the host reaches containers",
+    "[docker]") {
     const support::Daemon daemon(settings());
     const auto to_host = ping(daemon, {"co1", "host"});
     INFO(to_host.out << to_host.err);
@@ -151,8 +155,11 @@ TEST_CASE("ping: Podman's containers and named namespaces answer", "[docker]") {
 TEST_CASE("ping: a container that dies in the middle is a typed error within a second", "[docker]") {
     const support::Daemon daemon(settings());
     const Container container("mortal1", {"--network", "net"});
-    REQUIRE(support::eventually([&] { return daemon.netlab({"ping", "-c", "1", "mortal1", "co2"}).status == 0; },
-                                std::chrono::seconds(2)));
+    REQUIRE(support::eventually(
+        [&] {
+            return daemon.netlab({"ping", "-c", "1", "mortal1", "co2"}).status == 0;
+        },
+        std::chrono::seconds(2)));
     auto running = daemon.start_netlab({"ping", "-o", "json", "-c", "0", "-i", "0.2", "mortal1", "co2"});
     REQUIRE(support::eventually([&] { return running.out_so_far().find("\"reply\"") != std::string::npos; },
                                 std::chrono::seconds(3)));
@@ -169,7 +176,8 @@ TEST_CASE("ping: a container that dies in the middle is a typed error within a s
 TEST_CASE("ping: Ctrl-C prints the summary and ends the worker", "[docker]") {
     const support::Daemon daemon(settings());
     auto running = daemon.start_netlab({"ping", "-c", "0", "-i", "0.1", "co1", "co2"});
-    REQUIRE(support::eventually([&] { return contains(running.out_so_far(), "icmp_seq=3"); }, std::chrono::seconds(3)));
+    REQUIRE(support::eventually([&] { return contains(running.out_so_far(), "icmp_seq=3"); },
+                                std::chrono::seconds(3)));
     running.signal(SIGINT);
     const auto finished = running.wait(std::chrono::seconds(3));
     INFO(finished.out);

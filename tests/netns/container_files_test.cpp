@@ -1,14 +1,14 @@
 #include "daemon/launcher/container_files.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <unistd.h>
+#include "tests/support/catch.hpp"
 
 #include <filesystem>
 #include <fstream>
 
-#include "tests/support/catch.hpp"
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
 
 using namespace netlab;
 
@@ -66,7 +66,8 @@ TEST_CASE("container files: a link is resolved inside the container's root, neve
     fs::remove("/tmp/netlab-test-outside");
 }
 
-TEST_CASE("container files: a FIFO, a device, a directory and nothing at all are no file to read", "[netns]") {
+TEST_CASE("container files: a FIFO, a device, a directory and nothing at all are no file to read",
+          "[netns]") {
     const Root root;
     const auto path = root.path + "/etc/resolv.conf";
     CHECK(root.read() == "-");

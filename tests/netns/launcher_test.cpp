@@ -1,21 +1,21 @@
 #include "daemon/launcher/launcher.hpp"
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-#include <array>
-#include <cstring>
-#include <optional>
-
 #include "common/api/catalogue.hpp"
 #include "common/api/context.hpp"
 #include "common/frame.hpp"
 #include "daemon/launcher/protocol.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
+
+#include <array>
+#include <cstring>
+#include <optional>
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace netlab;
 using namespace netlab::launcher;
@@ -103,7 +103,8 @@ class RunningLauncher {
     }
 
     template <class Request>
-    UniqueFd launch(const Request& request, std::span<const NamespaceReference> targets, std::uint32_t deadline_ms = 0) {
+    UniqueFd launch(const Request& request, std::span<const NamespaceReference> targets,
+                    std::uint32_t deadline_ms = 0) {
         auto [ours, workers] = pair(SOCK_STREAM);
         LaunchHeader header;
         header.operation = api::operation_number<Request>();
@@ -154,7 +155,7 @@ struct NamedNamespace {
         support::run_well({"ip", "netns", "add", name});
         support::run_well({"ip", "-n", name, "link", "set", "lo", "up"});
         support::run_well({"ip", "-n", name, "addr", "add", "192.0.2.77/32", "dev", "lo"});
-        struct stat status{};
+        struct stat status {};
         ::stat(path().c_str(), &status);
         inode = status.st_ino;
         device = status.st_dev;
@@ -187,7 +188,8 @@ TEST_CASE("launcher: a worker tells what it found in the namespaces that it was 
     CHECK(record->device == named.device);
     bool found = false;
     for (const auto& interface : record->interfaces) {
-        for (const auto& address : interface.addresses) found = found || address.to_string() == "192.0.2.77/32";
+        for (const auto& address : interface.addresses)
+            found = found || address.to_string() == "192.0.2.77/32";
     }
     CHECK(found);
     const auto started = launcher.notice();
@@ -230,7 +232,8 @@ TEST_CASE("launcher: hostile messages are refused, and it lives", "[netns]") {
     LaunchHeader header;
     header.operation = api::operation_number<api::IdentifyRequest>();
     header.id = 9;
-    const auto valid = *make_launch(header, targets, binary::encode(api::Order<api::IdentifyRequest>{{}, {{"x"}}}));
+    const auto valid =
+        *make_launch(header, targets, binary::encode(api::Order<api::IdentifyRequest>{{}, {{"x"}}}));
     const auto refuses = [&](std::span<const std::byte> packet, int descriptor) {
         launcher.send(packet, descriptor);
         const auto notice = launcher.notice();

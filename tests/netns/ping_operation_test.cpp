@@ -219,7 +219,7 @@ TEST_CASE("ping: nobody answers ARP: host unreachable from the own address, as p
     CHECK(said.of("icmp_error")[0].at("message") == "host unreachable");
     CHECK(said.of("icmp_error")[0].at("from") == "10.1.0.1");
     CHECK(said.text("outcome") == "unreachable");
-    CHECK(said.text("explanation").find("answers ARP for 10.1.0.77") != std::string::npos);
+    CHECK(said.text("explanation").find("has answered ARP for 10.1.0.77") != std::string::npos);
 
     SECTION("with an interface too, where ping(8) hears nothing") {
         patient.interface = "eth0";
@@ -232,6 +232,15 @@ TEST_CASE("ping: nobody answers ARP: host unreachable from the own address, as p
         REQUIRE(v6.of("icmp_error").size() == 1);
         CHECK(v6.of("icmp_error")[0].at("message") == "address unreachable");
         CHECK(v6.of("icmp_error")[0].at("from") == "fd01::1");
+    }
+}
+
+TEST_CASE("ping: nobody answers ARP, and the ping ends before the kernel gives up", "[netns]") {
+    const Neighbours net;
+    for (const auto* to : {"10.1.0.77", "fd01::77"}) {
+        const auto said = ping(request(to, 1), net.network.handle('a'));
+        CHECK(said.text("outcome") == "lost");
+        CHECK(said.text("explanation").find("nobody has answered ") == 0);
     }
 }
 

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <catch2/catch.hpp>
-
 #include "common/error.hpp"
+
+#include <catch2/catch.hpp>
 
 /// So that a failed REQUIRE(result) prints the error; Boost's own operator<< wants one for every T.
 template <class T>

@@ -1,16 +1,16 @@
 #include "tests/support/command.hpp"
 
+#include <csignal>
+#include <cstring>
+#include <stdexcept>
+
+#include <boost/json/parse.hpp>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <boost/json/parse.hpp>
-#include <csignal>
-#include <cstring>
-#include <stdexcept>
 
 extern char** environ;
 
@@ -26,7 +26,7 @@ int memory_file() {
 }
 
 std::string content(int file) {
-    struct stat status{};
+    struct stat status {};
     ::fstat(file, &status);
     std::string text(static_cast<std::size_t>(status.st_size), '\0');
     const auto size = ::pread(file, text.data(), text.size(), 0);
@@ -40,18 +40,22 @@ std::vector<std::string> environment_with(const std::map<std::string, std::strin
         const std::string_view text(*entry);
         if (!changes.contains(std::string(text.substr(0, text.find('='))))) all.emplace_back(text);
     }
-    for (const auto& [name, value] : changes) all.push_back(name + "=" + value);
+    for (const auto& [name, value] : changes)
+        all.push_back(name + "=" + value);
     return all;
 }
 
 std::vector<char*> pointers(std::vector<std::string>& words) {
     std::vector<char*> out;
-    for (auto& word : words) out.push_back(word.data());
+    for (auto& word : words)
+        out.push_back(word.data());
     out.push_back(nullptr);
     return out;
 }
 
-int decode_status(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
+int decode_status(int status) {
+    return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
 
 }  // namespace
 
@@ -66,11 +70,14 @@ std::vector<std::string> Finished::lines() const {
     return all;
 }
 
-boost::json::value Finished::json() const { return boost::json::parse(out); }
+boost::json::value Finished::json() const {
+    return boost::json::parse(out);
+}
 
 std::vector<boost::json::object> Finished::json_lines() const {
     std::vector<boost::json::object> all;
-    for (const auto& line : lines()) all.push_back(boost::json::parse(line).as_object());
+    for (const auto& line : lines())
+        all.push_back(boost::json::parse(line).as_object());
     return all;
 }
 
@@ -83,8 +90,8 @@ Process::Process(const Words& words, const std::map<std::string, std::string>& e
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, out_, 1);
     posix_spawn_file_actions_adddup2(&actions, err_, 2);
-    const int error = ::posix_spawnp(&pid_, words.at(0).c_str(), &actions, nullptr, pointers(arguments).data(),
-                                     pointers(variables).data());
+    const int error = ::posix_spawnp(&pid_, words.at(0).c_str(), &actions, nullptr,
+                                     pointers(arguments).data(), pointers(variables).data());
     posix_spawn_file_actions_destroy(&actions);
     if (error != 0) throw std::runtime_error("cannot start " + words.at(0) + ": " + std::strerror(error));
 }
@@ -141,12 +148,17 @@ Finished Process::wait(std::chrono::milliseconds patience) {
     finished.status = status_;
     finished.out = content(out_);
     finished.err = content(err_);
-    finished.took = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started_);
+    finished.took =
+        std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() - started_);
     return finished;
 }
 
-std::string Process::out_so_far() const { return content(out_); }
-std::string Process::err_so_far() const { return content(err_); }
+std::string Process::out_so_far() const {
+    return content(out_);
+}
+std::string Process::err_so_far() const {
+    return content(err_);
+}
 
 Finished run(const Words& words, const std::map<std::string, std::string>& environment) {
     return Process(words, environment).wait();
@@ -156,9 +168,10 @@ Finished run_well(const Words& words, const std::map<std::string, std::string>& 
     auto finished = run(words, environment);
     if (finished.status != 0) {
         std::string line;
-        for (const auto& word : words) line += word + " ";
-        throw std::runtime_error(line + "ended with " + std::to_string(finished.status) + ": " + finished.err +
-                                 finished.out);
+        for (const auto& word : words)
+            line += word + " ";
+        throw std::runtime_error(line + "ended with " + std::to_string(finished.status) + ": " +
+                                 finished.err + finished.out);
     }
     return finished;
 }

@@ -1,14 +1,14 @@
 #pragma once
 
-#include <sys/types.h>
-
-#include <boost/json/value.hpp>
 #include <chrono>
 #include <map>
 #include <string>
 #include <string_view>
 #include <thread>
 #include <vector>
+
+#include <boost/json/value.hpp>
+#include <sys/types.h>
 
 namespace netlab::support {
 
@@ -21,12 +21,13 @@ struct Finished {
     std::string err;
     std::chrono::milliseconds took{0};
 
-    [[nodiscard]] std::vector<std::string> lines() const;       ///< of `out`
-    [[nodiscard]] boost::json::value json() const;              ///< `out` as one value; throws
+    [[nodiscard]] std::vector<std::string> lines() const;               ///< of `out`
+    [[nodiscard]] boost::json::value json() const;                      ///< `out` as one value; throws
     [[nodiscard]] std::vector<boost::json::object> json_lines() const;  ///< `out` as JSON Lines; throws
 };
 
-/// A program that runs in the background, with its output kept. Its destructor ends it (SIGTERM, then SIGKILL) by its PID.
+/// A program that runs in the background, with its output kept. Its destructor ends it (SIGTERM, then
+/// SIGKILL) by its PID.
 class Process {
   public:
     explicit Process(const Words& words, const std::map<std::string, std::string>& environment = {});

@@ -12,7 +12,8 @@ namespace fs = std::filesystem;
 std::set<std::string> names_in(const fs::path& directory) {
     std::set<std::string> names;
     std::error_code error;
-    for (const auto& entry : fs::directory_iterator(directory, error)) names.insert(entry.path().filename());
+    for (const auto& entry : fs::directory_iterator(directory, error))
+        names.insert(entry.path().filename());
     return names;
 }
 
@@ -31,7 +32,8 @@ std::set<std::string> descriptors() {
 std::set<std::string> children() {
     std::ifstream file("/proc/thread-self/children");
     std::set<std::string> all;
-    for (std::string pid; file >> pid;) all.insert(pid);
+    for (std::string pid; file >> pid;)
+        all.insert(pid);
     return all;
 }
 
@@ -53,7 +55,9 @@ void compare(std::string& out, const char* what, const std::set<std::string>& be
 
 }  // namespace
 
-Belongings belongings() { return {descriptors(), children(), test_namespaces()}; }
+Belongings belongings() {
+    return {descriptors(), children(), test_namespaces()};
+}
 
 std::string left_behind(const Belongings& before, const Belongings& after) {
     std::string out;

@@ -5,8 +5,8 @@
 
 namespace netlab::support {
 
-/// What a test could leave behind: this process' descriptors, its children (orphans of its children become its own, see
-/// main.cpp), network namespaces named netlab-test-….
+/// What a test could leave behind: this process' descriptors, its children (orphans of its children become
+/// its own, see main.cpp), network namespaces named netlab-test-….
 struct Belongings {
     std::set<std::string> descriptors;
     std::set<std::string> children;

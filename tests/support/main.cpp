@@ -1,12 +1,11 @@
 #define CATCH_CONFIG_MAIN
 #define CATCH_CONFIG_EXTERNAL_INTERFACES
+#include "tests/support/leaks.hpp"
+
+#include <catch2/catch.hpp>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include <catch2/catch.hpp>
-
-#include "tests/support/leaks.hpp"
 
 /// The main of every test executable.
 namespace netlab::support {
@@ -47,7 +46,8 @@ class LeakListener : public Catch::TestEventListenerBase {
     }
 
   private:
-    /// A dead orphan is not left behind, only not waited for. (A live child of a test is waited for by its Process.)
+    /// A dead orphan is not left behind, only not waited for. (A live child of a test is waited for by its
+    /// Process.)
     static void reap_orphans() {
         while (::waitpid(-1, nullptr, WNOHANG) > 0) {
         }

@@ -1,16 +1,16 @@
 #include "tests/support/netlabd.hpp"
 
-#include <poll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include "common/unique_fd.hpp"
 
 #include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 
-#include "common/unique_fd.hpp"
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 namespace netlab::support {
 
@@ -34,7 +34,9 @@ std::string first_line(const fs::path& path) {
     return line;
 }
 
-std::string list(const std::string& socket) { return socket.empty() ? "[]" : "[\"unix://" + socket + "\"]"; }
+std::string list(const std::string& socket) {
+    return socket.empty() ? "[]" : "[\"unix://" + socket + "\"]";
+}
 
 pid_t parent_of(pid_t pid) {
     const auto text = process_status(pid, "PPid");
@@ -46,7 +48,8 @@ void each_process(Visit visit) {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator("/proc", error)) {
         const auto name = entry.path().filename().string();
-        if (name.find_first_not_of("0123456789") == name.npos) visit(std::stoi(name), first_line(entry.path() / "comm"));
+        if (name.find_first_not_of("0123456789") == name.npos)
+            visit(std::stoi(name), first_line(entry.path() / "comm"));
     }
 }
 
@@ -67,13 +70,15 @@ Daemon::Daemon(const DaemonSettings& settings) {
     folder_ = "/tmp/netlab-test-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
     fs::create_directories(folder_);
     fs::permissions(folder_, fs::perms(0755));
-    std::ofstream(folder_ + "/netlabd.toml") << "[listen]\nsocket = \"" << socket() << "\"\ngroup = \"" << settings.group
-                                             << "\"\n[engines]\ndocker = " << list(settings.docker_socket)
-                                             << "\npodman = " << list(settings.podman_socket) << "\nnetns_dirs = [\""
-                                             << settings.netns_dir << "\"]\n[process]\nuser = \"nobody\"\n"
-                                             << settings.extra_config;
+    std::ofstream(folder_ + "/netlabd.toml")
+        << "[listen]\nsocket = \"" << socket() << "\"\ngroup = \"" << settings.group
+        << "\"\n[engines]\ndocker = " << list(settings.docker_socket)
+        << "\npodman = " << list(settings.podman_socket) << "\nnetns_dirs = [\"" << settings.netns_dir
+        << "\"]\n[process]\nuser = \"nobody\"\n"
+        << settings.extra_config;
     Words words;
-    if (!settings.network_namespace.empty()) words = {"nsenter", "--net=/run/netns/" + settings.network_namespace};
+    if (!settings.network_namespace.empty())
+        words = {"nsenter", "--net=/run/netns/" + settings.network_namespace};
     words.insert(words.end(), {NETLABD_PATH, "--config", folder_ + "/netlabd.toml"});
     process_ = std::make_unique<Process>(words);
     if (!eventually([&] { return !process_->running() || connect_to(socket()); }, std::chrono::seconds(10)) ||
@@ -109,9 +114,13 @@ std::vector<pid_t> Daemon::workers(std::string_view comm) const {
     return found;
 }
 
-std::map<std::string, std::string> Daemon::environment() const { return {{"NETLAB_HOST", "unix://" + socket()}}; }
+std::map<std::string, std::string> Daemon::environment() const {
+    return {{"NETLAB_HOST", "unix://" + socket()}};
+}
 
-Finished Daemon::netlab(const Words& words) const { return start_netlab(words).wait(); }
+Finished Daemon::netlab(const Words& words) const {
+    return start_netlab(words).wait();
+}
 
 Process Daemon::start_netlab(const Words& words) const {
     Words all{NETLAB_PATH};
@@ -130,7 +139,8 @@ std::string Daemon::raw(std::string_view bytes, std::chrono::milliseconds patien
     std::string answer;
     const auto until = std::chrono::steady_clock::now() + patience;
     for (;;) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
         pollfd waiting{connection.get(), POLLIN, 0};
         if (left.count() <= 0 || ::poll(&waiting, 1, static_cast<int>(left.count())) <= 0) return answer;
         char buffer[4096];

@@ -1,20 +1,21 @@
 #pragma once
 
+#include "tests/support/command.hpp"
+
 #include <memory>
 #include <optional>
-
-#include "tests/support/command.hpp"
 
 namespace netlab::support {
 
 /// How a daemon under test is started.
 struct DaemonSettings {
-    std::string network_namespace;     ///< a name in /run/netns that becomes its `host`; empty: where the test runs
-    std::string docker_socket;         ///< empty: no Docker
-    std::string podman_socket;         ///< empty: no Podman
+    std::string
+        network_namespace;      ///< a name in /run/netns that becomes its `host`; empty: where the test runs
+    std::string docker_socket;  ///< empty: no Docker
+    std::string podman_socket;  ///< empty: no Podman
     std::string netns_dir = "/run/netns";
     std::string group = "root";
-    std::string extra_config;          ///< appended to netlabd.toml
+    std::string extra_config;  ///< appended to netlabd.toml
 };
 
 /// A netlabd of its own, with its socket in a folder of its own, ended and cleared away at the end.
@@ -41,8 +42,10 @@ class Daemon {
     [[nodiscard]] Process start_netlab(const Words& words) const;
     [[nodiscard]] std::map<std::string, std::string> environment() const;
 
-    /// A request as a hostile client would send it: bytes in, all bytes that come back until the other side closes or `patience` is over.
-    [[nodiscard]] std::string raw(std::string_view bytes, std::chrono::milliseconds patience = std::chrono::seconds(3)) const;
+    /// A request as a hostile client would send it: bytes in, all bytes that come back until the other side
+    /// closes or `patience` is over.
+    [[nodiscard]] std::string raw(std::string_view bytes,
+                                  std::chrono::milliseconds patience = std::chrono::seconds(3)) const;
 
   private:
     std::string folder_;

@@ -1,4 +1,5 @@
 #include "daemon/config.hpp"
+
 #include "tests/support/catch.hpp"
 
 using namespace netlab;
@@ -32,7 +33,8 @@ host = ["e"]
 user = "nobody"
 [log]
 level = "debug"
-)", "netlabd.toml");
+)",
+                                     "netlabd.toml");
     REQUIRE(config);
     CHECK(config->listen.group == "wheel");
     CHECK(config->listen.mode == 0600);
@@ -50,13 +52,14 @@ TEST_CASE("config: what is wrong is refused with its line and the nearest name",
         CHECK(config.error().message == message);
         CHECK(config.error().hint == hint);
     };
-    refused("[listen]\nsokcet = \"/x\"\n", "f.toml:2: unknown key 'sokcet' in [listen]", "did you mean socket?");
+    refused("[listen]\nsokcet = \"/x\"\n", "f.toml:2: unknown key 'sokcet' in [listen]",
+            "did you mean socket?");
     refused("[enginse]\n", "f.toml:1: unknown section 'enginse'", "did you mean engines?");
     refused("[listen]\n\nsocket = 3\n", "f.toml:3: socket is a string", "");
     refused("[listen]\nmode = \"0999\"\n", "f.toml:2: mode is an octal mode such as \"0660\"", "");
     refused("[listen]\nsocket = \"x\"\n", "f.toml:2: socket is an absolute path", "");
-    refused("[engines]\ndocker = [\"tcp://1.2.3.4\"]\n", "f.toml:2: docker: 'tcp://1.2.3.4' is not a Unix socket",
-            "write it as unix:///run/docker.sock");
+    refused("[engines]\ndocker = [\"tcp://1.2.3.4\"]\n",
+            "f.toml:2: docker: 'tcp://1.2.3.4' is not a Unix socket", "write it as unix:///run/docker.sock");
     refused("[log]\nlevel = \"loud\"\n", "f.toml:2: level: 'loud' is none",
             "one of trace, debug, info, warn or error");
     CHECK_FALSE(parse_config("[listen\n", "f.toml"));

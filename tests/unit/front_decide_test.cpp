@@ -93,7 +93,10 @@ TEST_CASE("front router: a ping becomes a job with the target's namespace and th
     api::PingRequest request;
     request.count = 2;
     CHECK(plan->job.deadline_ms == api::deadline_ms(request));
-    REQUIRE(plan->job.namespaces.size() == 1);
+    REQUIRE(plan->job.namespaces.size() == 2);
+    CHECK(plan->job.namespaces[0].may_fail == 0);
+    CHECK(plan->job.namespaces[1].may_fail == 1);
+    CHECK(std::string(plan->job.namespaces[1].path.data()) == "/run/docker/netns/b");
     CHECK(plan->job.namespaces[0].way == launcher::Way::path);
     CHECK(std::string(plan->job.namespaces[0].path.data()) == "/run/docker/netns/a");
     CHECK(plan->job.namespaces[0].pid == 4000 + 'a');
@@ -105,6 +108,7 @@ TEST_CASE("front router: a ping becomes a job with the target's namespace and th
     REQUIRE(order->context.peer);
     CHECK(order->context.peer->name == "co2");
     CHECK(order->context.peer_match == api::PeerMatch::name);
+    CHECK(order->context.peer_namespace);
 }
 
 TEST_CASE("front router: a peer that nobody knows is the operation's business", "[unit]") {

@@ -1,7 +1,7 @@
-#include <cstring>
-
 #include "daemon/launcher/protocol.hpp"
 #include "tests/support/catch.hpp"
+
+#include <cstring>
 
 using namespace netlab;
 using namespace netlab::launcher;
@@ -61,8 +61,9 @@ TEST_CASE("launch message: a flipped bit is refused or changes nothing but a val
     }
 }
 
-TEST_CASE("launch message: a path without an end, a relative one and one with something behind its end are refused",
-          "[unit]") {
+TEST_CASE(
+    "launch message: a path without an end, a relative one and one with something behind its end are refused",
+    "[unit]") {
     const auto refuses = [](const NamespaceReference& reference) {
         const auto packet = make_launch({}, std::span(&reference, 1), {});
         REQUIRE(packet);

@@ -73,7 +73,7 @@ TEST_CASE("unresolved: no common network: both sides' networks, and the command 
     CHECK(e.explanation ==
           std::string("co1 and co3 share no network: co1 is on net, co3 is on bridge") + said_no);
     CHECK(e.suggestion ==
-          "docker network connect net co3  (or try its address: netlab ping co1 co3 --address)");
+          "docker network connect net co3 (or try its address: netlab ping co1 co3 --address)");
 }
 
 TEST_CASE("unresolved: FROM is the one on the default network", "[unit]") {
@@ -84,14 +84,14 @@ TEST_CASE("unresolved: FROM is the one on the default network", "[unit]") {
           std::string("co1 and co3 share no network: co1 is on bridge, co3 is on net and test-net") +
               said_no);
     CHECK(e.suggestion ==
-          "docker network connect net co1  (or try its address: netlab ping co1 co3 --address)");
+          "docker network connect net co1 (or try its address: netlab ping co1 co3 --address)");
 }
 
 TEST_CASE("unresolved: Podman's commands for Podman's containers", "[unit]") {
     Case c(container("a", {on("red", "10.89.0.2/24", "10.89.0.1")}, Runtime::podman),
            container("b", {on("podman", "10.88.0.2/16")}, Runtime::podman));
     CHECK(c.explain().suggestion ==
-          "podman network connect red b  (or try its address: netlab ping a b --address)");
+          "podman network connect red b (or try its address: netlab ping a b --address)");
     c.context.targets[0].networks = {on("podman", "10.88.0.3/16")};
     CHECK(c.explain().explanation.find("share only podman, Podman's default network, which has no DNS") !=
           std::string::npos);
@@ -106,13 +106,13 @@ TEST_CASE("unresolved: the default bridge has no DNS", "[unit]") {
     CHECK(e.suggestion ==
           "docker network create shared && docker network connect shared co1 && docker network connect "
           "shared co3"
-          "  (or try its address: netlab ping co1 co3 --address)");
+          " (or try its address: netlab ping co1 co3 --address)");
 }
 
 TEST_CASE("unresolved: both on the default bridge, FROM on another one too", "[unit]") {
     const auto e = Case(container("co4", {on_bridge, on_net}), container("co3", {on_bridge})).explain();
     CHECK(e.suggestion ==
-          "docker network connect net co3  (or try its address: netlab ping co4 co3 --address)");
+          "docker network connect net co3 (or try its address: netlab ping co4 co3 --address)");
 }
 
 TEST_CASE("unresolved: the other container does not run", "[unit]") {
@@ -151,9 +151,34 @@ TEST_CASE("unresolved: the other end has no networks of its own", "[unit]") {
     sharing.context.peer->namespace_ = api::Namespace{1, 2, {"web"}};
     CHECK(sharing.explain().explanation.find(
               "co3 lives in the network namespace of web: Docker's DNS knows only the names") == 0);
+    CHECK(sharing.explain().suggestion == "netlab ping co1 web");
+    // The registry knows the networks of the namespace, which makes no difference.
+    sharing.context.peer->networks = {on("net", "172.18.0.9/16")};
+    CHECK(sharing.explain().suggestion == "netlab ping co1 web");
+    sharing.context.targets[0].namespace_ = api::Namespace{1, 2, {"co3"}};
+    CHECK(sharing.explain().explanation.find("co1 and co3 live in one network namespace. ") == 0);
+    CHECK(sharing.explain().suggestion == "netlab ping co1 localhost");
     Case blue(container("co1", {on_net}), container("co3", {}, Runtime::netns));
     CHECK(blue.explain().explanation.find(
               "co3 is a named namespace: netlab knows it by that name, no DNS does") == 0);
+}
+
+TEST_CASE("unresolved: FROM lives in another's namespace: the other end can still be connected", "[unit]") {
+    Case c(container("sidecar", {on_net}), container("co3", {on_bridge}));
+    c.context.targets[0].network_mode = "container:0123";
+    CHECK(c.explain().suggestion.find("docker network connect net co3") == 0);
+    c.context.targets[0].networks = {on("bridge2", "172.25.0.2/16")};
+    c.context.peer->network_mode = "container:4567";
+    CHECK(connect_command(c.context.targets[0], *c.context.peer).empty());
+}
+
+TEST_CASE("unresolved: the name is there, with an address of the other family", "[unit]") {
+    Case c(container("co1", {on_net}), container("co3", {on("net", "172.18.0.3/16")}));
+    c.request.family = Family::ipv6;
+    c.resolution.outcome = NameOutcome::no_data;
+    c.resolution.asked = {{"127.0.0.11", NameOutcome::no_data}};
+    CHECK(c.explain() == Explanation{"127.0.0.11 knows 'co3', but no IPv6 address for it (no data)",
+                                     "netlab ping co1 co3 -4"});
 }
 
 TEST_CASE("unresolved: two engines know nothing of each other", "[unit]") {
@@ -188,8 +213,7 @@ TEST_CASE("unresolved: both on a network with DNS, which was not asked, or is si
     CHECK(c.explain().explanation ==
           "co1 and co3 are both on net, where Docker's DNS would know it, but that DNS does not answer. "
           "127.0.0.11 gives no answer for 'co3'");
-    CHECK(c.explain().suggestion ==
-          "docker restart co1  (or try its address: netlab ping co1 co3 --address)");
+    CHECK(c.explain().suggestion == "docker restart co1 (or try its address: netlab ping co1 co3 --address)");
 }
 
 TEST_CASE("unresolved: without a target of that name only what DNS said is said", "[unit]") {
@@ -272,7 +296,11 @@ TEST_CASE("echoes: silence on a common network stays unexplained, and says so", 
 TEST_CASE("echoes: a neighbour that does not answer, a firewall that does", "[unit]") {
     const Case c(container("co1", {on_net}), container("co3", {on_bridge}));
     CHECK(explain_echoes(c.context, c.request, refused("172.18.0.99", "host unreachable", "172.18.0.2", 3, 1))
-              .explanation == "nobody on net answers ARP for 172.18.0.99");
+              .explanation == "nobody on net has answered ARP for 172.18.0.99");
+    auto unanswered = silent("172.18.0.99");
+    unanswered.no_neighbour = true;
+    CHECK(explain_echoes(c.context, c.request, unanswered).explanation ==
+          "nobody on net has answered ARP for 172.18.0.99");
     CHECK(explain_echoes(c.context, c.request, refused("8.8.8.8", "host unreachable", "192.0.2.9", 3, 1)) ==
           Explanation{});
     CHECK(explain_echoes(c.context, c.request, refused("8.8.8.8", "port unreachable", "172.18.0.1", 3, 3))
