@@ -73,8 +73,13 @@ Result<Listener> bind_listener(const Config::Listen& config) {
     const auto address = socket_address(config.socket);
     if (!address) return address.error();
     const auto directory = config.socket.substr(0, config.socket.rfind('/'));
-    if (!directory.empty() && ::mkdir(directory.c_str(), 0755) != 0 && errno != EEXIST) {
-        return system_error(errc::operation_failed, "make the directory " + directory, errno);
+    if (!directory.empty()) {
+        // The umask is not to decide who reaches the socket.
+        if (::mkdir(directory.c_str(), 0755) == 0) {
+            ::chmod(directory.c_str(), 0755);
+        } else if (errno != EEXIST) {
+            return system_error(errc::operation_failed, "make the directory " + directory, errno);
+        }
     }
     if (auto removed = remove_dead_socket(config.socket, *address); !removed) return removed.error();
     Listener listener;

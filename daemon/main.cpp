@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <optional>
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
 #include <pwd.h>
@@ -177,7 +178,17 @@ int serve(const Config& config) {
     return status;
 }
 
+/// A descriptor of ours may not be taken for a standard one where netlabd is started with one closed.
+void fill_standard_descriptors() {
+    for (int fd = ::open("/dev/null", O_RDWR); fd >= 0; fd = ::open("/dev/null", O_RDWR)) {
+        if (fd <= STDERR_FILENO) continue;
+        ::close(fd);
+        return;
+    }
+}
+
 int start(int argc, char** argv) {
+    fill_standard_descriptors();
     const auto arguments = read_arguments(argc, argv);
     if (!arguments) return arguments.error().status;
     auto config = read_config(arguments->config.value_or(default_config));

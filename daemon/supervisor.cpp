@@ -86,9 +86,11 @@ class Supervisor {
         for (pid_t pid = 0; (pid = ::waitpid(-1, &status, WNOHANG)) > 0;) {
             if (pid == launcher_) {
                 launcher_died = true;
+                launcher_ = -1;
                 spdlog::error("the launcher (pid {}) {}", pid, describe(status));
             } else if (pid == front_) {
                 front_died = true;
+                front_ = -1;
                 spdlog::error("the front (pid {}) {}", pid, describe(status));
             }
         }
@@ -194,7 +196,8 @@ class Supervisor {
     }
 
     /// Waits for a child, and kills it at the end of `patience`.
-    static void end(pid_t child, Clock::duration patience) {
+    static void end(pid_t& child, Clock::duration patience) {
+        if (child <= 0) return;
         const auto until = Clock::now() + patience;
         sigset_t chld;
         sigemptyset(&chld);
@@ -203,15 +206,16 @@ class Supervisor {
             if (wait_signal(chld, until) == 0) {
                 ::kill(child, SIGKILL);
                 ::waitpid(child, nullptr, 0);
-                return;
+                break;
             }
         }
+        child = -1;  // its number may be somebody else's from now on
     }
 
     int stop() {
         ::sd_notify(0, "STOPPING=1");
         spdlog::info("stopping");
-        ::kill(front_, SIGTERM);
+        if (front_ > 0) ::kill(front_, SIGTERM);
         end(front_, 15s);
         end(launcher_, 5s);
         return EXIT_SUCCESS;

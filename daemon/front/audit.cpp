@@ -1,5 +1,7 @@
 #include "daemon/front/audit.hpp"
 
+#include "common/described.hpp"
+
 #include <ctime>
 
 #include <spdlog/sinks/stdout_sinks.h>
@@ -7,15 +9,14 @@
 
 namespace netlab::front {
 
-std::string escaped(std::string_view text) {
-    constexpr std::size_t longest = 128;
-    if (text.empty()) return "-";
+namespace {
+
+/// Visible ASCII without `special` as it is, the rest as \xNN. UTF-8 too is escaped: bidi controls are UTF-8.
+std::string visible(std::string_view text, std::string_view special, std::size_t longest) {
     std::string out;
     for (const char c : text.substr(0, longest)) {
         const auto byte = static_cast<unsigned char>(c);
-        // Visible ASCII without what has a meaning in a line of fields. UTF-8 too is escaped: bidi controls
-        // are UTF-8.
-        if (byte > 0x20 && byte < 0x7F && c != '=' && c != '"' && c != '\\') {
+        if (byte >= 0x20 && byte < 0x7F && special.find(c) == special.npos) {
             out += c;
         } else {
             out += fmt::format("\\x{:02x}", byte);
@@ -23,6 +24,17 @@ std::string escaped(std::string_view text) {
     }
     if (text.size() > longest) out += "...";
     return out;
+}
+
+}  // namespace
+
+std::string escaped(std::string_view text) {
+    if (text.empty()) return "-";
+    return visible(text, " =\"\\", 128);
+}
+
+std::string printable(std::string_view text) {
+    return visible(text, "\\", 512);
 }
 
 std::string decision_line(const AuditEntry& entry, const Peer& peer, std::string_view decision) {
@@ -38,7 +50,9 @@ std::string result_line(const AuditEntry& entry, std::chrono::steady_clock::time
 }
 
 void log_decision(const AuditEntry& entry, const Peer& peer, std::string_view decision) {
-    spdlog::info("{}", decision_line(entry, peer, decision));
+    const bool denied = decision == described::enumerator_name(errc::permission_denied);
+    spdlog::log(denied ? spdlog::level::warn : spdlog::level::info, "{}",
+                decision_line(entry, peer, decision));
 }
 
 void log_result(const AuditEntry& entry) {

@@ -16,6 +16,9 @@ namespace netlab::front {
 /// terminal, becomes \xNN; 128 bytes at most, "-" where it is empty.
 [[nodiscard]] std::string escaped(std::string_view text);
 
+/// The same for a sentence at the end of a line, which somebody else wrote: spaces, quotes and `=` stay.
+[[nodiscard]] std::string printable(std::string_view text);
+
 /// What the lines of one request have in common and what becomes of it.
 struct AuditEntry {
     std::uint64_t request = 0;

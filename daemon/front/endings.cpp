@@ -34,15 +34,12 @@ Error refused(int error_number) {
     }
 }
 
-Error signalled(int signal, std::chrono::milliseconds ran, std::uint32_t deadline_ms) {
+Error signalled(int signal, std::uint32_t deadline_ms) {
     if (signal == SIGSYS) {
         return died("was killed by its sandbox (SIGSYS)", "this is a fault of netlab: please report it");
     }
-    // The launcher ends what is over its deadline by SIGKILL, as does the kernel what is over RLIMIT_CPU's
-    // hard limit.
-    const bool late =
-        deadline_ms != 0 && ran >= std::chrono::milliseconds(deadline_ms) - std::chrono::milliseconds(20);
-    if (signal == SIGKILL && late) {
+    // Its own timer, which it cannot stop (daemon/launcher/worker.cpp).
+    if (signal == SIGALRM && deadline_ms != 0) {
         return {
             errc::timed_out, "the operation took longer than " + std::to_string(deadline_ms) + " ms", {}, {}};
     }
@@ -54,12 +51,12 @@ Error signalled(int signal, std::chrono::milliseconds ran, std::uint32_t deadlin
 
 }  // namespace
 
-Error ending_error(Ending ending, std::chrono::milliseconds ran, std::uint32_t deadline_ms) {
+Error ending_error(Ending ending, std::uint32_t deadline_ms) {
     switch (ending.kind) {
         case Ending::Kind::refused:
             return refused(ending.value);
         case Ending::Kind::exited:
-            if (WIFSIGNALED(ending.value)) return signalled(WTERMSIG(ending.value), ran, deadline_ms);
+            if (WIFSIGNALED(ending.value)) return signalled(WTERMSIG(ending.value), deadline_ms);
             return died("ended with status " + std::to_string(WEXITSTATUS(ending.value)) +
                         " before it had said all");
         case Ending::Kind::launcher_gone:

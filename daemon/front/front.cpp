@@ -179,9 +179,9 @@ class Front {
 
 int run(Options options, UniqueFd listener, UniqueFd launcher_channel, UniqueFd supervisor_channel) {
     open_log(options.level);
+    spdlog::info("serving, socket group {}", options.socket_group.empty() ? "not set" : options.socket_group);
     Front front(std::move(options), std::move(listener), std::move(launcher_channel),
                 std::move(supervisor_channel));
-    spdlog::info("serving");
     restrict_system_calls();
     return front.serve();
 }

@@ -1,19 +1,17 @@
 #include "daemon/front/records.hpp"
 
-#include "daemon/front/audit.hpp"
-
 namespace netlab::front {
 
 namespace {
 
-/// The worker's JSON is not parsed here: its code is known, and the rest is for the log.
+/// The JSON is not parsed here: its code is known, and the rest is for the log, which escapes it.
 Error said(const Frames::Piece& piece) {
     const auto code = static_cast<errc>(piece.code);
     const std::string_view text(reinterpret_cast<const char*>(piece.bytes.data()), piece.bytes.size());
     if (boost::describe::enum_to_string(code, nullptr) == nullptr) {
         return {errc::protocol_error, "an error of an unknown code", {}, {}};
     }
-    return {code, escaped(text), {}, {}};
+    return {code, std::string(text.substr(0, 512)), {}, {}};
 }
 
 }  // namespace

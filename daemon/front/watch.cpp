@@ -2,6 +2,7 @@
 
 #include "common/api/catalogue.hpp"
 #include "common/api/context.hpp"
+#include "daemon/front/audit.hpp"
 #include "daemon/front/records.hpp"
 #include "daemon/front/references.hpp"
 
@@ -100,7 +101,6 @@ asio::awaitable<Result<std::unique_ptr<Worker>>> Watch::start(
 }
 
 // --- one engine
-// ------------------------------------------------------------------------------------------------------
 
 asio::awaitable<void> Watch::run_engine(Followed& engine) {
     Backoff backoff(engine_lively);
@@ -167,7 +167,7 @@ void Watch::down(Followed& engine, std::string why) {
     const bool news = engine.up || !engine.known || engine.why_down != why;
     if (news) {
         spdlog::info("op=watch_engine target={}:{} down: {}", runtime_name(engine.engine),
-                     engine.engine.socket, why);
+                     engine.engine.socket, printable(why));
     }
     engine.up = false;
     engine.known = true;
@@ -180,7 +180,6 @@ void Watch::down(Followed& engine, std::string why) {
 }
 
 // --- what its containers are
-// -----------------------------------------------------------------------------------------
 
 void Watch::inspect(Followed& engine) {
     if (engine.inspecting) return;
@@ -216,7 +215,7 @@ asio::awaitable<void> Watch::run_inspections(Followed& engine) {
         }
         if (!engine.up) break;
         spdlog::debug("op=inspect_engine target={}:{} failed: {}", runtime_name(engine.engine),
-                      engine.engine.socket, done.error().message);
+                      engine.engine.socket, printable(done.error().message));
         const auto pause = backoff.after(milliseconds(0));
         if (pause.count() > 0) co_await engine.retry.wait(Clock::now() + pause);
     }
@@ -257,7 +256,6 @@ asio::awaitable<Result<void>> Watch::inspect_once(Followed& engine, api::Inspect
 }
 
 // --- which namespaces they live in
-// -----------------------------------------------------------------------------------
 
 void Watch::identify() {
     if (identifying_) return;
@@ -276,7 +274,7 @@ asio::awaitable<void> Watch::run_identifications() {
             backoff = Backoff(milliseconds::max());
             continue;
         }
-        spdlog::warn("op=identify failed: {}", done.error().message);
+        spdlog::warn("op=identify failed: {}", printable(done.error().message));
         const auto pause = backoff.after(milliseconds(0));
         if (pause.count() > 0) co_await nobody.wait(Clock::now() + pause);
     }
@@ -318,7 +316,6 @@ asio::awaitable<Result<void>> Watch::identify_once(std::vector<targets::Unidenti
 }
 
 // --- named namespaces and the host
-// -----------------------------------------------------------------------------------
 
 asio::awaitable<void> Watch::run_namespaces(std::vector<std::string> directories) {
     Backoff backoff(namespaces_lively);
@@ -328,7 +325,7 @@ asio::awaitable<void> Watch::run_namespaces(std::vector<std::string> directories
         const auto error = co_await follow_once(directories);
         const auto pause = backoff.after(since(start));
         if (pause.count() == 0) continue;
-        spdlog::warn("op=watch_namespaces ended at once: {}", error.message);
+        spdlog::warn("op=watch_namespaces ended at once: {}", printable(error.message));
         namespaces_known_ = true;
         settle();
         co_await nobody.wait(Clock::now() + pause);

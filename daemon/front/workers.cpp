@@ -102,10 +102,9 @@ asio::awaitable<Error> Worker::why_it_ended(std::chrono::milliseconds patience) 
         co_await noticed_.async_wait(awaiting);
     }
     if (stopped_) co_return *stopped_;
-    const auto ran = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - since_);
     auto ending = ending_.value_or(Ending{});
     if (!ending_ && !workers_.channel_) ending = {Ending::Kind::launcher_gone, pidfd_ ? 1 : 0};
-    co_return ending_error(ending, ran, deadline_ms_);
+    co_return ending_error(ending, deadline_ms_);
 }
 
 Workers::Workers(asio::any_io_executor executor, UniqueFd channel)

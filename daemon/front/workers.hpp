@@ -38,8 +38,8 @@ struct Ending {
     int value = 0;
 };
 
-/// What a client is told of a worker whose stream stopped in the middle. `ran` is how long it has been there.
-[[nodiscard]] Error ending_error(Ending ending, std::chrono::milliseconds ran, std::uint32_t deadline_ms);
+/// What a client is told of a worker whose stream stopped in the middle.
+[[nodiscard]] Error ending_error(Ending ending, std::uint32_t deadline_ms);
 
 class Workers;
 

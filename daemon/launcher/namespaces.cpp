@@ -92,6 +92,9 @@ UniqueFd open_resolver_file(const NamespaceReference& reference, const Opened& o
         auto file = open_container_file(root.get(), usual.c_str());
         return file ? std::move(*file) : UniqueFd();
     }
+    // A container's files are reached by its process or not at all: the host's are another answer to the same
+    // question.
+    if (reference.pid > 0) return {};
     if (reference.way == Way::path) {
         auto own = open_container_file(host_root, named_namespace_file(reference, name).c_str());
         if (own && *own) return std::move(*own);

@@ -2,6 +2,7 @@
 
 #include "common/unique_fd.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <initializer_list>
@@ -68,51 +69,27 @@ void allow_if(const FilterContext& filter, int call, scmp_arg_cmp condition) {
 }
 
 void allow_plain(const FilterContext& filter) {
-    allow(filter, {SCMP_SYS(read),
-                   SCMP_SYS(write),
-                   SCMP_SYS(readv),
-                   SCMP_SYS(writev),
-                   SCMP_SYS(pread64),
-                   SCMP_SYS(recvfrom),
-                   SCMP_SYS(recvmsg),
-                   SCMP_SYS(recvmmsg),
-                   SCMP_SYS(sendto),
-                   SCMP_SYS(sendmsg),
-                   SCMP_SYS(sendmmsg),
-                   SCMP_SYS(poll),
-                   SCMP_SYS(ppoll),
-                   SCMP_SYS(select),
-                   SCMP_SYS(pselect6),
-                   SCMP_SYS(close),
-                   SCMP_SYS(fstat),
-                   SCMP_SYS(lseek),
-                   SCMP_SYS(munmap),
-                   SCMP_SYS(mremap),
-                   SCMP_SYS(brk),
-                   SCMP_SYS(madvise),
-                   SCMP_SYS(futex),
-                   SCMP_SYS(clock_gettime),
-                   SCMP_SYS(gettimeofday),
-                   SCMP_SYS(clock_nanosleep),
-                   SCMP_SYS(nanosleep),
-                   SCMP_SYS(getrandom),
-                   SCMP_SYS(getsockopt),
-                   SCMP_SYS(setsockopt),
-                   SCMP_SYS(getsockname),
-                   SCMP_SYS(getpeername),
-                   SCMP_SYS(shutdown),
-                   SCMP_SYS(getpid),
-                   SCMP_SYS(gettid),
-                   SCMP_SYS(rt_sigreturn),
-                   SCMP_SYS(rt_sigprocmask),
-                   SCMP_SYS(restart_syscall),
-                   SCMP_SYS(exit),
-                   SCMP_SYS(exit_group),
-                   SCMP_SYS(fcntl)});
-    // glibc's fstat is newfstatat with an empty path: a path is a pointer, which a filter cannot look into,
-    // the flag it can.
-    if (seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-                         SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)) != 0) {
+    allow(filter, {SCMP_SYS(read),           SCMP_SYS(write),           SCMP_SYS(readv),
+                   SCMP_SYS(writev),         SCMP_SYS(pread64),         SCMP_SYS(recvfrom),
+                   SCMP_SYS(recvmsg),        SCMP_SYS(recvmmsg),        SCMP_SYS(sendto),
+                   SCMP_SYS(sendmsg),        SCMP_SYS(sendmmsg),        SCMP_SYS(poll),
+                   SCMP_SYS(ppoll),          SCMP_SYS(select),          SCMP_SYS(pselect6),
+                   SCMP_SYS(close),          SCMP_SYS(fstat),           SCMP_SYS(lseek),
+                   SCMP_SYS(munmap),         SCMP_SYS(mremap),          SCMP_SYS(brk),
+                   SCMP_SYS(madvise),        SCMP_SYS(futex),           SCMP_SYS(clock_gettime),
+                   SCMP_SYS(gettimeofday),   SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
+                   SCMP_SYS(getrandom),      SCMP_SYS(getsockopt),      SCMP_SYS(setsockopt),
+                   SCMP_SYS(getsockname),    SCMP_SYS(getpeername),     SCMP_SYS(shutdown),
+                   SCMP_SYS(getpid),         SCMP_SYS(gettid),          SCMP_SYS(rt_sigreturn),
+                   SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall), SCMP_SYS(exit),
+                   SCMP_SYS(exit_group)});
+    // Not F_SETOWN with F_SETSIG: that would let it send any signal to the daemon's other processes.
+    for (const scmp_datum_t command : {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC}) {
+        allow_if(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, command));
+    }
+    // glibc's fstat is newfstatat with an empty path, which a filter cannot look at: stdio may ask, and goes
+    // on without.
+    if (seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EACCES), SCMP_SYS(newfstatat), 0) != 0) {
         throw std::runtime_error("libseccomp refuses a rule");
     }
     // No memory becomes executable.
@@ -126,7 +103,7 @@ void allow_plain(const FilterContext& filter) {
     allow(filter, {SCMP_SYS(sigaltstack), SCMP_SYS(mprotect), SCMP_SYS(sched_yield),
                    SCMP_SYS(sched_getaffinity), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(openat),
                    SCMP_SYS(readlink), SCMP_SYS(mmap), SCMP_SYS(rt_sigaction), SCMP_SYS(tgkill),
-                   SCMP_SYS(newfstatat), SCMP_SYS(getuid), SCMP_SYS(prctl)});
+                   SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(getuid), SCMP_SYS(prctl)});
 #endif
 }
 
@@ -152,9 +129,16 @@ std::vector<sock_filter> compiled(const FilterContext& filter) {
     return program;
 }
 
+/// Soft and hard limit become `soft` and `hard`, or less where the hard limit is lower already.
+bool limit(__rlimit_resource resource, rlim_t soft, rlim_t hard) {
+    rlimit now{};
+    if (::getrlimit(resource, &now) != 0) return false;
+    const rlimit wanted{std::min(soft, now.rlim_max), std::min(hard, now.rlim_max)};
+    return ::setrlimit(resource, &wanted) == 0;
+}
+
 bool limit(__rlimit_resource resource, rlim_t value) {
-    const rlimit both{value, value};
-    return ::setrlimit(resource, &both) == 0;
+    return limit(resource, value, value);
 }
 
 }  // namespace
@@ -192,6 +176,8 @@ void become_launcher(Credentials credentials) {
     }
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("no_new_privs");
     if (!limit(RLIMIT_CORE, 0)) fail("RLIMIT_CORE");
+    // `prepare` may have to open a descriptor for each of many namespaces.
+    if (!limit(RLIMIT_NOFILE, RLIM_INFINITY)) fail("RLIMIT_NOFILE");
 }
 
 void become_unprivileged(Credentials credentials) {
@@ -249,13 +235,19 @@ Result<void> drop_everything(Credentials credentials, const operations::Needs& n
 #ifndef NETLAB_SANITIZED
     if (!limit(RLIMIT_AS, needs.address_space)) return failed("limit the memory");
 #endif
-    if (!limit(RLIMIT_CPU, needs.cpu_seconds)) return failed("limit the processor time");
+    // At the soft limit comes SIGXCPU, which says why; at the hard one SIGKILL.
+    if (!limit(RLIMIT_CPU, needs.cpu_seconds, needs.cpu_seconds + 1))
+        return failed("limit the processor time");
     if (!limit(RLIMIT_NOFILE, needs.descriptors)) return failed("limit the descriptors");
     const auto& filter = needs.ip_sockets ? filters.with_ip_sockets : filters.plain;
     const sock_fprog program{static_cast<unsigned short>(filter.size()),
                              const_cast<sock_filter*>(filter.data())};
-    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0)
+    // Some filters of service managers know the older of the two calls only; no_new_privs has been set by the
+    // launcher.
+    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0 &&
+        ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0) {
         return failed("install the system call filter");
+    }
     return {};
 }
 

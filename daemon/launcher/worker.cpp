@@ -39,14 +39,16 @@ void keep_only(int& stream, int& host) {
     ::close_range(first + 2, ~0U, 0);
     stream = first;
     host = first + 1;
-#ifndef NETLAB_SANITIZED
     // A worker says what it has to say on its stream; a log line of its own could be made to look like
     // another's.
     if (const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC); null >= 0) {
+        ::dup2(null, STDIN_FILENO);
+        ::dup2(null, STDOUT_FILENO);
+#ifndef NETLAB_SANITIZED
         ::dup2(null, STDERR_FILENO);
+#endif
         ::close(null);
     }
-#endif
 }
 
 void reset_signals() {

@@ -138,7 +138,12 @@ class EchoLoop {
     }
 
     void read_notices() {
-        while (const auto notice = socket_.notice()) {
+        // Bounded: errors of other echoes of the namespace come here as well, and may come faster than they
+        // are read.
+        constexpr int at_once = 1024;
+        for (int i = 0; i < at_once; ++i) {
+            const auto notice = socket_.notice();
+            if (!notice) return;
             if (const auto* transmit = std::get_if<TransmitNotice>(&*notice)) {
                 if (const auto seq = keys_.find(transmit->key, transmit->kernel_time)) {
                     tracker_.transmitted(*seq, transmit->kernel_time);

@@ -40,14 +40,15 @@ Result<TargetWatch> TargetWatch::open(const api::Target& target, const TargetHan
 }
 
 Result<void> TargetWatch::watch_process(const api::Target& target, std::uint64_t start_time) {
-    if (target.runtime == api::Runtime::host || target.pid <= 0) return {};
+    // A handle without a start time was not reached by this process: its PID may be anybody's.
+    if (target.runtime == api::Runtime::host || target.pid <= 0 || start_time == 0) return {};
     process_.reset(::pidfd_open(target.pid, 0));
     if (!process_) {
         if (errno == ESRCH) return gone();
         return {};
     }
     // From here on the pidfd is that process or a dead one, so the start time settles which it is.
-    if (start_time != 0 && !is_still(target.pid, start_time)) return gone();
+    if (!is_still(target.pid, start_time)) return gone();
     return {};
 }
 

@@ -44,7 +44,7 @@ struct StoppedEngine {
 
 }  // namespace
 
-TEST_CASE("sandbox: a running worker has no capability, its own user and a filter; the front has none either",
+TEST_CASE("sandbox: a running worker has no capability, its own user and a filter, and the front too",
           "[docker]") {
     const support::Daemon daemon(settings());
     auto running = daemon.start_netlab({"ping", "-c", "0", "-i", "0.1", "co1", "co2"});

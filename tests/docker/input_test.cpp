@@ -160,8 +160,8 @@ TEST_CASE("API: curl works, as documented", "[docker]") {
 
 TEST_CASE("API: docs/openapi.yaml is what the daemon does", "[docker]") {
     const support::Daemon daemon(settings());
-    const auto checked = support::run({"python3", NETLAB_SOURCE_DIR "/tests/docker/openapi_check", daemon.socket(),
-                                       NETLAB_SOURCE_DIR "/docs/openapi.yaml"});
+    const auto checked = support::run({"python3", NETLAB_SOURCE_DIR "/tests/docker/openapi_check",
+                                       daemon.socket(), NETLAB_SOURCE_DIR "/docs/openapi.yaml"});
     INFO(checked.out << checked.err);
     CHECK(checked.status == 0);
 }

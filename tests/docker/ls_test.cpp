@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 using namespace netlab;
 using namespace netlab::lab;
@@ -186,8 +187,9 @@ TEST_CASE("ls: what happens to a container shows within 200 ms of the engine's a
         });
     }
     shows("remove", [](const auto& all) { return !has_name(all, "fresh1"); });
-    support::run_well({"ip", "netns", "add", "netlab-test-new"});
-    shows("ip netns add", [](const auto& all) { return has_name(all, "netlab-test-new"); });
-    support::run_well({"ip", "netns", "del", "netlab-test-new"});
-    shows("ip netns del", [](const auto& all) { return !has_name(all, "netlab-test-new"); });
+    const auto fresh = "netlab-test-" + std::to_string(::getpid()) + "-new";
+    support::run_well({"ip", "netns", "add", fresh});
+    shows("ip netns add", [&](const auto& all) { return has_name(all, fresh); });
+    support::run_well({"ip", "netns", "del", fresh});
+    shows("ip netns del", [&](const auto& all) { return !has_name(all, fresh); });
 }

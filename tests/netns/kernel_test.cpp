@@ -6,9 +6,12 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
 
+#include <array>
 #include <filesystem>
+#include <thread>
 
 #include <fcntl.h>
+#include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
 #include <sys/stat.h>
@@ -38,6 +41,31 @@ boost::json::array ip_json(const std::string& name, const std::vector<std::strin
     support::Words command{"ip", "-n", name, "-j"};
     command.insert(command.end(), words.begin(), words.end());
     return support::run_well(command).json().as_array();
+}
+
+struct AddressRequest {
+    nlmsghdr message{};
+    ifaddrmsg header{};
+    nlattr attribute{8, IFA_LOCAL};
+    std::array<std::uint8_t, 4> address{10, 2, 0, 1};
+};
+
+/// Adds and removes an address of the loopback until it is killed.
+void churn_addresses(int ready) {
+    const auto socket = open_route_socket();
+    AddressRequest request;
+    request.message.nlmsg_len = sizeof request;
+    request.header = {AF_INET, 32, 0, RT_SCOPE_HOST, 1};
+    static_cast<void>(::write(ready, "x", 1));
+    for (;;) {
+        request.message.nlmsg_type = RTM_NEWADDR;
+        request.message.nlmsg_flags = NLM_F_REQUEST | NLM_F_CREATE;
+        static_cast<void>(::send(socket->get(), &request, sizeof request, 0));
+        request.message.nlmsg_type = RTM_DELADDR;
+        request.message.nlmsg_flags = NLM_F_REQUEST;
+        static_cast<void>(::send(socket->get(), &request, sizeof request, 0));
+        std::this_thread::sleep_for(std::chrono::microseconds(20));
+    }
 }
 
 pid_t sleeping_child() {
@@ -181,13 +209,7 @@ TEST_CASE("kernel: a dump under address churn ends in time and says when it is n
     for (int i = 1; i <= 100; ++i)
         network.ip('a', "addr add 10.1.0." + std::to_string(i) + "/32 dev d0");
     const auto socket = route_socket_in(network.name('a'), RTMGRP_IPV4_IFADDR | RTMGRP_LINK);
-    const NamespaceProcess churn(network.name('a'), [](int ready) {
-        static_cast<void>(::write(ready, "x", 1));
-        ::execl("/bin/sh", "sh", "-c",
-                "(while :; do echo addr add 10.2.0.1/32 dev d0; echo addr del 10.2.0.1/32 dev d0; done) | ip "
-                "-batch -",
-                nullptr);
-    });
+    const NamespaceProcess churn(network.name('a'), churn_addresses);
     const auto start = std::chrono::steady_clock::now();
     bool notified = false;
     int dumps = 0;

@@ -1,4 +1,5 @@
 #include "common/api/ping.hpp"
+#include "daemon/kernel/namespace.hpp"
 #include "tests/netns/dns_responder.hpp"
 #include "tests/netns/operation_process.hpp"
 #include "tests/netns/strange_responder.hpp"
@@ -63,10 +64,11 @@ void take(Said& said, const OperationProcess::Frame& frame) {
     }
 }
 
+/// Until the end, or for `patience` in all: an endless ping must not make an endless test.
 Said listen(OperationProcess& process, std::chrono::milliseconds patience = 20s) {
     Said said;
     const auto start = Clock::now();
-    while (!said.ended) {
+    while (!said.ended && Clock::now() - start < patience) {
         const auto frame = process.next(patience);
         if (!frame) break;
         take(said, *frame);
@@ -511,8 +513,14 @@ TEST_CASE("ping: the end of the target's process ends the stream with an error",
     });
     auto context = from_a();
     context.targets[0].pid = process.pid();
+    // As the launcher hands it over: reached by this very process.
+    const auto reached = [&, start = kernel::open_process_namespace(process.pid())->start_time] {
+        auto handle = net.network.handle('a');
+        handle.start_time = start;
+        return handle;
+    };
     auto endless = request("10.1.0.2", 0);
-    OperationProcess operation(endless, handles(net.network.handle('a')), context);
+    OperationProcess operation(endless, handles(reached()), context);
     for (int i = 0; i < 4; ++i)
         CHECK(operation.next());
     process.kill();
@@ -520,7 +528,7 @@ TEST_CASE("ping: the end of the target's process ends the stream with an error",
     CHECK(said.error == errc::target_gone);
     CHECK(said.ended);
     CHECK(said.took < 1s);
-    const auto again = ping(endless, net.network.handle('a'), context);
+    const auto again = ping(endless, reached(), context);
     CHECK(again.error == errc::target_gone);
 }
 

@@ -91,6 +91,8 @@ NamespaceProcess::NamespaceProcess(const std::string& network_namespace,
     if (pid_ < 0) throw std::runtime_error("fork");
     if (pid_ == 0) {
         reader.reset();
+        // A group of its own, so that what it starts ends with it.
+        ::setpgid(0, 0);
         const UniqueFd net(::open(("/run/netns/" + network_namespace).c_str(), O_RDONLY | O_CLOEXEC));
         if (::setns(net.get(), CLONE_NEWNET) != 0) std::_Exit(1);
         body(writer.get());
@@ -110,7 +112,8 @@ NamespaceProcess::~NamespaceProcess() {
 
 void NamespaceProcess::kill() {
     if (pid_ < 0) return;
-    ::kill(pid_, SIGKILL);
+    ::kill(-pid_, SIGKILL);
+    ::kill(pid_, SIGKILL);  // it may not have come as far as its group
     ::waitpid(pid_, nullptr, 0);
     pid_ = -1;
 }

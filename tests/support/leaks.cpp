@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include <unistd.h>
+
 namespace netlab::support {
 
 namespace {
@@ -37,11 +39,12 @@ std::set<std::string> children() {
     return all;
 }
 
-/// Tests give their namespaces this prefix; others on the machine may come and go meanwhile.
+/// Tests give their namespaces this prefix; those of other processes may come and go meanwhile.
 std::set<std::string> test_namespaces() {
     std::set<std::string> all;
+    const auto own = "netlab-test-" + std::to_string(::getpid()) + "-";
     for (const auto& name : names_in("/run/netns")) {
-        if (name.starts_with("netlab-test-")) all.insert(name);
+        if (name.starts_with(own)) all.insert(name);
     }
     return all;
 }
