@@ -44,6 +44,8 @@ ResponseReader::~ResponseReader() = default;
 Result<void> ResponseReader::feed(std::string_view bytes) {
     auto& http = parser_->http;
     unparsed_.append(bytes);
+    body_.erase(0, std::exchange(taken_, 0));
+    searched_ = 0;
     boost::beast::error_code error;
     while (!unparsed_.empty() && !http.is_done()) {
         const auto taken = http.put(boost::asio::buffer(unparsed_), error);
@@ -94,21 +96,22 @@ std::string ResponseReader::content_type() const {
 }
 
 std::optional<std::string> ResponseReader::take_line() {
-    const auto end = body_.find('\n', searched_);
+    const auto end = body_.find('\n', std::max(taken_, searched_));
     if (end != std::string::npos) {
-        std::string line = body_.substr(0, end);
-        body_.erase(0, end + 1);
-        searched_ = 0;
+        std::string line = body_.substr(taken_, end - taken_);
+        taken_ = end + 1;
         return line;
     }
     searched_ = body_.size();
-    if (!done() || body_.empty()) return std::nullopt;
+    if (!done() || body_.size() == taken_) return std::nullopt;
     return take_body();
 }
 
 std::string ResponseReader::take_body() {
     searched_ = 0;
-    return std::exchange(body_, {});
+    auto body = std::exchange(body_, {});
+    body.erase(0, std::exchange(taken_, 0));
+    return body;
 }
 
 }  // namespace netlab::cli

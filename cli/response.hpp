@@ -37,7 +37,8 @@ class ResponseReader {
     std::unique_ptr<Parser> parser_;
     std::string unparsed_;
     std::string body_;
-    std::size_t searched_ = 0;  ///< no newline in body_ before it
+    std::size_t taken_ = 0;     ///< of body_, by take_line(): a long dump is not moved for each of its lines
+    std::size_t searched_ = 0;  ///< no newline in body_ from taken_ up to it
 };
 
 }  // namespace netlab::cli

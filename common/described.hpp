@@ -69,7 +69,7 @@ template <Enum E>
 std::vector<std::string> enumerator_names() {
     std::vector<std::string> names;
     boost::mp11::mp_for_each<boost::describe::describe_enumerators<E>>(
-        [&](auto enumerator) { names.emplace_back(enumerator.name); });
+        [&](auto enumerator) { names.emplace_back(public_name(enumerator.name)); });
     return names;
 }
 

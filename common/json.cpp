@@ -2,7 +2,8 @@
 
 #include "common/text.hpp"
 
-#include <charconv>
+#include <algorithm>
+#include <cmath>
 
 #include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
@@ -32,27 +33,12 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 
 void append(std::string& out, const boost::json::value& value);
 
-void append_string(std::string& out, std::string_view text) {
-    // Boost.JSON escapes what RFC 8259 demands and passes other bytes through, so they must be UTF-8 before.
-    out += boost::json::serialize(boost::json::string(valid_utf8(text)));
-}
-
-void append_number(std::string& out, double number) {
-    if (!std::isfinite(number)) {
-        out += "null";
-        return;
-    }
-    char buffer[32];
-    const auto [end, error] = std::to_chars(buffer, buffer + sizeof buffer, number);
-    out.append(buffer, error == std::errc{} ? end : buffer);
-}
-
 void append_object(std::string& out, const boost::json::object& object) {
     out += '{';
     bool first = true;
     for (const auto& entry : object) {
         if (!std::exchange(first, false)) out += ',';
-        append_string(out, entry.key());
+        detail::append_text(out, entry.key());
         out += ':';
         append(out, entry.value());
     }
@@ -61,8 +47,8 @@ void append_object(std::string& out, const boost::json::object& object) {
 
 void append(std::string& out, const boost::json::value& value) {
     if (const auto* object = value.if_object()) return append_object(out, *object);
-    if (const auto* text = value.if_string()) return append_string(out, *text);
-    if (const auto* number = value.if_double()) return append_number(out, *number);
+    if (const auto* text = value.if_string()) return detail::append_text(out, *text);
+    if (const auto* number = value.if_double()) return detail::append_number(out, *number);
     if (const auto* array = value.if_array()) {
         out += '[';
         bool first = true;
@@ -99,6 +85,26 @@ std::string_view kind_name(const boost::json::value& value) {
 }  // namespace
 
 namespace detail {
+
+void append_text(std::string& out, std::string_view text) {
+    const auto is_plain = [](char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; };
+    if (std::ranges::all_of(text, is_plain)) {
+        out.append(1, '"').append(text).append(1, '"');
+        return;
+    }
+    // Boost.JSON escapes what RFC 8259 demands and passes other bytes through, so they must be UTF-8 before.
+    out += boost::json::serialize(boost::json::string(valid_utf8(text)));
+}
+
+void append_number(std::string& out, double number) {
+    if (!std::isfinite(number)) {
+        out += "null";
+        return;
+    }
+    std::array<char, 32> text;
+    const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), number);
+    out.append(text.data(), error == std::errc{} ? end : text.data());
+}
 
 Error expected(std::string_view path, std::string_view what, const boost::json::value& got) {
     std::string message = field(path) + ": expected " + std::string(what) + ", got ";

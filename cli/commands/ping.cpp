@@ -111,7 +111,7 @@ Result<int> Ping::finish_early(const Session& session) {
     }
     const auto report = tally_.report(tally_.started() ? elapsed_ms() : 0);
     if (session.options.format == Format::json) {
-        if (auto printed = print(json::write(json::encode(report)) + "\n"); !printed) return printed.error();
+        if (auto printed = print(json::write(report) + "\n"); !printed) return printed.error();
     } else if (!tally_.started()) {
         return 1;
     }

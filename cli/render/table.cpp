@@ -102,7 +102,8 @@ void append_row(std::string& out, const std::vector<Block>& row, const std::vect
                 const auto colour = colours ? colour_of(row[i].hue) : std::string_view();
                 out.append(std::exchange(blanks, 0), ' ').append(colour).append(text);
                 if (!colour.empty()) out += "\x1b[0m";
-                blanks = widths[i] - columns(text);
+                const auto taken = columns(text);
+                blanks = widths[i] - std::min(widths[i], taken);
             } else {
                 blanks += widths[i];
             }
@@ -113,6 +114,37 @@ void append_row(std::string& out, const std::vector<Block>& row, const std::vect
 }
 
 }  // namespace
+
+TableStream::TableStream(std::vector<std::string> headings, const Screen& screen) : screen_(screen) {
+    first_.headings = std::move(headings);
+}
+
+Result<void> TableStream::begin() {
+    widths_ = widths_of(blocks_of(first_, false));
+    out_ = to_text(first_, screen_);
+    first_.rows.clear();
+    return print(std::exchange(out_, {}));
+}
+
+Result<void> TableStream::add(std::vector<Cell> row) {
+    constexpr std::size_t screenful = 256;
+    constexpr std::size_t enough = 64 * 1024;
+    if (widths_.empty()) {
+        first_.rows.push_back(std::move(row));
+        return first_.rows.size() < screenful ? Result<void>() : begin();
+    }
+    std::vector<Block> blocks;
+    blocks.reserve(row.size());
+    for (const auto& cell : row)
+        blocks.push_back(block_of(cell, false));
+    append_row(out_, blocks, widths_, screen_.colours);
+    return out_.size() < enough ? Result<void>() : print(std::exchange(out_, {}));
+}
+
+Result<void> TableStream::finish() {
+    if (widths_.empty()) return begin();
+    return print(std::exchange(out_, {}));
+}
 
 std::string to_text(const Table& table, const Screen& screen) {
     auto blocks = blocks_of(table, false);

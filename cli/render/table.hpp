@@ -25,6 +25,26 @@ struct Table {
     std::vector<std::vector<Cell>> rows;  ///< each as long as `headings`
 };
 
+/// A table of any length, printed as its rows come: the widths are those of the first rows, and a later cell
+/// that is wider only shifts what follows it in its line.
+class TableStream {
+  public:
+    TableStream(std::vector<std::string> headings, const Screen& screen);
+
+    /// errc as print().
+    [[nodiscard]] Result<void> add(std::vector<Cell> row);
+    /// Prints what is left; headings too where there was no row.
+    [[nodiscard]] Result<void> finish();
+
+  private:
+    [[nodiscard]] Result<void> begin();
+
+    Screen screen_;
+    Table first_;
+    std::vector<std::size_t> widths_;  ///< empty until the first rows are printed
+    std::string out_;
+};
+
 /// Columns of equal width, three blanks between them. On a terminal that is too narrow lists are broken into
 /// lines, and nothing is cut: a name or a state that is cut is of no use. Elsewhere a row is a line, so that
 /// grep finds it.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/api/addresses.hpp"
 #include "common/api/ping.hpp"
 #include "common/api/role.hpp"
 #include "common/api/targets.hpp"
@@ -36,8 +37,12 @@ struct Row {
     std::string_view path;
     Role role;
     Kind kind;
-    std::string R::*target = nullptr;  ///< the member that names the target it runs in
-    std::string R::*peer = nullptr;    ///< the member that names the other end
+    std::string R::*target = nullptr;                ///< the member that names the target it runs in
+    std::string R::*peer = nullptr;                  ///< the member that names the other end
+    std::vector<std::string> R::*targets = nullptr;  ///< the member that names several targets to run in
+    bool R::*all = nullptr;                          ///< with `targets`: run in every namespace that is known
+    bool others = false;                             ///< see Context::others
+    bool engines = false;                            ///< see Context::engines
     Result<void> (*check)(const R&, Roles) = nullptr;
     std::uint32_t (*deadline_ms)(const R&) = nullptr;  ///< absent: ten seconds
 
@@ -46,6 +51,18 @@ struct Row {
     }
     consteval Row towards(std::string R::*member) const {
         return with([&](Row& row) { row.peer = member; });
+    }
+    consteval Row over(std::vector<std::string> R::*member, bool R::*every) const {
+        return with([&](Row& row) {
+            row.targets = member;
+            row.all = every;
+        });
+    }
+    consteval Row with_others() const {
+        return with([&](Row& row) { row.others = true; });
+    }
+    consteval Row asking_engines() const {
+        return with([&](Row& row) { row.engines = true; });
     }
     consteval Row checked(Result<void> (*function)(const R&, Roles)) const {
         return with([&](Row& row) { row.check = function; });
@@ -78,6 +95,8 @@ inline constexpr auto catalogue = std::tuple{
         .towards(&PingRequest::to)
         .checked(&check)
         .within(&deadline_ms),
+    Row<AddressesRequest>("addresses", Verb::post, "/v1/addresses", Role::observe, Kind::stream)
+        .over(&AddressesRequest::targets, &AddressesRequest::all),
     InternalRow<WatchEngineRequest>{"watch_engine"},
     InternalRow<InspectEngineRequest>{"inspect_engine"},
     InternalRow<WatchNamespacesRequest>{"watch_namespaces"},

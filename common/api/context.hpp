@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/api/role.hpp"
 #include "common/api/target.hpp"
 
 namespace netlab::api {
@@ -14,16 +15,31 @@ enum class PeerMatch : std::uint8_t {
 };
 BOOST_DESCRIBE_ENUM(PeerMatch, none, name, explicit_, address, host)
 
+/// An engine of the configuration, for operations that ask it.
+struct EngineSocket {
+    Runtime runtime = Runtime::docker;
+    std::string socket;  ///< path of its Unix socket
+    friend bool operator==(const EngineSocket&, const EngineSocket&) = default;
+};
+BOOST_DESCRIBE_STRUCT(EngineSocket, (), (runtime, socket))
+
 /// What the front knows when it starts an operation; travels to the worker beside the request.
 struct Context {
     std::vector<Target> targets;  ///< one for each target word of the request, in its order
     std::optional<Target> peer;   ///< the other end, where a target has that name or address
     PeerMatch peer_match = PeerMatch::none;
-    bool peer_namespace = false;  ///< the namespaces given to `prepare` end with the peer's
+    bool peer_namespace = false;  ///< after those of `targets`, `prepare` is given the peer's namespace
+    /// Row::with_others: one target for each other namespace that is known. Their namespaces are the last
+    /// that `prepare` is given; those that could not be opened are empty. Without networks, ports and image.
+    std::vector<Target> others;
+    std::vector<EngineSocket> engines;  ///< Row::asking_engines
+    std::vector<Role> roles;            ///< the caller's
+    bool truncated = false;  ///< more namespaces are known than one worker can be given: `others` lacks some
 
     friend bool operator==(const Context&, const Context&) = default;
 };
-BOOST_DESCRIBE_STRUCT(Context, (), (targets, peer, peer_match, peer_namespace))
+BOOST_DESCRIBE_STRUCT(Context, (),
+                      (targets, peer, peer_match, peer_namespace, others, engines, roles, truncated))
 
 /// What the front sends to a worker, in the form of common/binary.
 template <class Request>

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <boost/describe.hpp>
+#include <boost/mp11/algorithm.hpp>
 
 namespace netlab::api {
 
@@ -25,6 +26,13 @@ class Roles {
     static constexpr Roles all() { return Roles(0xFF); }
     constexpr void add(Role role) { bits_ = static_cast<std::uint8_t>(bits_ | bit(role)); }
     [[nodiscard]] constexpr bool has(Role role) const { return (bits_ & bit(role)) != 0; }
+    [[nodiscard]] std::vector<Role> list() const {
+        std::vector<Role> roles;
+        boost::mp11::mp_for_each<boost::describe::describe_enumerators<Role>>([&](auto role) {
+            if (has(role.value)) roles.push_back(role.value);
+        });
+        return roles;
+    }
     friend bool operator==(const Roles&, const Roles&) = default;
 
   private:

@@ -5,11 +5,8 @@
 namespace netlab::front {
 
 std::string answer(const api::VersionRequest&, const Knowledge& knowledge) {
-    api::Version version{NETLAB_VERSION, "v1", {}};
-    boost::mp11::mp_for_each<boost::describe::describe_enumerators<api::Role>>([&](auto role) {
-        if (knowledge.roles.has(role.value)) version.roles.push_back(role.value);
-    });
-    return json::write(json::encode(version));
+    const api::Version version{NETLAB_VERSION, "v1", knowledge.roles.list()};
+    return json::write(version);
 }
 
 std::string answer(const api::TargetsRequest&, const Knowledge& knowledge) {
@@ -17,7 +14,7 @@ std::string answer(const api::TargetsRequest&, const Knowledge& knowledge) {
     std::string out = "[";
     for (const auto& target : knowledge.registry.list()) {
         if (out.size() > 1) out += ',';
-        out += json::write(json::encode(target));
+        json::append(out, target);
     }
     out += ']';
     return out;

@@ -15,8 +15,9 @@ namespace {
 constexpr std::chrono::seconds write_patience{60};
 constexpr std::chrono::seconds notice_patience{1};
 /// A worker's stream is read in pieces of this size: enough for thousands of events a second, small enough
-/// for hundreds of streams.
+/// for hundreds of streams. One that fills them is a long dump, and gets larger ones.
 constexpr std::size_t piece_size = 16 * 1024;
+constexpr std::size_t largest_piece = 128 * 1024;
 
 using Buffers = std::vector<asio::const_buffer>;
 
@@ -180,6 +181,7 @@ asio::awaitable<void> relay(ClientStream& client, Worker& worker, api::Kind kind
                                              std::move(got.error));
         }
         if (got.last != Frames::Kind::none) co_return co_await response.fail(broken_worker());
+        if (size == memory.size() && size < largest_piece) memory.resize(2 * size);
     }
 }
 

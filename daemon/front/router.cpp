@@ -46,6 +46,14 @@ std::uint32_t deadline_ms(const Request& request, std::uint32_t (*of_row)(const 
     return of_row == nullptr ? usual_deadline_ms : of_row(request);
 }
 
+/// As the audit line has them.
+std::string words_of(const std::vector<std::string>& words, bool all) {
+    std::string out = all ? "*" : "";
+    for (const auto& word : words)
+        out += (out.empty() ? "" : ",") + word;
+    return out;
+}
+
 /// The other end's namespace is for its addresses only: an operation starts without it where it is gone.
 void add_peer(const targets::NamespaceReference& known, api::Context& context, Job& job) {
     auto reference = launcher_reference(known);
@@ -55,19 +63,102 @@ void add_peer(const targets::NamespaceReference& known, api::Context& context, J
     context.peer_namespace = true;
 }
 
+/// A target to run in: its reference for the launcher, and what of it is worth a place in the message.
+Result<void> add_target(targets::Resolution found, api::Context& context, Job& job) {
+    auto reference = launcher_reference(found.reference);
+    if (!reference) return reference.error();
+    job.namespaces.push_back(*reference);
+    context.targets.push_back(std::move(found.target));
+    return {};
+}
+
+/// One of many: what an inspection does not look at would only make the message too long.
+api::Target slim(api::Target target, bool with_networks) {
+    target.image.clear();
+    target.ports.clear();
+    if (!with_networks) target.networks.clear();
+    return target;
+}
+
+/// The targets of a row that runs in several, each once, in the order of the words.
+Result<void> add_targets(const std::vector<std::string>& words, bool all, const targets::Registry& registry,
+                         api::Context& context, Job& job) {
+    std::vector<targets::Resolution> chosen;
+    if (all) {
+        if (!words.empty()) return Error{errc::bad_request, "targets or all of them, not both", {}, {}};
+        chosen = registry.namespaces();
+    }
+    for (const auto& word : words) {
+        auto found = registry.resolve(word);
+        if (!found) return found.error();
+        const bool twice = std::ranges::any_of(chosen, [&](const auto& other) {
+            return other.target.id == found->target.id && other.target.runtime == found->target.runtime;
+        });
+        if (!twice) chosen.push_back(std::move(*found));
+    }
+    if (chosen.empty() && !all)
+        return Error{errc::bad_request, "targets: at least one is needed, or all", {}, {}};
+    if (chosen.size() > launcher::most_targets) {
+        return Error{errc::limit_exceeded,
+                     std::to_string(chosen.size()) + " namespaces are more than one request can ask",
+                     "name " + std::to_string(launcher::most_targets) + " at most",
+                     {}};
+    }
+    for (auto& one : chosen) {
+        one.target = slim(std::move(one.target), true);
+        if (auto added = add_target(std::move(one), context, job); !added) return added;
+        // One that has just ended must not cost the others their rows.
+        if (chosen.size() > 1) job.namespaces.back().may_fail = 1;
+    }
+    return {};
+}
+
+/// Every other namespace that is known, as far as there is room.
+void add_others(const targets::Registry& registry, api::Context& context, Job& job) {
+    const auto is_chosen = [&](const api::Target& other) {
+        return std::ranges::any_of(context.targets, [&](const api::Target& target) {
+            return target.namespace_ && target.namespace_->inode == other.namespace_->inode &&
+                   target.namespace_->device == other.namespace_->device;
+        });
+    };
+    auto others = registry.namespaces();
+    // The host is the last in order and the first in worth: the other ends of the containers' veths are
+    // there.
+    std::ranges::stable_partition(others,
+                                  [](const auto& one) { return one.target.runtime == api::Runtime::host; });
+    for (auto& other : others) {
+        if (is_chosen(other.target)) continue;
+        const auto reference = launcher_reference(other.reference);
+        if (!reference) continue;
+        if (job.namespaces.size() == launcher::most_targets) {
+            context.truncated = true;
+            return;
+        }
+        job.namespaces.push_back(*reference);
+        job.namespaces.back().may_fail = 1;
+        context.others.push_back(slim(std::move(other.target), false));
+    }
+}
+
 /// The targets that the row's words name, as the worker's context and as the launcher's references.
 template <std::size_t I, class Request>
-Result<api::Context> resolve(const Request& request, const targets::Registry& registry, Job& job,
+Result<api::Context> resolve(const Request& request, const Knowledge& knowledge, Job& job,
                              AuditEntry& entry) {
+    const auto& registry = knowledge.registry;
     api::Context context;
+    context.roles = knowledge.roles.list();
+    if constexpr (row<I>.engines) {
+        for (auto& engine : registry.engines())
+            context.engines.push_back({engine.runtime, std::move(engine.socket)});
+    }
+    if constexpr (row<I>.targets != nullptr) {
+        auto added = add_targets(request.*row<I>.targets, request.*row<I>.all, registry, context, job);
+        if (!added) return added.error();
+    }
     if constexpr (row<I>.target != nullptr) {
         auto found = registry.resolve(request.*row<I>.target);
         if (!found) return found.error();
-        if (found->target.namespace_) entry.inode = found->target.namespace_->inode;
-        auto reference = launcher_reference(found->reference);
-        if (!reference) return reference.error();
-        job.namespaces.push_back(*reference);
-        context.targets.push_back(std::move(found->target));
+        if (auto added = add_target(std::move(*found), context, job); !added) return added.error();
         if constexpr (row<I>.peer != nullptr) {
             auto peer = registry.find_peer(request.*row<I>.peer, context.targets.front());
             if (!peer) return peer.error();
@@ -78,6 +169,10 @@ Result<api::Context> resolve(const Request& request, const targets::Registry& re
             }
         }
     }
+    if (context.targets.size() == 1 && context.targets.front().namespace_) {
+        entry.inode = context.targets.front().namespace_->inode;
+    }
+    if constexpr (row<I>.others) add_others(registry, context, job);
     return context;
 }
 
@@ -87,6 +182,8 @@ Result<Plan> plan_row(std::string_view body, const Knowledge& knowledge, AuditEn
     auto request = read_body<Request>(row<I>.verb, body);
     if (!request) return request.error();
     if constexpr (row<I>.target != nullptr) entry.target = (*request).*row<I>.target;
+    if constexpr (row<I>.targets != nullptr)
+        entry.target = words_of((*request).*row<I>.targets, (*request).*row<I>.all);
     if constexpr (row<I>.peer != nullptr) entry.peer = (*request).*row<I>.peer;
     if (auto checked = check(*request, knowledge.roles, row<I>.check); !checked) return checked.error();
     Plan plan;
@@ -95,7 +192,7 @@ Result<Plan> plan_row(std::string_view body, const Knowledge& knowledge, AuditEn
     } else {
         plan.job.operation = static_cast<std::uint16_t>(I);
         plan.job.deadline_ms = deadline_ms(*request, row<I>.deadline_ms);
-        auto context = resolve<I>(*request, knowledge.registry, plan.job, entry);
+        auto context = resolve<I>(*request, knowledge, plan.job, entry);
         if (!context) return context.error();
         plan.job.request = binary::encode(api::Order<Request>{std::move(*context), std::move(*request)});
     }

@@ -26,6 +26,12 @@ std::optional<Address> parse_address(std::span<const std::byte> message) {
     for_each_attribute(message.subspan(sizeof header), [&](int type, std::span<const std::byte> value) {
         if (type == IFA_LOCAL) local = ip_address(header.ifa_family, value);
         if (type == IFA_ADDRESS) other = ip_address(header.ifa_family, value);
+        if (type == IFA_BROADCAST) out.broadcast = ip_address(header.ifa_family, value);
+        if (type == IFA_LABEL) out.label = text(value);
+        if (ifa_cacheinfo times; type == IFA_CACHEINFO && read(value, times)) {
+            out.valid = times.ifa_valid;
+            out.preferred = times.ifa_prefered;
+        }
         if (std::uint32_t flags = 0; type == IFA_FLAGS && read(value, flags)) out.flags = flags;
     });
     // IFA_ADDRESS is the peer's where there is an IFA_LOCAL and they differ (if_addr.h); IPv6 has no

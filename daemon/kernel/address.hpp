@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <string>
 
 namespace netlab::kernel {
 
@@ -16,6 +17,10 @@ struct Address {
     std::optional<IpAddress> peer;  ///< the other end of a point-to-point address
     std::uint8_t scope = 0;         ///< RT_SCOPE_
     std::uint32_t flags = 0;        ///< IFA_F_
+    std::optional<IpAddress> broadcast;
+    std::string label;                 ///< IFA_LABEL, IPv4 only
+    std::uint32_t valid = 0xFFFFFFFF;  ///< seconds; 0xFFFFFFFF: for ever
+    std::uint32_t preferred = 0xFFFFFFFF;
     friend bool operator==(const Address&, const Address&) = default;
 };
 

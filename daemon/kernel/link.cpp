@@ -16,12 +16,6 @@ struct LinkRequest {
     std::uint32_t filter = RTEXT_FILTER_SKIP_STATS;
 };
 
-std::string text(std::span<const std::byte> value) {
-    std::string out(reinterpret_cast<const char*>(value.data()), value.size());
-    out.resize(std::min(out.find('\0'), out.size()));
-    return out;
-}
-
 std::string parse_kind(std::span<const std::byte> info) {
     std::string kind;
     for_each_attribute(info, [&](int type, std::span<const std::byte> value) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <linux/netlink.h>
@@ -62,6 +63,12 @@ template <class T>
     if (bytes.size() < sizeof out) return false;
     std::memcpy(&out, bytes.data(), sizeof out);
     return true;
+}
+
+/// A string attribute: up to its first zero.
+[[nodiscard]] inline std::string text(std::span<const std::byte> bytes) {
+    const auto* begin = reinterpret_cast<const char*>(bytes.data());
+    return {begin, ::strnlen(begin, bytes.size())};
 }
 
 /// Calls `each(type, payload)` for every whole message in `bytes`; stops at the first that is not.

@@ -35,7 +35,7 @@ std::vector<NextHop> parse_multipath(std::span<const std::byte> bytes) {
         for_each_attribute(
             bytes.subspan(sizeof header, header.rtnh_len - sizeof header),
             [&](int type, std::span<const std::byte> value) { take_gateway(type, value, hop); });
-        bytes = bytes.subspan(std::min(bytes.size(), std::size_t{RTNH_ALIGN(header.rtnh_len)}));
+        bytes = bytes.subspan(std::min(bytes.size(), static_cast<std::size_t>(RTNH_ALIGN(header.rtnh_len))));
     }
     return hops;
 }

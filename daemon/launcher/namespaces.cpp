@@ -118,7 +118,7 @@ Result<TargetHandle> make_handle(const NamespaceReference& reference, const oper
     handle.device = identity->device;
     handle.inode = identity->inode;
     handle.start_time = opened->process ? opened->process->start_time : 0;
-    if (needs.resolver_files) {
+    if (needs.resolver_files && reference.may_fail == 0) {  // the other end asks nobody
         const UniqueFd root(::open("/", O_PATH | O_CLOEXEC | O_DIRECTORY));
         handle.resolv_conf = open_resolver_file(reference, *opened, root.get(), "resolv.conf");
         handle.hosts = open_resolver_file(reference, *opened, root.get(), "hosts");

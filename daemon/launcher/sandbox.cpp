@@ -62,6 +62,10 @@ void allow(const FilterContext& filter, std::initializer_list<int> calls) {
     }
 }
 
+scmp_arg_cmp equal(unsigned argument, int value) {
+    return {argument, SCMP_CMP_EQ, static_cast<scmp_datum_t>(value), 0};
+}
+
 void allow_if(const FilterContext& filter, int call, scmp_arg_cmp condition) {
     if (seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 1, condition) != 0) {
         throw std::runtime_error("libseccomp refuses a rule");
@@ -84,8 +88,8 @@ void allow_plain(const FilterContext& filter) {
                    SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall), SCMP_SYS(exit),
                    SCMP_SYS(exit_group)});
     // Not F_SETOWN with F_SETSIG: that would let it send any signal to the daemon's other processes.
-    for (const scmp_datum_t command : {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC}) {
-        allow_if(filter, SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, command));
+    for (const int command : {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC}) {
+        allow_if(filter, SCMP_SYS(fcntl), equal(1, command));
     }
     // glibc's fstat is newfstatat with an empty path, which a filter cannot look at: stdio may ask, and goes
     // on without.
@@ -93,11 +97,11 @@ void allow_plain(const FilterContext& filter) {
         throw std::runtime_error("libseccomp refuses a rule");
     }
     // No memory becomes executable.
-    allow_if(filter, SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    allow_if(filter, SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
-    allow_if(filter, SCMP_SYS(inotify_rm_watch), SCMP_A0(SCMP_CMP_GE, 0));
+    allow_if(filter, SCMP_SYS(mmap), scmp_arg_cmp{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0});
+    allow_if(filter, SCMP_SYS(mprotect), scmp_arg_cmp{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0});
+    allow_if(filter, SCMP_SYS(inotify_rm_watch), scmp_arg_cmp{0, SCMP_CMP_GE, 0, 0});
     // How many bytes wait: libc and the parsers of streams ask it.
-    allow_if(filter, SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, 0x541B /* FIONREAD */));
+    allow_if(filter, SCMP_SYS(ioctl), equal(1, 0x541B /* FIONREAD */));
 #ifdef NETLAB_SANITIZED
     // What the sanitizers' run-time calls when it reports.
     allow(filter, {SCMP_SYS(sigaltstack), SCMP_SYS(mprotect), SCMP_SYS(sched_yield),
@@ -110,8 +114,8 @@ void allow_plain(const FilterContext& filter) {
 void allow_ip_sockets(const FilterContext& filter) {
     // Without CAP_SYS_ADMIN a socket can only be in the namespace that the worker was left in: the
     // container's own.
-    for (const scmp_datum_t family : {AF_INET, AF_INET6}) {
-        allow_if(filter, SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, family));
+    for (const int family : {AF_INET, AF_INET6}) {
+        allow_if(filter, SCMP_SYS(socket), equal(0, family));
     }
     allow(filter, {SCMP_SYS(connect), SCMP_SYS(bind)});
 }

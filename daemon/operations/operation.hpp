@@ -23,7 +23,8 @@ namespace netlab::operations {
 
 /// One namespace of a request, opened and checked by the launcher before `prepare`.
 struct TargetHandle {
-    UniqueFd net;  ///< empty only for a peer, and where Needs::namespaces_may_fail
+    UniqueFd net;  ///< empty only for a peer, one of several targets, another, and where
+                   ///< Needs::namespaces_may_fail
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
     std::uint64_t start_time = 0;  ///< of the process it was reached by, 0 where there is none
@@ -32,8 +33,8 @@ struct TargetHandle {
     UniqueFd hosts;   ///< where it is no regular file, or where Needs::resolver_files is not set
 };
 
-/// The namespaces of a request, in the order of its target words; the peer's, where there is one, is the
-/// last.
+/// The namespaces of a request: those of Context::targets, the peer's where there is one, those of
+/// Context::others.
 class Namespaces {
   public:
     explicit Namespaces(std::vector<TargetHandle> handles) : handles_(std::move(handles)) {}

@@ -18,9 +18,9 @@ namespace {
 
 }  // namespace
 
-void Output::line(std::string text) {
-    text += '\n';
-    data(std::as_bytes(std::span(text)));
+void Output::flush() {
+    data(std::as_bytes(std::span(waiting_)));
+    waiting_.clear();
 }
 
 void Output::data(std::span<const std::byte> bytes) {
@@ -32,6 +32,7 @@ void Output::data(std::span<const std::byte> bytes) {
 }
 
 void Output::error(const Error& error) {
+    flush();
     const auto code = static_cast<std::uint16_t>(error.code);
     const auto text = json::write_error(error);
     binary::Bytes payload(sizeof code + text.size());
@@ -41,6 +42,7 @@ void Output::error(const Error& error) {
 }
 
 void Output::end() {
+    flush();
     frame(frame::Kind::end, {});
 }
 

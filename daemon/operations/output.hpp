@@ -22,11 +22,23 @@ class Output {
     /// `stream` is borrowed: a blocking stream socket.
     explicit Output(int stream) : stream_(stream) {}
 
-    /// One line of NDJSON, sent at once.
+    /// One line of NDJSON, sent at once, after the rows that wait.
     template <class T>
     void event(const T& value) {
-        line(json::write(json::encode(value)));
+        json::append(waiting_, value);
+        waiting_ += '\n';
+        flush();
     }
+
+    /// One line of NDJSON out of many: it is sent together with others, at the latest by the next event,
+    /// error or end.
+    template <class T>
+    void row(const T& value) {
+        json::append(waiting_, value);
+        waiting_ += '\n';
+        if (waiting_.size() >= enough) flush();
+    }
+    void flush();
 
     /// For the front itself (watchers).
     template <class T>
@@ -44,10 +56,12 @@ class Output {
     int wait(std::span<pollfd> descriptors, std::optional<Clock::time_point> until);
 
   private:
-    void line(std::string text);
+    static constexpr std::size_t enough = 48 * 1024;
+
     void frame(frame::Kind kind, std::span<const std::byte> payload);
 
     int stream_;
+    std::string waiting_;  ///< whole lines
 };
 
 }  // namespace netlab::operations

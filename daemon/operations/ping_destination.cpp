@@ -4,6 +4,7 @@
 #include "daemon/kernel/address.hpp"
 #include "daemon/kernel/link.hpp"
 #include "daemon/kernel/route.hpp"
+#include "daemon/operations/interface_names.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/numeric_host.hpp"
 #include "daemon/operations/peer_address.hpp"
@@ -26,24 +27,13 @@ Error bad(std::string message, std::string hint = {}) {
 
 /// The index of an interface of FROM, by its name or, in a zone, by its number.
 Result<std::uint32_t> interface_index(int route_socket, const std::string& name, bool numbers) {
-    const auto links = kernel::dump_links(route_socket);
-    if (!links) return links.error();
+    const auto names = InterfaceNames::read(route_socket);
+    if (!names) return names.error();
     std::uint32_t number = 0;
     const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
     const bool numeric = numbers && error == std::errc{} && end == name.data() + name.size();
-    std::vector<std::string> names;
-    for (const auto& link : links->rows) {
-        if (link.name == name || (numeric && link.index == number)) return link.index;
-        names.push_back(link.name);
-    }
-    const auto near = nearest(name, names);
-    std::stable_partition(names.begin(), names.end(), [&](const std::string& other) {
-        return std::ranges::find(near, other) != near.end();
-    });
-    const auto hint =
-        (near.empty() ? std::string{} : "did you mean " + join_or(near) + "? ") + "it has " + list_and(names);
-    return Error{errc::no_such_interface, "there is no interface '" + name + "' in the target", hint,
-                 std::move(names)};
+    if (numeric && names->has(number)) return number;
+    return names->find(name);
 }
 
 Result<std::vector<IpPrefix>> prefixes(int route_socket, const api::Target* known) {

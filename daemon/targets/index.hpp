@@ -16,6 +16,8 @@ class Index {
     using Matches = std::vector<const View*>;
 
     [[nodiscard]] const std::vector<api::Target>& listed() const { return listed_; }
+    /// All of them, also what is not listed; in the order of listed().
+    [[nodiscard]] std::span<const View> views() const { return views_; }
 
     /// What a bare name or one with a runtime means: exact names, then compose services, then ID prefixes;
     /// those of the first kind that has any. Several only where it is ambiguous.

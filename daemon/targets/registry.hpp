@@ -112,6 +112,13 @@ class Registry {
     /// state, errc::bad_request for a PID that is none.
     [[nodiscard]] Result<Resolution> resolve(std::string_view word) const;
 
+    /// One running target for each namespace that is known and identified: the host for its own, else a
+    /// container before a process or a name, in the order of list().
+    [[nodiscard]] std::vector<Resolution> namespaces() const;
+
+    /// The engines of the configuration that have been heard of.
+    [[nodiscard]] std::vector<Engine> engines() const;
+
     /// What netlab knows of the other end: `host`, a prefixed word, a bare name (of `from`'s runtime first),
     /// or an address that a running target has (one that shares a network with `from` first). No peer where
     /// no target is meant, or several. errc as resolve(), for prefixed words alone: no resolver knows those.

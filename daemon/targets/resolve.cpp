@@ -87,6 +87,29 @@ Result<Resolution> Registry::resolve(std::string_view text) const {
     return Resolution{view.target, *view.reference};
 }
 
+std::vector<Resolution> Registry::namespaces() const {
+    std::vector<Resolution> out;
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::size_t> place;
+    for (const auto& view : index().views()) {
+        const auto& identity = view.target.namespace_;
+        if (!view.reference || !identity || identity->inode == 0) continue;
+        const auto [known, fresh] = place.try_emplace({identity->device, identity->inode}, out.size());
+        if (fresh) {
+            out.push_back({view.target, *view.reference});
+        } else if (view.target.runtime == api::Runtime::host) {
+            out[known->second] = {view.target, *view.reference};
+        }
+    }
+    return out;
+}
+
+std::vector<Engine> Registry::engines() const {
+    std::vector<Engine> out;
+    for (const auto& [engine, state] : engines_)
+        out.push_back(engine);
+    return out;
+}
+
 Result<std::optional<Peer>> Registry::find_peer(std::string_view text, const api::Target& from) const {
     using api::PeerMatch;
     const auto& index = this->index();

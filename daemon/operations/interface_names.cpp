@@ -1,0 +1,52 @@
+#include "daemon/operations/interface_names.hpp"
+
+#include "common/text.hpp"
+#include "daemon/operations/network_facts.hpp"
+
+#include <algorithm>
+
+namespace netlab::operations {
+
+using Entry = std::pair<std::uint32_t, std::string>;
+
+InterfaceNames::InterfaceNames(const std::vector<kernel::Link>& links) {
+    for (const auto& link : links)
+        names_.emplace_back(link.index, link.name);
+    std::ranges::sort(names_);
+}
+
+Result<InterfaceNames> InterfaceNames::read(int route_socket) {
+    const auto links = kernel::dump_links(route_socket);
+    if (!links) return links.error();
+    InterfaceNames names(links->rows);
+    names.consistent_ = links->consistent;
+    return names;
+}
+
+std::string InterfaceNames::operator[](std::uint32_t index) const {
+    if (index == 0) return {};
+    const auto found = std::ranges::lower_bound(names_, index, {}, &Entry::first);
+    if (found != names_.end() && found->first == index) return found->second;
+    return "if" + std::to_string(index);
+}
+
+bool InterfaceNames::has(std::uint32_t index) const {
+    return std::ranges::binary_search(names_, index, {}, &Entry::first);
+}
+
+Result<std::uint32_t> InterfaceNames::find(const std::string& name) const {
+    const auto found = std::ranges::find(names_, name, &Entry::second);
+    if (found != names_.end()) return found->first;
+    std::vector<std::string> names;
+    for (const auto& [index, other] : names_)
+        names.push_back(other);
+    const auto near = nearest(name, names);
+    std::ranges::stable_partition(
+        names, [&](const std::string& other) { return std::ranges::count(near, other) > 0; });
+    const auto hint =
+        (near.empty() ? std::string() : "did you mean " + join_or(near) + "? ") + "it has " + list_and(names);
+    return Error{errc::no_such_interface, "there is no interface '" + name + "' in the target", hint,
+                 std::move(names)};
+}
+
+}  // namespace netlab::operations
