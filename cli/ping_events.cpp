@@ -30,6 +30,7 @@ Result<PingEvent> decode_ping_event(std::string_view line) {
     }
     const std::string_view type = field->get_string();
     if (type == api::PingStart::type) return decode_as<api::PingStart>(*value);
+    if (type == api::PingProgress::type) return decode_as<api::PingProgress>(*value);
     if (type == api::PingReply::type) return decode_as<api::PingReply>(*value);
     if (type == api::PingLost::type) return decode_as<api::PingLost>(*value);
     if (type == api::PingError::type) return decode_as<api::PingError>(*value);

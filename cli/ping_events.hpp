@@ -15,8 +15,8 @@ struct StreamError {
     Error error;
 };
 
-using PingEvent = std::variant<api::PingStart, api::PingReply, api::PingLost, api::PingError, api::PingReport,
-                               StreamError, UnknownEvent>;
+using PingEvent = std::variant<api::PingStart, api::PingProgress, api::PingReply, api::PingLost,
+                               api::PingError, api::PingReport, StreamError, UnknownEvent>;
 
 /// One line of POST /v1/ping. errc::protocol_error where it is not one.
 [[nodiscard]] Result<PingEvent> decode_ping_event(std::string_view line);

@@ -31,6 +31,8 @@ void PingTally::add(const PingEvent& event) {
         report_.resolved_by = start->resolved_by;
     } else if (const auto* reply = std::get_if<api::PingReply>(&event)) {
         add_reply(*reply);
+    } else if (const auto* progress = std::get_if<api::PingProgress>(&event)) {
+        progress_ = *progress;
     } else if (const auto* lost = std::get_if<api::PingLost>(&event)) {
         saw(lost->seq);
     } else if (const auto* error = std::get_if<api::PingError>(&event)) {
@@ -71,12 +73,23 @@ void PingTally::add_reply(const api::PingReply& reply) {
 api::PingReport PingTally::report(double elapsed_ms) const {
     auto report = report_;
     report.elapsed_ms = elapsed_ms;
+    if (progress_) {
+        report.transmitted = progress_->transmitted;
+        report.received = progress_->received;
+        report.duplicates = progress_->duplicates;
+        report.late = progress_->late;
+        report.reordered = progress_->reordered;
+        report.corrupt = progress_->corrupt;
+        report.errors = progress_->errors;
+        report.elapsed_ms = progress_->elapsed_ms;
+        report.rtt_us = progress_->rtt_us;
+    }
     report.outcome = outcome_of(report);
     if (report.transmitted > 0) {
         const auto lost = report.transmitted - std::min(report.received, report.transmitted);
         report.loss_percent = 100.0 * static_cast<double>(lost) / static_cast<double>(report.transmitted);
     }
-    if (report.received > 0) {
+    if (report.received > 0 && !progress_) {
         auto sorted = last_;
         std::ranges::sort(sorted);
         const auto count = static_cast<double>(report.received);

@@ -22,6 +22,7 @@ class PingTally {
 
     bool started_ = false;
     api::PingReport report_;
+    std::optional<api::PingProgress> progress_;  ///< the last: of a flood, which tells its replies only so
     // The percentiles are of the last so many replies: an endless flood must not fill the memory.
     static constexpr std::size_t most_kept = 65'536;
     std::vector<double> last_;

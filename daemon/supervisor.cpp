@@ -96,13 +96,25 @@ class Supervisor {
         }
         if (front_died) {
             if (!launcher_died) end(launcher_, 2s);  // it ends by itself, and its workers before it
-            if (!pause(front_back_off_.died(Clock::now()))) return false;
-            start_both();
-        } else if (launcher_died) {
-            if (!pause(launcher_back_off_.died(Clock::now()))) return false;
-            hand_over(start_launcher());
+            return start_again(front_back_off_, [&] { start_both(); });
         }
-        return true;
+        return !launcher_died || start_again(launcher_back_off_, [&] { hand_over(start_launcher()); });
+    }
+
+    /// After its pause, and again where not even a process can be had. False where a stop was asked for
+    /// meanwhile.
+    template <class Start>
+    bool start_again(BackOff& back_off, Start start) {
+        for (;;) {
+            if (!pause(back_off.died(Clock::now()))) return false;
+            try {
+                start();
+                return true;
+            } catch (const std::system_error& failure) {
+                spdlog::error("cannot start it again: {}", failure.what());
+                end(launcher_, 2s);  // where it was the front that could not be had
+            }
+        }
     }
 
     /// False where a stop was asked for meanwhile.
@@ -195,15 +207,22 @@ class Supervisor {
         }
     }
 
-    /// Waits for a child, and kills it at the end of `patience`.
-    static void end(pid_t& child, Clock::duration patience) {
+    /// Waits for a child, and kills it at the end of `patience`. With `impatient` it is told of a second
+    /// SIGTERM or SIGINT.
+    static void end(pid_t& child, Clock::duration patience, bool impatient = false) {
         if (child <= 0) return;
         const auto until = Clock::now() + patience;
         sigset_t chld;
         sigemptyset(&chld);
         sigaddset(&chld, SIGCHLD);
+        if (impatient) {
+            sigaddset(&chld, SIGTERM);
+            sigaddset(&chld, SIGINT);
+        }
         while (::waitpid(child, nullptr, WNOHANG) == 0) {
-            if (wait_signal(chld, until) == 0) {
+            const int signal = wait_signal(chld, until);
+            if (signal == SIGTERM || signal == SIGINT) ::kill(child, SIGTERM);
+            if (signal == 0) {
                 ::kill(child, SIGKILL);
                 ::waitpid(child, nullptr, 0);
                 break;
@@ -216,7 +235,7 @@ class Supervisor {
         ::sd_notify(0, "STOPPING=1");
         spdlog::info("stopping");
         if (front_ > 0) ::kill(front_, SIGTERM);
-        end(front_, 15s);
+        end(front_, 15s, true);
         end(launcher_, 5s);
         return EXIT_SUCCESS;
     }

@@ -102,13 +102,6 @@ Result<int> Ping::finish(const Session& session, const api::PingReport& report) 
 
 /// Without the daemon's report: the user interrupted it, or it broke.
 Result<int> Ping::finish_early(const Session& session) {
-    if (request_.flood) {
-        // A flood's replies are not told one by one, and numbers made without them would be wrong.
-        return Error{errc::operation_failed,
-                     "interrupted: a flood is counted by its report, which did not come",
-                     "give it an end: -c 10000",
-                     {}};
-    }
     const auto report = tally_.report(tally_.started() ? elapsed_ms() : 0);
     if (session.options.format == Format::json) {
         if (auto printed = print(json::write(report) + "\n"); !printed) return printed.error();
@@ -148,7 +141,7 @@ Result<int> Ping::run(const Session& session) {
     if (report && *report) return finish(session, **report);
     if (report) return finish_early(session);
     // What was measured before it broke is not thrown away.
-    if (session.options.format != Format::json && !request_.flood && tally_.report(0).transmitted > 0) {
+    if (session.options.format != Format::json && tally_.report(0).transmitted > 0) {
         if (auto finished = finish_early(session); !finished) return finished.error();
     }
     return report.error();

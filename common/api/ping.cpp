@@ -47,7 +47,10 @@ std::uint32_t deadline_ms(const PingRequest& request) {
     // may take.
     constexpr double resolving = 60'000;
     constexpr double longest = 4'000'000'000;
-    const double gap = request.flood ? std::max(10.0, request.wait_ms) : request.interval_ms;
+    // However short the interval, an echo takes its time to be sent and told.
+    constexpr double shortest_gap = 1;
+    const double gap =
+        request.flood ? std::max(10.0, request.wait_ms) : std::max(shortest_gap, request.interval_ms);
     return static_cast<std::uint32_t>(
         std::min(longest, resolving + gap * request.count + 2 * request.wait_ms + 5'000));
 }

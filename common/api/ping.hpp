@@ -98,6 +98,24 @@ struct RttSummary {
 };
 BOOST_DESCRIBE_STRUCT(RttSummary, (), (min, avg, max, mdev, p50, p99))
 
+/// How far a flood has come, five times a second: its replies are not told one by one. The counts are the
+/// report's.
+struct PingProgress {
+    static constexpr std::string_view type = "progress";
+    std::uint64_t transmitted = 0;
+    std::uint64_t received = 0;
+    std::uint64_t duplicates = 0;
+    std::uint64_t late = 0;
+    std::uint64_t reordered = 0;
+    std::uint64_t corrupt = 0;
+    std::uint64_t errors = 0;
+    std::optional<RttSummary> rtt_us;
+    double elapsed_ms = 0;
+};
+BOOST_DESCRIBE_STRUCT(PingProgress, (),
+                      (transmitted, received, duplicates, late, reordered, corrupt, errors, rtt_us,
+                       elapsed_ms))
+
 enum class PingOutcome : std::uint8_t {
     answered,     ///< every echo
     partial,      ///< some

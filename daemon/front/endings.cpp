@@ -17,13 +17,6 @@ Error died(std::string how, std::string hint = {}) {
 
 Error refused(int error_number) {
     switch (error_number) {
-        case ESRCH:
-        case ENOENT:
-        case ESTALE:
-            return {errc::target_gone,
-                    "the target's network namespace is gone",
-                    "see `netlab ls`: it may have stopped or restarted",
-                    {}};
         case EAGAIN:
         case ENOMEM:
         case EMFILE:

@@ -1,17 +1,22 @@
 #include "daemon/front/records.hpp"
 
+#include "common/described.hpp"
+
 namespace netlab::front {
 
 namespace {
 
-/// The JSON is not parsed here: its code is known, and the rest is for the log, which escapes it.
+/// The JSON is not parsed here: its code is known, and the rest is a detail for the log, which escapes it.
 Error said(const Frames::Piece& piece) {
     const auto code = static_cast<errc>(piece.code);
     const std::string_view text(reinterpret_cast<const char*>(piece.bytes.data()), piece.bytes.size());
     if (boost::describe::enum_to_string(code, nullptr) == nullptr) {
         return {errc::protocol_error, "an error of an unknown code", {}, {}};
     }
-    return {code, std::string(text.substr(0, 512)), {}, {}};
+    return {code,
+            "netlab's own process for it failed (" + std::string(described::enumerator_name(code)) + ")",
+            {},
+            {std::string(text.substr(0, 512))}};
 }
 
 }  // namespace

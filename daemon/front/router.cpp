@@ -72,10 +72,13 @@ Result<void> add_target(targets::Resolution found, api::Context& context, Job& j
     return {};
 }
 
-/// One of many: what an inspection does not look at would only make the message too long.
+/// Without what no operation looks at: 2,000 published ports would not fit into a message.
 api::Target slim(api::Target target, bool with_networks) {
     target.image.clear();
     target.ports.clear();
+    constexpr std::size_t most_named = 16;
+    if (target.namespace_ && target.namespace_->shared_with.size() > most_named)
+        target.namespace_->shared_with.resize(most_named);
     if (!with_networks) target.networks.clear();
     return target;
 }
@@ -105,7 +108,6 @@ Result<void> add_targets(const std::vector<std::string>& words, bool all, const 
                      {}};
     }
     for (auto& one : chosen) {
-        one.target = slim(std::move(one.target), true);
         if (auto added = add_target(std::move(one), context, job); !added) return added;
         // One that has just ended must not cost the others their rows.
         if (chosen.size() > 1) job.namespaces.back().may_fail = 1;
@@ -169,6 +171,9 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
             }
         }
     }
+    for (auto& target : context.targets)
+        target = slim(std::move(target), true);
+    if (context.peer) context.peer = slim(std::move(*context.peer), true);
     if (context.targets.size() == 1 && context.targets.front().namespace_) {
         entry.inode = context.targets.front().namespace_->inode;
     }

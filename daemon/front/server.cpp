@@ -66,16 +66,11 @@ void Server::cut() {
 }
 
 asio::awaitable<void> Server::accept() {
-    constexpr auto never = std::chrono::steady_clock::time_point::max();
     while (!draining_) {
-        if (sessions_.size() >= limits_.connections + limits_.refused) {
-            co_await room_.wait(never);
-            continue;
-        }
         const auto [waited] = co_await acceptor_.async_wait(asio::socket_base::wait_read, awaiting);
         if (waited || draining_) co_return;
         int error = 0;
-        while (sessions_.size() < limits_.connections + limits_.refused && accept_one(error)) {
+        while (accept_one(error)) {
         }
         if (out_of_room(error)) {
             // The connection stays in the queue, and waiting for it would return at once, for ever.
@@ -103,8 +98,13 @@ void Server::admit(UniqueFd connection) {
         return;
     }
     auto& of_user = by_user_[peer->uid];
+    // Root can end the daemon anyhow, and is who has to find out why it is full.
     const bool full = sessions_.size() - refused_ >= limits_.connections;
-    const bool refused = full || (peer->uid != 0 && of_user >= limits_.of_one_user);
+    const bool refused = peer->uid != 0 && (full || of_user >= limits_.of_one_user);
+    if (refused && refused_ >= limits_.refused) {
+        if (of_user == 0) by_user_.erase(peer->uid);
+        return;
+    }
     ++of_user;
     if (refused) ++refused_;
     Socket socket(executor_, asio::local::stream_protocol(), connection.release());

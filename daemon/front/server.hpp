@@ -10,9 +10,9 @@ namespace netlab::front {
 
 /// How many connections there may be.
 struct Limits {
-    std::size_t connections = 512;  ///< what comes above is told `busy`
+    std::size_t connections = 512;  ///< what comes above is told `busy`, uid 0 aside
     std::size_t of_one_user = 256;  ///< uid 0 aside
-    std::size_t refused = 64;       ///< of those that are being told so; more wait in the kernel's queue
+    std::size_t refused = 64;       ///< of those that are being told so; more are dropped at once
 
     /// What `descriptors` open files are enough for: a stream takes three, the daemon itself a few.
     [[nodiscard]] static Limits for_descriptors(std::size_t descriptors);

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::chrono::seconds idle_patience{60};
 constexpr std::chrono::seconds request_patience{10};  ///< for all of one request
+constexpr std::chrono::seconds busy_patience{1};      ///< for the request of one that is told `busy`
 constexpr std::chrono::seconds linger_patience{1};
 constexpr std::uint32_t header_limit = 8 * 1024;
 constexpr std::uint64_t body_limit = 64 * 1024;
@@ -71,7 +72,7 @@ asio::awaitable<void> Session::serve() {
         auto request = co_await receive();
         if (!request) break;
         const bool again = co_await handle(std::move(*request));
-        if (!again || draining_) break;
+        if (!again || draining_ || busy_) break;
     }
     if (unread_) co_await linger();
     stream_.close();
@@ -97,7 +98,7 @@ asio::awaitable<bool> Session::wait_for_request() {
     if (buffer_.size() > 0) co_return true;
     buffer_.shrink_to_fit();  // an idle connection holds no more than this piece
     idle_ = true;
-    stream_.expires_after(idle_patience);
+    stream_.expires_after(busy_ ? busy_patience : idle_patience);
     const auto [error, size] = co_await stream_.async_read_some(buffer_.prepare(idle_piece), awaiting);
     idle_ = false;
     if (error) co_return false;
@@ -109,7 +110,7 @@ asio::awaitable<std::optional<Session::Received>> Session::receive() {
     Parser parser;
     parser.header_limit(header_limit);
     parser.body_limit(body_limit);
-    stream_.expires_after(request_patience);
+    stream_.expires_after(busy_ ? busy_patience : request_patience);
     auto [error, ignored] = co_await http::async_read_header(stream_, buffer_, parser, awaiting);
     const auto& message = parser.get();
     if (!error && message.find(http::field::transfer_encoding) != message.end()) {
@@ -135,7 +136,10 @@ asio::awaitable<std::optional<Session::Received>> Session::receive() {
     Received received;
     received.method = std::string_view(message.method_string());
     received.target = std::string_view(message.target());
-    received.form = {message.version(), message.keep_alive() && !draining_};
+    // The answer to a HEAD has no body by HTTP's rules, and ours has: what follows it must not be taken for
+    // the next answer.
+    const bool head = message.method() == http::verb::head;
+    received.form = {message.version(), message.keep_alive() && !draining_ && !head};
     received.body = std::move(parser.get().body());
     co_return received;
 }

@@ -31,6 +31,11 @@ milliseconds since(Clock::time_point start) {
     return std::chrono::duration_cast<milliseconds>(Clock::now() - start);
 }
 
+/// For the log: with what the worker itself said.
+std::string words_of(const Error& error) {
+    return error.details.empty() ? error.message : error.message + ": " + error.details.front();
+}
+
 std::string_view runtime_name(const targets::Engine& engine) {
     return described::enumerator_name(engine.runtime);
 }
@@ -109,6 +114,9 @@ asio::awaitable<void> Watch::run_engine(Followed& engine) {
         const auto start = Clock::now();
         const auto error = co_await follow(engine);
         down(engine, error.message);
+        for (const auto& detail : error.details)
+            spdlog::warn("op=watch_engine target={}:{} {}", runtime_name(engine.engine), engine.engine.socket,
+                         printable(detail));
         const auto pause = backoff.after(since(start));
         if (pause.count() > 0) co_await nobody.wait(Clock::now() + pause);
     }
@@ -215,7 +223,7 @@ asio::awaitable<void> Watch::run_inspections(Followed& engine) {
         }
         if (!engine.up) break;
         spdlog::debug("op=inspect_engine target={}:{} failed: {}", runtime_name(engine.engine),
-                      engine.engine.socket, printable(done.error().message));
+                      engine.engine.socket, printable(words_of(done.error())));
         const auto pause = backoff.after(milliseconds(0));
         if (pause.count() > 0) co_await engine.retry.wait(Clock::now() + pause);
     }
@@ -274,7 +282,7 @@ asio::awaitable<void> Watch::run_identifications() {
             backoff = Backoff(milliseconds::max());
             continue;
         }
-        spdlog::warn("op=identify failed: {}", printable(done.error().message));
+        spdlog::warn("op=identify failed: {}", printable(words_of(done.error())));
         const auto pause = backoff.after(milliseconds(0));
         if (pause.count() > 0) co_await nobody.wait(Clock::now() + pause);
     }
@@ -325,7 +333,7 @@ asio::awaitable<void> Watch::run_namespaces(std::vector<std::string> directories
         const auto error = co_await follow_once(directories);
         const auto pause = backoff.after(since(start));
         if (pause.count() == 0) continue;
-        spdlog::warn("op=watch_namespaces ended at once: {}", printable(error.message));
+        spdlog::warn("op=watch_namespaces ended at once: {}", printable(words_of(error)));
         namespaces_known_ = true;
         settle();
         co_await nobody.wait(Clock::now() + pause);
@@ -344,6 +352,9 @@ asio::awaitable<Error> Watch::follow_once(std::vector<std::string> directories) 
         if (!*record) co_return Error{errc::operation_failed, "something changed again and again", {}, {}};
         registry_.apply(**record);
         if (!(*record)->complete) continue;
+        workers_.end_of_names([this](const auto& path, auto device, auto inode) {
+            return registry_.has_named(path, device, inode);
+        });
         namespaces_known_ = true;
         settle();
     }

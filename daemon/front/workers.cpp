@@ -58,12 +58,18 @@ asio::awaitable<void> sleep_until(Clock::time_point until) {
 
 }  // namespace
 
-Worker::Worker(Workers& workers, std::uint64_t id, Socket stream, std::uint32_t deadline_ms)
+Worker::Worker(Workers& workers, std::uint64_t id, Socket stream, const Job& job)
     : workers_(workers),
       id_(id),
-      deadline_ms_(deadline_ms),
+      deadline_ms_(job.deadline_ms),
       stream_(std::move(stream)),
       noticed_(stream_.get_executor(), Clock::time_point::max()) {
+    // The first is where it runs; a path without a process is a name.
+    if (!job.namespaces.empty()) {
+        const auto& own = job.namespaces.front();
+        if (own.way == launcher::Way::path && own.pid == 0 && own.inode != 0 && own.may_fail == 0)
+            named_ = own;
+    }
     workers_.workers_.emplace(id_, this);
 }
 
@@ -211,6 +217,19 @@ void Workers::take(const launcher::Notice& notice, UniqueFd descriptor) {
     worker.noticed_.cancel();
 }
 
+void Workers::end_of_names(
+    const std::function<bool(const std::string&, std::uint64_t, std::uint64_t)>& is_there) {
+    for (const auto& [id, worker] : workers_) {
+        if (!worker->named_) continue;
+        const std::string path(worker->named_->path.data());
+        if (is_there(path, worker->named_->device, worker->named_->inode)) continue;
+        worker->stop({errc::target_gone,
+                      "'" + path.substr(path.rfind('/') + 1) + "' has ended",
+                      "netlab ls shows what is there now",
+                      {}});
+    }
+}
+
 asio::awaitable<Result<void>> Workers::send(std::vector<std::byte> packet, int stream) {
     const auto until = Clock::now() + launcher_patience;
     for (;;) {
@@ -252,7 +271,7 @@ asio::awaitable<Result<std::unique_ptr<Worker>>> Workers::start(Job job, std::ui
     Socket ours(executor_, asio::local::stream_protocol(), ends[0]);
     const UniqueFd theirs(ends[1]);
     // Known before it is asked for: its notices may come at once.
-    auto worker = std::make_unique<Worker>(*this, id, std::move(ours), job.deadline_ms);
+    auto worker = std::make_unique<Worker>(*this, id, std::move(ours), job);
     auto sent = co_await send(std::move(*packet), theirs.get());
     if (!sent) co_return sent.error();
     co_return std::move(worker);

@@ -6,6 +6,7 @@
 #include "daemon/launcher/protocol.hpp"
 
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -47,7 +48,7 @@ class Workers;
 /// it started.
 class Worker {
   public:
-    Worker(Workers& workers, std::uint64_t id, Socket stream, std::uint32_t deadline_ms);
+    Worker(Workers& workers, std::uint64_t id, Socket stream, const Job& job);
     ~Worker();
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
@@ -73,7 +74,7 @@ class Worker {
     Workers& workers_;
     std::uint64_t id_;
     std::uint32_t deadline_ms_;
-    std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
+    std::optional<launcher::NamespaceReference> named_;  ///< the named namespace that it runs in
     Socket stream_;
     UniqueFd pidfd_;  ///< from `started` on
     std::optional<Ending> ending_;
@@ -93,6 +94,10 @@ class Workers {
     /// Hands the job to the launcher; whether it starts shows on the worker's stream.
     /// errc::launcher_unavailable after a second without a launcher, errc::too_large, errc::busy.
     [[nodiscard]] asio::awaitable<Result<std::unique_ptr<Worker>>> start(Job job, std::uint64_t id);
+
+    /// Named namespaces may have come to their end: ends the workers that run in one which `is_there` (path,
+    /// device, inode) does not know any more, with errc::target_gone. Nothing in such a namespace tells them.
+    void end_of_names(const std::function<bool(const std::string&, std::uint64_t, std::uint64_t)>& is_there);
 
     /// The launcher was replaced. What runs goes on; what had been asked of the old one and did not start has
     /// failed.

@@ -56,9 +56,9 @@ std::vector<Address> parse_addresses(std::span<const std::byte> bytes) {
     return out;
 }
 
-Result<Dump<Address>> dump_addresses(int route_socket) {
+Result<Dump<Address>> dump_addresses(int route_socket, std::chrono::milliseconds deadline) {
     DumpRequest<ifaddrmsg> request(RTM_GETADDR);
-    const auto raw = dump(route_socket, request.bytes());
+    const auto raw = dump(route_socket, request.bytes(), deadline);
     if (!raw) return raw.error();
     return Dump<Address>{parse_addresses(raw->rows), raw->consistent, raw->notified};
 }

@@ -28,6 +28,7 @@ struct Address {
 [[nodiscard]] std::vector<Address> parse_addresses(std::span<const std::byte> bytes);
 
 /// errc as dump().
-[[nodiscard]] Result<Dump<Address>> dump_addresses(int route_socket);
+[[nodiscard]] Result<Dump<Address>> dump_addresses(int route_socket,
+                                                   std::chrono::milliseconds deadline = dump_deadline);
 
 }  // namespace netlab::kernel

@@ -83,12 +83,12 @@ std::vector<Link> parse_links(std::span<const std::byte> bytes) {
     return out;
 }
 
-Result<Dump<Link>> dump_links(int route_socket) {
+Result<Dump<Link>> dump_links(int route_socket, std::chrono::milliseconds deadline) {
     LinkRequest request;
     request.message.nlmsg_type = RTM_GETLINK;
     request.attribute.nla_type = IFLA_EXT_MASK;
     request.attribute.nla_len = sizeof request.attribute + sizeof request.filter;
-    const auto raw = dump(route_socket, std::as_writable_bytes(std::span(&request, 1)));
+    const auto raw = dump(route_socket, std::as_writable_bytes(std::span(&request, 1)), deadline);
     if (!raw) return raw.error();
     return Dump<Link>{parse_links(raw->rows), raw->consistent, raw->notified};
 }

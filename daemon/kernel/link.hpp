@@ -29,6 +29,7 @@ struct Link {
 [[nodiscard]] std::vector<Link> parse_links(std::span<const std::byte> bytes);
 
 /// errc as dump().
-[[nodiscard]] Result<Dump<Link>> dump_links(int route_socket);
+[[nodiscard]] Result<Dump<Link>> dump_links(int route_socket,
+                                            std::chrono::milliseconds deadline = dump_deadline);
 
 }  // namespace netlab::kernel

@@ -200,8 +200,8 @@ Result<UniqueFd> open_route_socket(std::uint32_t multicast_groups) {
     return socket;
 }
 
-Result<Dump<std::byte>> dump(int socket, std::span<std::byte> message) {
-    const auto until = Clock::now() + dump_deadline;
+Result<Dump<std::byte>> dump(int socket, std::span<std::byte> message, std::chrono::milliseconds deadline) {
+    const auto until = Clock::now() + deadline;
     Dump<std::byte> last;
     last.consistent = false;
     bool any = false;

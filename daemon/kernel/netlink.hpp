@@ -37,7 +37,8 @@ struct Dump {
 /// `message` is a whole request: nlmsghdr (type; the rest is filled in) and what follows it. One dump per
 /// socket at a time. errc::operation_failed with the kernel's own words; errc::timed_out where not even one
 /// dump came to its end in time.
-[[nodiscard]] Result<Dump<std::byte>> dump(int socket, std::span<std::byte> message);
+[[nodiscard]] Result<Dump<std::byte>> dump(int socket, std::span<std::byte> message,
+                                           std::chrono::milliseconds deadline = dump_deadline);
 
 /// Throws away what has been received: multicast messages that only say that something changed, and the rest
 /// of a dump that came late. False where there was nothing; an overrun (ENOBUFS) counts as something.

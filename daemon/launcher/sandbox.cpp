@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
 #include <initializer_list>
 #include <memory>
@@ -152,8 +153,11 @@ std::vector<std::string> missing_capabilities() {
     std::vector<std::string> missing;
     for (const int capability : the_five) {
         if (!permitted(capability)) {
-            missing.push_back(std::string("CAP_") +
-                              capng_capability_to_name(static_cast<unsigned>(capability)));
+            std::string name =
+                std::string("cap_") + capng_capability_to_name(static_cast<unsigned>(capability));
+            std::ranges::transform(name, name.begin(),
+                                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+            missing.push_back(std::move(name));
         }
     }
     return missing;

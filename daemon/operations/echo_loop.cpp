@@ -40,6 +40,8 @@ std::string cannot_send(const SendFailure& failure) {
     if (failure.error_number == EMSGSIZE) {
         return failure.mtu == 0 ? "message too long" : "message too long, mtu " + std::to_string(failure.mtu);
     }
+    // Broadcast addresses have been refused before the first echo.
+    if (failure.error_number == EACCES) return "cannot send: a route or rule prohibits it";
     auto reason = std::generic_category().message(failure.error_number);
     if (!reason.empty()) reason[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(reason[0])));
     return "cannot send: " + reason;
@@ -54,19 +56,18 @@ class EchoLoop {
         const auto start = now_on(CLOCK_MONOTONIC);
         next_send_ = start;
         for (;;) {
-            if (may_send(now_on(CLOCK_MONOTONIC))) {
-                if (auto sent = send(); !sent) return sent.error();
-            }
+            if (may_send(now_on(CLOCK_MONOTONIC))) send();
             // Taken before the queues are emptied: what is in them by now is not lost.
             const auto before = now_on(CLOCK_MONOTONIC);
             if (auto received = receive(); !received) return received.error();
             for (const auto seq : tracker_.tick(before))
                 output_.event(api::PingLost{seq});
+            if (plan_.flood) tell_progress(before, start);
             if (all_sent() && tracker_.settled()) break;
             if (auto waited = wait(); !waited) return waited.error();
         }
-        return EchoResult{tracker_.counts(), tracker_.rtt(), last_error_, no_route_,
-                          now_on(CLOCK_MONOTONIC) - start};
+        return EchoResult{tracker_.counts(), tracker_.rtt(), last_error_,
+                          no_route_,         prohibited_,    now_on(CLOCK_MONOTONIC) - start};
     }
 
   private:
@@ -89,7 +90,7 @@ class EchoLoop {
         if (next_send_ < sent) next_send_ = sent;
     }
 
-    Result<void> send() {
+    void send() {
         replied_ = false;
         const auto at = now();
         const auto seq = tracker_.sent(at);
@@ -97,22 +98,29 @@ class EchoLoop {
         const auto failure = socket_.send(plan_.to, static_cast<std::uint16_t>(seq), payload);
         if (failure) {
             keys_.failed();
-            if (failure->error_number == EACCES) {
-                return Error{errc::bad_request,
-                             plan_.to.address.to_string() + " is a broadcast address",
-                             "netlab pings single hosts only",
-                             {}};
-            }
             tell_failure(seq, *failure);
         } else {
             keys_.sent(seq, at.realtime, now_on(CLOCK_REALTIME));
         }
         schedule(at.monotonic);
-        return {};
+    }
+
+    /// A flood's replies are not told one by one: whoever interrupts it still gets his figures.
+    void tell_progress(nanoseconds time, nanoseconds start) {
+        constexpr nanoseconds gap = std::chrono::milliseconds(200);
+        if (time < next_progress_) return;
+        next_progress_ = time + gap;
+        const auto& counts = tracker_.counts();
+        api::PingProgress event{
+            counts.transmitted, counts.received,  counts.duplicates,
+            counts.late,        counts.reordered, counts.corrupt,
+            counts.errors,      tracker_.rtt(),   static_cast<double>((time - start).count()) / 1e6};
+        output_.event(event);
     }
 
     void tell_failure(std::uint64_t seq, const SendFailure& failure) {
         no_route_ = failure.error_number == ENETUNREACH || failure.error_number == EHOSTUNREACH;
+        prohibited_ = failure.error_number == EACCES;
         if (!tracker_.error(seq)) return;
         api::PingError event;
         event.seq = seq;
@@ -159,7 +167,7 @@ class EchoLoop {
         if (notice.echo.id != plan_.id || notice.destination != plan_.to.address) return;
         const auto seq = unwrap_sequence(notice.echo.sequence, tracker_.counts().transmitted);
         if (!seq || !tracker_.error(*seq)) return;
-        no_route_ = false;
+        no_route_ = prohibited_ = false;
         api::PingError event;
         event.seq = *seq;
         event.from = notice.from;
@@ -219,6 +227,8 @@ class EchoLoop {
     nanoseconds next_send_{};
     bool replied_ = false;  // since the last echo was sent
     bool no_route_ = false;
+    bool prohibited_ = false;
+    nanoseconds next_progress_{};
     std::optional<api::PingError> last_error_;
 };
 

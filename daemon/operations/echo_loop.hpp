@@ -29,13 +29,14 @@ struct EchoResult {
     std::optional<api::RttSummary> rtt;
     std::optional<api::PingError> error;  ///< the last one
     bool no_route = false;                ///< the kernel would not send the last one for want of a route
+    bool prohibited = false;              ///< nor for a route or rule that prohibits it
     std::chrono::nanoseconds elapsed{};   ///< from the first echo to the last news
 };
 
 /// Sends the echoes on an absolute schedule and tells of each reply, loss and error as it happens; returns
 /// once every echo's fate is known. In a flood the next echo goes out when a reply comes, after 10 ms at the
-/// latest, and replies are not told. errc::target_gone, errc::bad_request (the kernel says it is a broadcast
-/// address), errc::operation_failed.
+/// latest, and replies are not told. errc::target_gone,
+/// errc::operation_failed.
 [[nodiscard]] Result<EchoResult> send_echoes(EchoSocket& socket, const EchoPlan& plan,
                                              const TargetWatch& watch, Output& output);
 

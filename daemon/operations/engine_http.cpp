@@ -25,6 +25,7 @@ Error unavailable(const std::string& path, int error_number) {
     if (error_number == ENOENT || error_number == ECONNREFUSED) {
         error.hint = "is the engine running? its socket is named in [engines] of netlabd.toml";
     } else if (error_number == EAGAIN) {
+        error.code = errc::busy;
         error.message = "the engine at " + path + " does not accept connections: it hangs";
     }
     return error;

@@ -31,12 +31,15 @@ Result<Handles> prepare(Namespaces& namespaces, const api::IdentifyRequest& requ
     return handles;
 }
 
+/// One namespace that changes without end must not hold up all that come after it.
+constexpr std::chrono::milliseconds patience{50};
+
 Result<void> run(Handles& handles, const api::IdentifyRequest&, const api::Context&, Output& output) {
     for (std::size_t i = 0; i < handles.records.size(); ++i) {
         auto& record = handles.records[i];
         if (handles.sockets[i]) {
             // Without its interfaces a target still can be entered: its identity is what matters.
-            if (auto interfaces = read_interfaces(handles.sockets[i].get())) {
+            if (auto interfaces = read_interfaces(handles.sockets[i].get(), patience)) {
                 record.interfaces = std::move(interfaces->facts);
             }
         }

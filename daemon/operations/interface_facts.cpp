@@ -55,10 +55,10 @@ void fit_into_frame(std::vector<api::InterfaceFacts>& interfaces) {
     }
 }
 
-Result<Interfaces> read_interfaces(int route_socket) {
-    const auto links = kernel::dump_links(route_socket);
+Result<Interfaces> read_interfaces(int route_socket, std::chrono::milliseconds deadline) {
+    const auto links = kernel::dump_links(route_socket, deadline);
     if (!links) return links.error();
-    const auto addresses = kernel::dump_addresses(route_socket);
+    const auto addresses = kernel::dump_addresses(route_socket, deadline);
     if (!addresses) return addresses.error();
     Interfaces out;
     out.facts = join_interfaces(links->rows, addresses->rows);

@@ -13,7 +13,8 @@ struct Interfaces {
 };
 
 /// Reads links and addresses through a route socket of the namespace. errc as kernel::dump().
-[[nodiscard]] Result<Interfaces> read_interfaces(int route_socket);
+[[nodiscard]] Result<Interfaces> read_interfaces(int route_socket,
+                                                 std::chrono::milliseconds deadline = kernel::dump_deadline);
 
 [[nodiscard]] std::vector<api::InterfaceFacts> join_interfaces(const std::vector<kernel::Link>& links,
                                                                const std::vector<kernel::Address>& addresses);

@@ -169,6 +169,7 @@ Result<void> ping(Handles& handles, const PingRequest& request, const Context& c
     facts.counts = result->counts;
     facts.error = result->error;
     facts.no_route = result->no_route;
+    facts.prohibited = result->prohibited;
     // An unanswered ARP becomes an ICMP error after three seconds only.
     facts.no_neighbour = result->counts.received == 0 && neighbour_is_silent(handles, destination.to.address);
     if (!destination.explanation.empty()) report.explanation = destination.explanation;

@@ -116,10 +116,19 @@ Result<std::uint32_t> scope_of(const IpAddress& address, const std::string& zone
     return bad(address.to_string() + " is link-local: on which interface?", join_or(examples));
 }
 
-Result<void> check_route(PingDestination& destination, const api::Context& context) {
+bool is_broadcast_here(const IpAddress& address, int route_socket) {
+    const auto own = prefixes(route_socket, nullptr);
+    return own &&
+           std::ranges::any_of(*own, [&](const IpPrefix& prefix) { return prefix.is_broadcast(address); });
+}
+
+Result<void> check_route(PingDestination& destination, const api::Context& context,
+                         const DestinationSources& sources) {
     if (auto unicast = check_unicast(destination.to.address, context); !unicast) return unicast;
     const auto probe = probe_route(destination.to, destination.interface_index);
-    if (probe.error_number == EACCES) {
+    // EACCES is what a `prohibit` route says as well (fib_props in net/ipv4/fib_semantics.c): then it is an
+    // answer.
+    if (probe.error_number == EACCES && is_broadcast_here(destination.to.address, sources.route_socket)) {
         return bad(destination.to.address.to_string() + " is a broadcast address",
                    "netlab pings single hosts only");
     }
@@ -147,7 +156,7 @@ Result<void> complete(PingDestination& destination, const std::string& zone, con
     auto scope = scope_of(address, zone, destination.interface_index, sources);
     if (!scope) return scope.error();
     destination.to.scope_id = *scope;
-    return check_route(destination, context);
+    return check_route(destination, context, sources);
 }
 
 }  // namespace

@@ -108,6 +108,10 @@ Explanation none_received(const api::Context& context, const api::PingRequest& r
         const auto text = from_name + " has no route to " + address;
         return {known.explanation.empty() ? text : text + ": " + known.explanation, known.suggestion};
     }
+    if (facts.prohibited) {
+        return {"a route or a policy rule of " + from_name + " prohibits packets to " + address,
+                "netlab route " + request.from + " " + address};
+    }
     if (facts.no_neighbour || neighbour_failed(facts)) {
         const auto* asked =
             facts.address.is_v4() ? " has answered ARP for " : " has answered neighbour solicitations for ";

@@ -24,6 +24,7 @@ struct EchoFacts {
     EchoCounts counts;
     std::optional<api::PingError> error;  ///< the last one
     bool no_route = false;                ///< the kernel would not send: no route
+    bool prohibited = false;              ///< … for a route or rule that prohibits it
     bool no_neighbour = false;  ///< the kernel has asked for its link-layer address, and got no answer
 };
 

@@ -12,10 +12,10 @@
 
 namespace netlab::operations {
 
-/// Notices that the target which an operation runs in has ended. The operation's own sockets keep the network
-/// namespace alive, so its end cannot be seen from inside: a container or process ends with its first process
-/// (pidfd), a named namespace with its name (inotify). The host never does. Not noticed: a container without
-/// a known PID.
+/// Notices that the container or process which an operation runs in has ended (pidfd). The operation's own
+/// sockets keep the network namespace alive, so its end cannot be seen from inside. Not noticed: a container
+/// without a known PID. The end of a named namespace is the front's to notice (Workers::end_of_names): a
+/// watch of its own for each worker would use up root's inotify instances.
 class TargetWatch {
   public:
     /// Watches nothing.
@@ -30,14 +30,10 @@ class TargetWatch {
 
   private:
     [[nodiscard]] Result<void> watch_process(const api::Target& target, std::uint64_t start_time);
-    [[nodiscard]] Result<void> watch_name(const api::Target& target, const TargetHandle& handle);
-    [[nodiscard]] bool name_is_gone() const;
     [[nodiscard]] Error gone() const;
 
     std::string target_;  // as an error names it
-    std::string file_;    // of a named namespace, without its directory
     UniqueFd process_;
-    UniqueFd names_;
 };
 
 }  // namespace netlab::operations

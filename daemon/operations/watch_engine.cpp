@@ -24,12 +24,15 @@ constexpr std::string_view filters =
 /// A socket that was made this lately and refuses may not listen yet.
 constexpr milliseconds youth{2000};
 constexpr milliseconds look_again{100};
+/// One that is stopped with a full backlog goes on without touching its socket.
+constexpr milliseconds hanging{5000};
 
 struct Handles {
     DirectoryWatch watch;
     UniqueFd socket;       ///< empty where nobody listens
     std::string why_down;  ///< then
-    bool young = false;    ///< and then: it may listen in a moment
+    /// And then: after which it is tried again, although nothing has happened to its socket.
+    std::optional<std::chrono::milliseconds> again;
 };
 
 bool is_young(const std::string& path) {
@@ -42,7 +45,7 @@ bool is_young(const std::string& path) {
 Result<Handles> prepare(Namespaces&, const api::WatchEngineRequest& request, const api::Context&) {
     auto watch = DirectoryWatch::open();
     if (!watch) return watch.error();
-    Handles handles{std::move(*watch), {}, {}, false};
+    Handles handles{std::move(*watch), {}, {}, {}};
     const auto slash = request.socket.rfind('/');
     if (slash == std::string::npos || slash + 1 == request.socket.size()) {
         return Error{errc::bad_request, "'" + request.socket + "' is no path of a socket", {}, {}};
@@ -56,7 +59,11 @@ Result<Handles> prepare(Namespaces&, const api::WatchEngineRequest& request, con
         handles.socket = std::move(*socket);
     } else {
         handles.why_down = socket.error().message;
-        handles.young = is_young(request.socket);
+        if (is_young(request.socket)) {
+            handles.again = look_again;
+        } else if (socket.error().code == errc::busy) {
+            handles.again = hanging;
+        }
     }
     return handles;
 }
@@ -68,8 +75,8 @@ void say(Output& output, api::EngineRecordKind kind, std::string message = {}) {
     output.record(record);
 }
 
-void wait_for_socket(DirectoryWatch& watch, bool young, Output& output) {
-    const auto until = young ? std::optional(Output::Clock::now() + look_again) : std::nullopt;
+void wait_for_socket(DirectoryWatch& watch, std::optional<milliseconds> again, Output& output) {
+    const auto until = again ? std::optional(Output::Clock::now() + *again) : std::nullopt;
     for (;;) {
         pollfd changed{watch.descriptor(), POLLIN, 0};
         if (output.wait({&changed, 1}, until) == 0 || watch.changed()) return;
@@ -115,7 +122,7 @@ Result<void> run(Handles& handles, const api::WatchEngineRequest& request, const
                  Output& output) {
     if (!handles.socket) {
         say(output, api::EngineRecordKind::down, handles.why_down);
-        wait_for_socket(handles.watch, handles.young, output);
+        wait_for_socket(handles.watch, handles.again, output);
         return {};
     }
     EngineConnection engine(handles.socket.get(), output);

@@ -18,6 +18,8 @@ namespace {
 using Clock = Output::Clock;
 using std::chrono::milliseconds;
 
+/// For one dump. What changes without end is shown as it was when the time was over.
+constexpr milliseconds patience{250};
 /// Enough for what a machine has; each costs a descriptor here. Those beyond are left out.
 constexpr std::size_t most_namespaces = 2000;
 constexpr std::uint32_t groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
@@ -112,14 +114,14 @@ Result<Handles> prepare(Namespaces&, const api::WatchNamespacesRequest& request,
     return handles;
 }
 
-/// Which of them have changed, and when they are to be read.
+/// Which of them have changed, and when each is to be read.
 class Following {
   public:
     Following(Handles& handles, Output& output) : handles_(handles), output_(output) {
         polled_.push_back({handles.watch.descriptor(), POLLIN, 0});
         for (const auto& watched : handles.namespaces)
             polled_.push_back({watched.socket.get(), POLLIN, 0});
-        dirty_.resize(handles.namespaces.size());
+        pauses_.resize(handles.namespaces.size());
     }
 
     void say_all() {
@@ -135,49 +137,53 @@ class Following {
     /// Until a name comes or goes.
     void follow(std::optional<Clock::time_point> until) {
         const auto start = Clock::now();
-        for (;;) {
-            const bool late = until && Clock::now() >= *until;
-            if (late) return;
-            // During a burst only the directories are listened to.
-            const bool pending = std::ranges::find(dirty_, true) != dirty_.end();
-            const auto wake = pending ? (until ? std::min(*until, due_) : due_) : until;
-            auto polled = std::span(polled_);
-            output_.wait(pending ? polled.first(1) : polled, wake);
+        while (!until || Clock::now() < *until) {
+            auto wake = until;
+            for (const auto& pause : pauses_) {
+                if (pause.due) wake = wake ? std::min(*wake, *pause.due) : *pause.due;
+            }
+            output_.wait(polled_, wake);
             if (polled_[0].revents != 0 && handles_.watch.changed()) {
                 const auto end = std::max(Clock::now() + burst, start + shortest_life);
                 until = until ? std::min(*until, end) : end;
             }
-            if (pending) {
-                if (Clock::now() >= due_) say_changed();
-            } else {
-                mark_dirty();
-            }
+            for (std::size_t i = 0; i < pauses_.size(); ++i)
+                attend(i);
         }
     }
 
   private:
-    void mark_dirty() {
-        bool any = false;
-        for (std::size_t i = 0; i < dirty_.size(); ++i) {
-            const bool readable = polled_[i + 1].revents != 0;
-            dirty_[i] = readable;
-            any = any || readable;
-        }
-        // Whoever changes addresses without end gets a tenth of this process' time.
-        if (any) due_ = Clock::now() + std::max<Clock::duration>(burst, 10 * last_cost_);
-    }
+    /// A namespace that has changed is read once a burst is over; until then nobody listens to it. Each has a
+    /// pause of its own: one that changes without end holds up no other, and gets a tenth of this process'
+    /// time.
+    struct Pause {
+        std::optional<Clock::time_point> due;
+        Clock::duration cost{};
+    };
 
-    void say_changed() {
-        const auto start = Clock::now();
-        for (std::size_t i = 0; i < dirty_.size(); ++i) {
-            if (!dirty_[i]) continue;
+    void attend(std::size_t i) {
+        auto& pause = pauses_[i];
+        auto& polled = polled_[i + 1];
+        const auto length = std::max<Clock::duration>(burst, 10 * pause.cost);
+        if (!pause.due) {
+            if (polled.revents == 0) return;
+            pause.due = Clock::now() + length;
+            polled.fd = -1;  // poll(2) skips it
+            polled.revents = 0;
+        } else if (Clock::now() >= *pause.due) {
             auto& record = handles_.namespaces[i].record;
             const auto before = record.interfaces;
-            dirty_[i] = read(i);
+            const auto start = Clock::now();
+            const bool again = read(i);
+            pause.cost = Clock::now() - start;
             if (record.interfaces != before) output_.record(record);
+            pause.due.reset();
+            if (again) {
+                pause.due = Clock::now() + std::max<Clock::duration>(burst, 10 * pause.cost);
+            } else {
+                polled.fd = handles_.namespaces[i].socket.get();
+            }
         }
-        last_cost_ = Clock::now() - start;
-        due_ = Clock::now() + std::max<Clock::duration>(burst, 10 * last_cost_);
     }
 
     /// True where it changed again meanwhile.
@@ -185,8 +191,8 @@ class Following {
         auto& [record, socket] = handles_.namespaces[i];
         if (!socket) return false;
         static_cast<void>(kernel::drain(socket.get()));
-        auto interfaces = read_interfaces(socket.get());
-        if (!interfaces) return false;
+        auto interfaces = read_interfaces(socket.get(), patience);
+        if (!interfaces) return interfaces.error().code == errc::timed_out;
         // Every container's start and end would change the host's record by a bridge port that nobody asks
         // for.
         std::erase_if(interfaces->facts,
@@ -198,9 +204,7 @@ class Following {
     Handles& handles_;
     Output& output_;
     std::vector<pollfd> polled_;  ///< the directories, then each namespace's socket
-    std::vector<bool> dirty_;
-    Clock::time_point due_{};
-    Clock::duration last_cost_{};
+    std::vector<Pause> pauses_;   ///< of each namespace
 };
 
 Result<void> run(Handles& handles, const api::WatchNamespacesRequest&, const api::Context&, Output& output) {

@@ -135,6 +135,11 @@ std::vector<Unidentified> Registry::take_unidentified(std::size_t most) {
     return out;
 }
 
+bool Registry::has_named(const std::string& path, std::uint64_t device, std::uint64_t inode) const {
+    const auto found = named_.find(path);
+    return found != named_.end() && found->second.device == device && found->second.inode == inode;
+}
+
 void Registry::identify_again(std::string_view key) {
     const auto parsed = parse_key(key);
     const auto found = containers_.find(parsed.id);

@@ -94,6 +94,9 @@ class Registry {
     /// stale is ignored.
     void apply(const api::NamespaceRecord& record);
 
+    /// Whether a named namespace of this path is known and is this very one.
+    [[nodiscard]] bool has_named(const std::string& path, std::uint64_t device, std::uint64_t inode) const;
+
     /// Running containers whose namespace or interfaces may have changed since they were last identified;
     /// each is said once, until its ContainerRecord changes. At most `most`: ask again until it is empty.
     [[nodiscard]] std::vector<Unidentified> take_unidentified(std::size_t most = 256);

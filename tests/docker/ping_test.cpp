@@ -1,6 +1,9 @@
 #include "tests/docker/lab.hpp"
 
 #include <csignal>
+#include <thread>
+
+#include <unistd.h>
 
 using namespace netlab;
 using namespace netlab::lab;
@@ -185,4 +188,59 @@ TEST_CASE("ping: Ctrl-C prints the summary and ends the worker", "[docker]") {
     CHECK(contains(finished.out, "--- co2 ping statistics ---"));
     CHECK(contains(finished.out, "rtt min/avg/max/mdev"));
     CHECK(support::eventually([&] { return daemon.workers("nl:ping").empty(); }, std::chrono::seconds(1)));
+}
+
+TEST_CASE("ping: Ctrl-C on a flood prints what has come of it", "[docker]") {
+    const support::Daemon daemon(settings());
+    auto running = daemon.start_netlab({"ping", "--flood", "-c", "0", "co1", "co2"});
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+    running.signal(SIGINT);
+    const auto finished = running.wait(std::chrono::seconds(3));
+    INFO(finished.out << finished.err);
+    CHECK(finished.status == 0);
+    CHECK(contains(finished.out, "--- co2 ping statistics ---"));
+    CHECK_FALSE(contains(finished.out, "\n0 packets transmitted"));
+    CHECK(contains(finished.out, "rtt min/avg/max/mdev"));
+}
+
+TEST_CASE("ping: the end of a named namespace is a typed error within a second", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto name = "netlab-test-" + std::to_string(::getpid()) + "-gone";
+    support::run_well({"ip", "netns", "add", name});
+    support::run_well({"ip", "-n", name, "link", "set", "lo", "up"});
+    const auto target = "netns:" + name;
+    REQUIRE(support::eventually(
+        [&] {
+            return daemon.netlab({"ping", "-c1", target, "127.0.0.1"}).status == 0;
+        },
+        std::chrono::seconds(2)));
+    auto running = daemon.start_netlab({"ping", "-o", "json", "-c", "0", "-i", "0.1", target, "127.0.0.1"});
+    auto other =
+        daemon.start_netlab({"ping", "-c", "20", "-i", "0.05", "netns:" + netns("blue"), "127.0.0.1"});
+    REQUIRE(support::eventually([&] { return contains(running.out_so_far(), "\"reply\""); },
+                                std::chrono::seconds(3)));
+    support::run_well({"ip", "netns", "del", name});
+    const auto before = std::chrono::steady_clock::now();
+    const auto finished = running.wait(std::chrono::seconds(5));
+    CHECK(std::chrono::steady_clock::now() - before < std::chrono::seconds(1));
+    CHECK(finished.status == 5);
+    CHECK(text(finished.json_lines().back().at("error").as_object(), "code") == "target_gone");
+    // Another name's end is not this one's.
+    CHECK(other.wait(std::chrono::seconds(5)).status == 0);
+}
+
+TEST_CASE("ping: a route that prohibits is told as such, and is no broadcast", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto in_blue = [](const Words& words) {
+        Words all{"ip", "-n", netns("blue")};
+        all.insert(all.end(), words.begin(), words.end());
+        support::run_well(all);
+    };
+    in_blue({"route", "add", "prohibit", "203.0.113.64/26"});
+    const auto finished = ping(daemon, {"netns:" + netns("blue"), "203.0.113.65"});
+    in_blue({"route", "del", "prohibit", "203.0.113.64/26"});
+    INFO(finished.out << finished.err);
+    CHECK(finished.status == 1);
+    CHECK(text(report(finished), "outcome") == "unreachable");
+    CHECK(contains(text(report(finished), "explanation"), "prohibits"));
 }

@@ -161,7 +161,10 @@ std::vector<api::ContainerRecord> containers(const Stage& stage) {
 [[noreturn]] void inspect(Mouth mouth, const api::InspectEngineRequest& request, Stage& stage) {
     ++stage.inspections;
     if (stage.engine_hangs) mouth.wait_for_hangup();
-    for (const auto& record : containers(stage)) {
+    const auto known = containers(stage);
+    while (stage.engine_holds)
+        ::usleep(1000);
+    for (const auto& record : known) {
         if (request.all ||
             std::ranges::find(request.containers, record.target.id) != request.containers.end()) {
             mouth.record(record);
@@ -267,7 +270,7 @@ class FakeLauncher {
     void start(const launcher::Launch& launch, UniqueFd stream) {
         std::string script;
         if (is<api::PingRequest>(launch)) script = request_of<api::PingRequest>(launch).to;
-        if (script == "refused") return notify(launcher::NoticeKind::refused, launch.header.id, ESTALE, -1);
+        if (script == "refused") return notify(launcher::NoticeKind::refused, launch.header.id, EAGAIN, -1);
         const auto parent = ::getpid();
         const auto worker = ::fork();
         if (worker == 0) {

@@ -16,6 +16,7 @@ struct Stage {
     std::atomic<std::uint64_t> written{0};    ///< bytes that it has got rid of
     std::atomic<int> inspections{0};          ///< InspectEngine workers started
     std::atomic<bool> engine_hangs{false};    ///< InspectEngine workers say nothing
+    std::atomic<bool> engine_holds{false};    ///< they know what they will say, and wait with it
     std::atomic<bool> silent_watcher{false};  ///< WatchEngine says nothing, not even `up`
     std::atomic<int> watchers{0};             ///< WatchEngine workers started
     char containers[4096] =

@@ -55,8 +55,8 @@ TEST_CASE("front stream: an error that comes first has its own status", "[front]
     CHECK(answer.error_code() == "no_address");
     client.send(Theatre::ping_text("refused"));
     const auto by_launcher = client.answer();
-    CHECK(by_launcher.status == 410);
-    CHECK(by_launcher.error_code() == "target_gone");
+    CHECK(by_launcher.status == 429);
+    CHECK(by_launcher.error_code() == "busy");
 }
 
 TEST_CASE("front stream: an error that comes later is the last line", "[front]") {

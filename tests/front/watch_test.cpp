@@ -43,12 +43,17 @@ TEST_CASE("front watch: one that goes is gone at once", "[front]") {
 TEST_CASE("front watch: one that goes while it is inspected does not come back", "[front]") {
     Theatre theatre;
     REQUIRE(theatre.names().size() == 4);
-    theatre.stage().engine_hangs = true;
+    theatre.stage().engine_holds = true;
     const int inspections = theatre.stage().inspections;
     theatre.say({Kind::networks_changed, {}, {}});
     REQUIRE(eventually([&] { return theatre.stage().inspections > inspections; }, 1s));
     theatre.say({Kind::container_removed, id('b'), {}});
-    CHECK(eventually([&] { return theatre.names() == Names{"co1", "stopped", "host"}; }, 200ms));
+    const Names rest{"co1", "stopped", "host"};
+    CHECK(eventually([&] { return theatre.names() == rest; }, 200ms));
+    // What the inspection says now was true before it went.
+    theatre.set_containers("co1 a 4001\nco2 b 4002\nstopped c 0\nfresh d 4004\n");
+    theatre.stage().engine_holds = false;
+    CHECK_FALSE(eventually([&] { return theatre.names() != rest; }, 300ms));
 }
 
 TEST_CASE("front watch: events that come during an inspection are taken together", "[front]") {

@@ -532,26 +532,6 @@ TEST_CASE("ping: the end of the target's process ends the stream with an error",
     CHECK(again.error == errc::target_gone);
 }
 
-TEST_CASE("ping: the end of a named namespace ends the stream with an error", "[netns]") {
-    Neighbours net;
-    auto context = from_a();
-    context.targets[0].runtime = api::Runtime::netns;
-    context.targets[0].id = "/run/netns/" + net.network.name('a');
-    OperationProcess operation(request("10.1.0.2", 0), handles(net.network.handle('a')), context);
-    for (int i = 0; i < 4; ++i)
-        CHECK(operation.next());
-    {
-        // Another name's end is not this one's.
-        const TestNetwork other("z");
-    }
-    for (int i = 0; i < 4; ++i)
-        CHECK(operation.next());
-    net.network.remove('a');
-    const auto said = listen(operation, 1s);
-    CHECK(said.error == errc::target_gone);
-    CHECK(said.took < 1s);
-}
-
 TEST_CASE("ping: a client that goes away ends the worker", "[netns]") {
     const Strange net;
     pid_t pid = 0;

@@ -69,7 +69,7 @@ Daemon::Daemon(const DaemonSettings& settings) {
     static int count = 0;
     folder_ = "/tmp/netlab-test-" + std::to_string(::getpid()) + "-" + std::to_string(++count);
     fs::create_directories(folder_);
-    fs::permissions(folder_, fs::perms(0755));
+    fs::permissions(folder_, settings.prefix.empty() ? fs::perms(0755) : fs::perms(0777));
     std::ofstream(folder_ + "/netlabd.toml")
         << "[listen]\nsocket = \"" << socket() << "\"\ngroup = \"" << settings.group
         << "\"\n[engines]\ndocker = " << list(settings.docker_socket)
@@ -79,8 +79,9 @@ Daemon::Daemon(const DaemonSettings& settings) {
     Words words;
     if (!settings.network_namespace.empty())
         words = {"nsenter", "--net=/run/netns/" + settings.network_namespace};
+    words.insert(words.end(), settings.prefix.begin(), settings.prefix.end());
     words.insert(words.end(), {NETLABD_PATH, "--config", folder_ + "/netlabd.toml"});
-    process_ = std::make_unique<Process>(words);
+    process_ = std::make_unique<Process>(words, settings.environment);
     if (!eventually([&] { return !process_->running() || connect_to(socket()); }, std::chrono::seconds(10)) ||
         !process_->running()) {
         const auto log = process_->err_so_far();

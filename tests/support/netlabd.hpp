@@ -16,6 +16,8 @@ struct DaemonSettings {
     std::string netns_dir = "/run/netns";
     std::string group = "root";
     std::string extra_config;  ///< appended to netlabd.toml
+    Words prefix;              ///< what starts netlabd: "setpriv", … ; after nsenter
+    std::map<std::string, std::string> environment;
 };
 
 /// A netlabd of its own, with its socket in a folder of its own, ended and cleared away at the end.
