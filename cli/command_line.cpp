@@ -108,6 +108,13 @@ std::optional<std::size_t> find_command(std::span<const std::string> words) {
             ++i;
             continue;
         }
+        // "-jo json": the last letter of several takes the next word.
+        if (word.size() > 2 && word.starts_with("-j") && (word.ends_with('o') || word.ends_with('H')) &&
+            word.find_first_not_of('j', 1) == word.size() - 1) {
+            ++i;
+            continue;
+        }
+        if (word.size() > 2 && word.starts_with("-j") && word[2] == 'o') continue;  // "-jowide"
         const bool joined = std::ranges::any_of(with_value, [&](std::string_view option) {
             return word.starts_with(option) &&
                    (option.size() == 2 || word.substr(option.size()).starts_with('='));

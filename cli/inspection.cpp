@@ -11,11 +11,6 @@ namespace netlab::cli {
 
 namespace {
 
-void complain(const Error& error) {
-    const auto line = error_line(error);
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
-}
-
 /// Parses one line after another into the same memory.
 class LineParser {
   public:

@@ -24,8 +24,6 @@ constexpr std::array signals{SIGINT, SIGTERM};
 
 void handle(void (*handler)(int), int flags) {
     for (const int number : signals) {
-        struct sigaction before {};
-        if (::sigaction(number, nullptr, &before) != 0 || before.sa_handler == SIG_IGN) continue;
         struct sigaction action {};
         action.sa_handler = handler;
         action.sa_flags = flags;

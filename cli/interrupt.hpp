@@ -5,8 +5,8 @@
 namespace netlab::cli {
 
 /// Turns the first SIGINT or SIGTERM into a readable descriptor, so that a command can print its summary; a
-/// second one ends the process as ever. A signal that was ignored at the start (a job in the background)
-/// stays ignored. One at a time in a process.
+/// second one ends the process as ever. As with ping(8), also where it was ignored at the start (a script's
+/// job in the background): who sends it means it. One at a time in a process.
 class Interrupt {
   public:
     Interrupt();

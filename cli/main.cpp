@@ -3,15 +3,21 @@
 
 #include <exception>
 
+#include <fcntl.h>
 #include <unistd.h>
 
 namespace {
 
 using namespace netlab;
 
-void say(const Error& error) {
-    const auto line = cli::error_line(error);
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
+/// A socket of ours must not become a standard descriptor that was closed: the table would go to the daemon.
+/// Opened for reading, so that printing fails as it should.
+void fill_standard_descriptors() {
+    for (int fd = ::open("/dev/null", O_RDONLY); fd >= 0; fd = ::open("/dev/null", O_RDONLY)) {
+        if (fd <= STDERR_FILENO) continue;
+        ::close(fd);
+        return;
+    }
 }
 
 Result<int> run(const std::vector<std::string>& words) {
@@ -29,13 +35,15 @@ Result<int> run(const std::vector<std::string>& words) {
 }  // namespace
 
 int main(int count, char** words) {
+    fill_standard_descriptors();
     try {
         const auto code = run({words + (count > 0 ? 1 : 0), words + count});
         if (code) return *code;
-        say(code.error());
+        cli::complain(code.error());
         return exit_code(code.error().code);
     } catch (const std::exception& error) {
-        say({errc::operation_failed, std::string("internal error: ") + error.what(), "please report it", {}});
+        cli::complain(
+            {errc::operation_failed, std::string("internal error: ") + error.what(), "please report it", {}});
         return exit_code(errc::operation_failed);
     }
 }

@@ -110,6 +110,11 @@ Result<Listener> bind_listener(const Config::Listen& config) {
 
 }  // namespace
 
+Result<void> check_socket_path(const std::string& path) {
+    if (const auto address = socket_address(path); !address) return address.error();
+    return {};
+}
+
 Result<Listener> open_listener(const Config::Listen& config) {
     const int count = ::sd_listen_fds(1);
     if (count < 0) return system_error(errc::operation_failed, "take systemd's socket", -count);

@@ -178,6 +178,25 @@ int serve(const Config& config) {
     return status;
 }
 
+/// What would keep it from starting with this configuration, and what would grant less than somebody may
+/// expect.
+int check(const Config& config) {
+    if (auto fits = check_socket_path(config.listen.socket); !fits) return complain(fits.error());
+    if (const auto credentials = find_credentials(config.process.user); !credentials)
+        return complain(credentials.error());
+    const auto warn_of = [](const std::string& name, const char* what) {
+        if (::getgrnam(name.c_str()) == nullptr)
+            std::fprintf(stderr, "netlabd: %s: there is no group '%s'\n", what, name.c_str());
+    };
+    warn_of(config.listen.group, "[listen] group");
+    const auto& access = config.access;
+    for (const auto* names : {&access.observe, &access.probe, &access.trace, &access.capture, &access.host}) {
+        for (const auto& name : *names)
+            warn_of(name, "[access]");
+    }
+    return std::puts("the configuration is fine") < 0 ? 1 : 0;
+}
+
 /// A descriptor of ours may not be taken for a standard one where netlabd is started with one closed.
 void fill_standard_descriptors() {
     for (int fd = ::open("/dev/null", O_RDWR); fd >= 0; fd = ::open("/dev/null", O_RDWR)) {
@@ -195,7 +214,7 @@ int start(int argc, char** argv) {
     // The default file may be absent; one that was asked for may not.
     if (!config && config.error().code == errc::not_found && !arguments->config) config = Config{};
     if (!config) return complain(config.error());
-    if (arguments->check) return std::puts("the configuration is fine") < 0 ? 1 : 0;
+    if (arguments->check) return check(*config);
     spdlog::set_default_logger(spdlog::stderr_logger_st("netlabd"));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
     spdlog::set_level(spdlog::level::from_str(config->log.level));

@@ -1,6 +1,7 @@
 #include "cli/arguments.hpp"
 #include "cli/client.hpp"
 #include "cli/command.hpp"
+#include "cli/render/error_text.hpp"
 #include "cli/render/escape.hpp"
 #include "cli/render/target_table.hpp"
 
@@ -67,6 +68,27 @@ std::string Ls::text(const Session& session, const boost::json::array& shown,
     return names;
 }
 
+/// To standard error: what is missing from the list, or may be old in it. An engine that is just not
+/// installed is no news.
+void tell_silent_engines(const Session& session, const std::vector<api::Target>& targets) {
+    auto exchange = Exchange::start(session.options, call_of(api::VersionRequest{}));
+    const auto body = exchange ? exchange->body() : Result<std::string>(exchange.error());
+    const auto value = body ? json::parse(*body) : Result<boost::json::value>(body.error());
+    const auto version = value ? decode_answer<api::Version>(*value) : Result<api::Version>(value.error());
+    if (!version) return;
+    const auto& engines = version->engines;
+    const bool none_up = std::ranges::none_of(engines, &api::EngineStatus::up);
+    for (const auto& engine : engines) {
+        const bool has_some = std::ranges::count(targets, engine.runtime, &api::Target::runtime) > 0;
+        if (engine.up || (!has_some && !none_up)) continue;
+        const std::string name(described::enumerator_name(engine.runtime));
+        complain({errc::engine_unavailable,
+                  name + " does not answer: " + engine.message,
+                  has_some ? "its containers are shown as they were" : "its containers are not shown",
+                  {}});
+    }
+}
+
 Result<int> Ls::run(const Session& session) {
     auto exchange = Exchange::start(session.options, call_of(api::TargetsRequest{}));
     if (!exchange) return exchange.error();
@@ -86,6 +108,7 @@ Result<int> Ls::run(const Session& session) {
         targets.push_back(std::move(*target));
     }
     if (auto printed = print(text(session, shown, targets)); !printed) return printed.error();
+    tell_silent_engines(session, targets);
     return 0;
 }
 

@@ -102,7 +102,9 @@ Result<int> Ping::finish(const Session& session, const api::PingReport& report) 
 
 /// Without the daemon's report: the user interrupted it, or it broke.
 Result<int> Ping::finish_early(const Session& session) {
-    const auto report = tally_.report(tally_.started() ? elapsed_ms() : 0);
+    auto report = tally_.report(tally_.started() ? elapsed_ms() : 0);
+    if (report.transmitted == 0)
+        report.explanation = "interrupted before anything was known of the first echo";
     if (session.options.format == Format::json) {
         if (auto printed = print(json::write(report) + "\n"); !printed) return printed.error();
     } else if (!tally_.started()) {

@@ -2,6 +2,8 @@
 
 #include "cli/render/escape.hpp"
 
+#include <unistd.h>
+
 namespace netlab::cli {
 
 std::string error_line(const Error& error) {
@@ -15,6 +17,11 @@ std::string error_line(const Error& error) {
     std::string line = "netlab: " + escape(error.message + details);
     if (!error.hint.empty()) line += " — " + escape(error.hint);
     return line + "\n";
+}
+
+void complain(const Error& error) {
+    const auto line = error_line(error);
+    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());
 }
 
 }  // namespace netlab::cli

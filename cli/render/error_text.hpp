@@ -10,4 +10,7 @@ namespace netlab::cli {
 /// escaped.
 [[nodiscard]] std::string error_line(const Error& error);
 
+/// Writes it to standard error.
+void complain(const Error& error);
+
 }  // namespace netlab::cli

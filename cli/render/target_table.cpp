@@ -66,6 +66,7 @@ std::vector<std::string> network_texts(const Target& target, bool wide) {
     for (const auto& membership : target.networks) {
         texts.push_back(wide ? long_membership(membership) : short_membership(membership));
     }
+    if (target.warning) texts.insert(texts.begin(), "! " + *target.warning);
     if (texts.empty() && (target.network_mode == "host" || target.network_mode == "none")) {
         texts.push_back(target.network_mode);
     }

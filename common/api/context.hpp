@@ -34,12 +34,14 @@ struct Context {
     std::vector<Target> others;
     std::vector<EngineSocket> engines;  ///< Row::asking_engines
     std::vector<Role> roles;            ///< the caller's
+    std::vector<std::string>
+        similar;             ///< names of targets that are like the other end's word, where it names none
     bool truncated = false;  ///< more namespaces are known than one worker can be given: `others` lacks some
 
     friend bool operator==(const Context&, const Context&) = default;
 };
 BOOST_DESCRIBE_STRUCT(Context, (),
-                      (targets, peer, peer_match, peer_namespace, others, engines, roles, truncated))
+                      (targets, peer, peer_match, peer_namespace, others, engines, roles, similar, truncated))
 
 /// What the front sends to a worker, in the form of common/binary.
 template <class Request>

@@ -66,10 +66,12 @@ struct Target {
     std::string network_mode;  ///< the engine's: "bridge", "host", "none", "container:ID", a network's name
     std::vector<Membership> networks;
     std::vector<PublishedPort> ports;
+    std::optional<std::string> warning;  ///< what is wrong with it as it stands, and what to do about it
 
     friend bool operator==(const Target&, const Target&) = default;
 };
 BOOST_DESCRIBE_STRUCT(Target, (),
-                      (name, runtime, id, image, state, pid, namespace_, network_mode, networks, ports))
+                      (name, runtime, id, image, state, pid, namespace_, network_mode, networks, ports,
+                       warning))
 
 }  // namespace netlab::api

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/api/role.hpp"
+#include "common/api/target.hpp"
 
 namespace netlab::api {
 
@@ -10,12 +11,23 @@ struct VersionRequest {
 };
 BOOST_DESCRIBE_STRUCT(VersionRequest, (), ())
 
+/// One engine of the configuration, as its watcher last found it.
+struct EngineStatus {
+    Runtime runtime = Runtime::docker;
+    std::string socket;
+    bool up = false;
+    std::string message;  ///< why it is down
+    friend bool operator==(const EngineStatus&, const EngineStatus&) = default;
+};
+BOOST_DESCRIBE_STRUCT(EngineStatus, (), (runtime, socket, up, message))
+
 struct Version {
     std::string version;
     std::string api;          ///< "v1"
     std::vector<Role> roles;  ///< the caller's
+    std::vector<EngineStatus> engines;
     friend bool operator==(const Version&, const Version&) = default;
 };
-BOOST_DESCRIBE_STRUCT(Version, (), (version, api, roles))
+BOOST_DESCRIBE_STRUCT(Version, (), (version, api, roles, engines))
 
 }  // namespace netlab::api

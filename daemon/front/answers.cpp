@@ -5,7 +5,12 @@
 namespace netlab::front {
 
 std::string answer(const api::VersionRequest&, const Knowledge& knowledge) {
-    const api::Version version{NETLAB_VERSION, "v1", knowledge.roles.list()};
+    api::Version version{NETLAB_VERSION, "v1", knowledge.roles.list(), {}};
+    for (auto& engine : knowledge.registry.engines()) {
+        auto state = knowledge.registry.state_of(engine);
+        version.engines.push_back(
+            {engine.runtime, std::move(engine.socket), state.up, std::move(state.message)});
+    }
     return json::write(version);
 }
 

@@ -168,6 +168,8 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
                 context.peer_match = (*peer)->match;
                 if ((*peer)->reference) add_peer(*(*peer)->reference, context, job);
                 context.peer = std::move((*peer)->target);
+            } else {
+                context.similar = registry.similar(request.*row<I>.peer);
             }
         }
     }

@@ -235,19 +235,35 @@ Explanation known_but_not_found(const Pair& pair, const std::vector<std::string>
     }
     const auto outcome = pair.resolution.outcome;
     const bool silent = outcome == NameOutcome::timed_out || outcome == NameOutcome::no_server;
-    return {both + ", where " + engine + "'s DNS would know it" +
-                (silent ? ", but that DNS does not answer" : ""),
-            silent ? or_by_address(engine_command(from.runtime) + " restart " + from.name, request)
-                   : by_address(request)};
+    if (!silent) return {both + ", where " + engine + "'s DNS would know it", by_address(request)};
+    // The engine serves that DNS itself: while it hangs, a restart of the container would only make things
+    // worse.
+    const auto command = engine_command(from.runtime);
+    return {both + ", where " + engine + "'s DNS would know it, but that DNS does not answer: either " +
+                engine + " itself hangs, or its rules in " + from.name + " are gone",
+            by_address(request) + " (does `" + command + " ps` answer? if it does: " + command + " restart " +
+                from.name + ")"};
+}
+
+/// `docker network connect net zz1`: FROM is on no network, and joins one of the other's.
+std::string join_command(const Target& from, const Target& peer) {
+    if (peer.networks.empty() || from.runtime != peer.runtime) return {};
+    return engine_command(from.runtime) + " network connect " + peer.networks.front().name + " " + from.name;
 }
 
 Explanation why_unknown(const Pair& pair) {
+    for (const auto* target : {&pair.from, &pair.peer}) {
+        if (target->warning) return {target->name + ": " + *target->warning, {}};
+    }
     if (auto e = no_engine_dns(pair)) return *e;
     if (pair.peer.runtime == Runtime::host) return {};
     if (auto e = no_networks(pair)) return *e;
     const auto& [from, peer, request, resolution] = pair;
-    if (from.networks.empty()) return {where_it_is(from) + ", " + where_it_is(peer), by_address(request)};
-    const auto command = or_by_address(connect_command(from, peer), request);
+    if (from.networks.empty())
+        return {where_it_is(from) + ", " + where_it_is(peer), join_command(from, peer)};
+    const auto connect = connect_command(from, peer);
+    // One that is on no network has no address to try.
+    const auto command = peer.networks.empty() ? connect : or_by_address(connect, request);
     auto shared = shared_networks(from, peer);
     if (shared.empty()) {
         return {from.name + " and " + peer.name + " share no network: " + where_it_is(from) + ", " +
@@ -271,7 +287,11 @@ Explanation explain_unresolved(const api::Context& context, const api::PingReque
                                const Resolution& resolution) {
     const auto said = dns_sentence(request, resolution);
     const bool known = context.peer && context.peer_match == api::PeerMatch::name && !context.targets.empty();
-    if (!known) return {said, {}};
+    if (!known) {
+        if (context.similar.empty()) return {said, {}};
+        return {said + "; netlab knows " + list_and(context.similar),
+                "netlab ping " + request.from + " " + context.similar.front()};
+    }
     auto why = why_unknown({context.targets.front(), *context.peer, request, resolution});
     why.explanation = why.explanation.empty() ? said : why.explanation + ". " + said;
     return why;

@@ -63,6 +63,13 @@ Result<PingDestination> target_address(const api::PingRequest& request, const ap
         return Error{
             errc::target_not_running, "'" + peer.name + "' does not run, so it has no address", {}, {}};
     }
+    if (peer.runtime == api::Runtime::pid && sources.peer_route_socket < 0 && !sources.same_namespace) {
+        return Error{
+            errc::no_such_target,
+            "there is no process with the PID " + peer.id + ", or its network namespace cannot be entered",
+            {},
+            {}};
+    }
     PeerFacts facts;
     facts.same_namespace = sources.same_namespace;
     facts.family = request.family;
@@ -80,8 +87,10 @@ Result<PingDestination> target_address(const api::PingRequest& request, const ap
     const auto choice = choose_peer_address(facts);
     if (!choice) {
         const std::string kind = !request.family ? "" : request.family == Family::ipv4 ? "IPv4 " : "IPv6 ";
-        return Error{
-            errc::no_address, "'" + peer.name + "' has no " + kind + "address that could be reached", {}, {}};
+        return Error{errc::no_address,
+                     "'" + peer.name + "' has no " + kind + "address that could be reached",
+                     peer.warning.value_or(""),
+                     {}};
     }
     PingDestination destination;
     destination.to.address = choice->address;

@@ -153,8 +153,13 @@ const Index& Registry::index() const {
     views.reserve(containers_.size() + named_.size() + 1);
     for (const auto& [id, container] : containers_) {
         const auto owner = containers_.find(std::string(joined_container(container.record.target)));
-        views.push_back(view_container(container.record, container.facts ? &*container.facts : nullptr,
-                                       owner == containers_.end() ? nullptr : &owner->second.record));
+        Owner joined;
+        if (owner != containers_.end()) {
+            joined.record = &owner->second.record;
+            if (owner->second.facts) joined.facts = &*owner->second.facts;
+        }
+        views.push_back(
+            view_container(container.record, container.facts ? &*container.facts : nullptr, joined));
     }
     for (const auto& [path, record] : named_)
         views.push_back(view_named(record));

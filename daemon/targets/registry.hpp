@@ -122,6 +122,12 @@ class Registry {
     /// The engines of the configuration that have been heard of.
     [[nodiscard]] std::vector<Engine> engines() const;
 
+    /// Down, without a reason, where nothing has been heard of it.
+    [[nodiscard]] EngineState state_of(const Engine& engine) const;
+
+    /// The names that are like a word which names nothing, best first; three at most.
+    [[nodiscard]] std::vector<std::string> similar(std::string_view word) const;
+
     /// What netlab knows of the other end: `host`, a prefixed word, a bare name (of `from`'s runtime first),
     /// or an address that a running target has (one that shares a network with `from` first). No peer where
     /// no target is meant, or several. errc as resolve(), for prefixed words alone: no resolver knows those.

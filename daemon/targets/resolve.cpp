@@ -1,4 +1,5 @@
 #include "common/described.hpp"
+#include "common/text.hpp"
 #include "daemon/targets/index.hpp"
 #include "daemon/targets/registry.hpp"
 
@@ -108,6 +109,15 @@ std::vector<Engine> Registry::engines() const {
     for (const auto& [engine, state] : engines_)
         out.push_back(engine);
     return out;
+}
+
+EngineState Registry::state_of(const Engine& engine) const {
+    const auto found = engines_.find(engine);
+    return found == engines_.end() ? EngineState{} : found->second;
+}
+
+std::vector<std::string> Registry::similar(std::string_view word) const {
+    return nearest(word, index().names(std::nullopt));
 }
 
 Result<std::optional<Peer>> Registry::find_peer(std::string_view text, const api::Target& from) const {

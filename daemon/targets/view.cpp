@@ -87,15 +87,46 @@ NamespaceReference reference_of(const api::ContainerRecord& record, const api::N
     return reference;
 }
 
+namespace {
+
+/// It runs in a namespace that the container it joined has no more: that one was restarted, stopped or
+/// removed since.
+bool is_left_behind(const api::ContainerRecord& record, const api::NamespaceRecord* facts,
+                    const Owner& owner) {
+    if (!is_running(record.target) || joined_container(record.target).empty()) return false;
+    if (owner.record == nullptr || !is_running(owner.record->target)) return true;
+    if (facts == nullptr || owner.facts == nullptr || facts->inode == 0 || owner.facts->inode == 0)
+        return false;
+    return facts->inode != owner.facts->inode || facts->device != owner.facts->device;
+}
+
+std::string left_behind(const api::ContainerRecord& record, const Owner& owner) {
+    const std::string engine = record.target.runtime == api::Runtime::podman ? "podman" : "docker";
+    if (owner.record == nullptr) {
+        return "the container whose network namespace it joined is gone: make it anew";
+    }
+    const auto& name = owner.record->target.name;
+    if (!is_running(owner.record->target)) {
+        return "it joined the network namespace of " + name + ", which does not run: " + engine + " start " +
+               name + ", then " + engine + " restart " + record.target.name;
+    }
+    return "it lives in the network namespace that " + name +
+           " had before its restart, and has no network: " + engine + " restart " + record.target.name;
+}
+
+}  // namespace
+
 View view_container(const api::ContainerRecord& record, const api::NamespaceRecord* facts,
-                    const api::ContainerRecord* owner) {
+                    const Owner& owner) {
     View view;
     auto& target = view.target = record.target;
     view.project = record.compose_project;
     view.service = record.compose_service;
     target.namespace_.reset();
-    if (target.networks.empty() && owner != nullptr) {
-        target.networks = owner->target.networks;
+    const bool left = is_left_behind(record, facts, owner);
+    if (left) target.warning = left_behind(record, owner);
+    if (target.networks.empty() && owner.record != nullptr && !left) {
+        target.networks = owner.record->target.networks;
         view.borrowed = true;
     }
     if (!is_running(target)) return view;

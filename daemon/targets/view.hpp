@@ -15,10 +15,16 @@ struct View {
     bool hidden = false;    ///< an engine's handle: resolves by `netns:NAME`, is not listed
 };
 
-/// `facts`: what `identify` said of this process, nullptr where it has not yet. `owner`: the container whose
-/// namespace it joined (`container:ID`), nullptr where there is none.
+/// The container whose namespace another joined (`container:ID`). nullptr: no such container, or not
+/// identified yet.
+struct Owner {
+    const api::ContainerRecord* record = nullptr;
+    const api::NamespaceRecord* facts = nullptr;
+};
+
+/// `facts`: what `identify` said of this process, nullptr where it has not yet.
 [[nodiscard]] View view_container(const api::ContainerRecord& record, const api::NamespaceRecord* facts,
-                                  const api::ContainerRecord* owner);
+                                  const Owner& owner);
 [[nodiscard]] View view_named(const api::NamespaceRecord& record);
 [[nodiscard]] View view_host(const api::NamespaceRecord& record);
 

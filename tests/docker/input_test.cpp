@@ -165,3 +165,9 @@ TEST_CASE("API: docs/openapi.yaml is what the daemon does", "[docker]") {
     INFO(checked.out << checked.err);
     CHECK(checked.status == 0);
 }
+
+TEST_CASE("bad input: the other end's word", "[docker]") {
+    const support::Daemon daemon(settings());
+    check_refused(daemon.netlab({"ping", "co1", "pid:4194303"}), 3, {"4194303"});
+    check_refused(daemon.netlab({"ping", "co1", "co22"}), 1, {"co22", "netlab knows", "netlab ping co1 co2"});
+}

@@ -193,3 +193,41 @@ TEST_CASE("ls: what happens to a container shows within 200 ms of the engine's a
     support::run_well({"ip", "netns", "del", fresh});
     shows("ip netns del", [&](const auto& all) { return !has_name(all, fresh); });
 }
+
+TEST_CASE(
+    "ls: a container left behind in a namespace that its owner has no more shows no address, and what to do",
+    "[docker]") {
+    const support::Daemon daemon(settings());
+    const Container owner("owner1", {"--network", "net"});
+    const Container guest("guest1", {"--network", "container:owner1"});
+    const auto target = [&] { return named(listed(daemon), "guest1"); };
+    REQUIRE(support::eventually(
+        [&] { return has_name(listed(daemon), "guest1") && target().contains("namespace"); },
+        std::chrono::seconds(2)));
+    CHECK_FALSE(target().contains("warning"));
+    CHECK(target().at("networks").as_array().size() == 1);
+    docker({"restart", "-t", "0", "owner1"});
+    CHECK(support::eventually([&] { return target().contains("warning"); }, std::chrono::seconds(2)));
+    CHECK(target().at("networks").as_array().empty());
+    CHECK(text(target(), "warning").find("docker restart guest1") != std::string::npos);
+    const auto ping = daemon.netlab({"ping", "-c1", "guest1", "co1"});
+    CHECK(ping.status == 1);
+    CHECK(ping.err.find("docker restart guest1") != std::string::npos);
+    docker({"restart", "-t", "0", "guest1"});
+    CHECK(support::eventually([&] { return !target().contains("warning"); }, std::chrono::seconds(2)));
+    CHECK(daemon.netlab({"ping", "-c1", "guest1", "co1"}).status == 0);
+}
+
+TEST_CASE("ls: an engine that does not answer is told, and a closed standard output fails", "[docker]") {
+    auto without = settings();
+    without.docker_socket = "/run/netlab-test-no-engine.sock";
+    without.podman_socket.clear();
+    const support::Daemon daemon(without);
+    const auto ls = daemon.netlab({"ls"});
+    CHECK(ls.status == 0);
+    CHECK(ls.err.find("docker does not answer") != std::string::npos);
+    const auto closed =
+        support::run({"sh", "-c", std::string(NETLAB_PATH) + " ls >&-"}, daemon.environment());
+    CHECK(closed.status == 5);
+    CHECK(closed.err.find("standard output") != std::string::npos);
+}

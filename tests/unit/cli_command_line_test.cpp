@@ -48,6 +48,7 @@ TEST_CASE("command line: global options may stand before and behind the command"
     for (const auto& words : std::vector<std::vector<std::string>>{
              {"-j", "-H", "unix:///s", "ping", "a", "b", "-c", "7"},
              {"ping", "-c7", "a", "b", "-j", "-Hunix:///s"},
+             {"-jo", "json", "-Hunix:///s", "ping", "a", "b", "-c7"},
              {"--host=unix:///s", "-ojson", "ping", "a", "--count=7", "b"}}) {
         const auto line = parse(words);
         REQUIRE(line);
