@@ -100,6 +100,8 @@ std::optional<Route> parse_route(std::span<const std::byte> message) {
     route.tos = header.rtm_tos;
     route.table = header.rtm_table;
     route.flags = header.rtm_flags;
+    // An answer to a question carries RTCF_ flags of its own above these.
+    if ((route.flags & RTM_F_CLONED) != 0) route.flags &= 0xFFFF;
     auto destination = any_address(header.rtm_family);
     auto from = destination;
     for_each_attribute(message.subspan(sizeof header), [&](int type, std::span<const std::byte> value) {
