@@ -98,7 +98,7 @@ class Follower {
     }
 
     InspectionEnd end(api::InspectionReport report) const {
-        InspectionEnd end{report.consistent ? 0 : 1, std::move(report)};
+        InspectionEnd end{report.consistent && report.findings == 0 ? 0 : 1, std::move(report)};
         if (!failures_.empty()) end.exit_code = exit_code(failures_.front().error.code);
         return end;
     }

@@ -65,8 +65,8 @@ void tell_shared(const Session& session, const api::InspectionReport& report);
 /// The whole of a command whose rows are all of one kind: a table, as they come. A column TARGET comes first
 /// where several were asked for.
 template <class Row, class Request>
-[[nodiscard]] Result<int> print_rows(const Session& session, const Request& request,
-                                     std::span<const Column<Row>> columns) {
+[[nodiscard]] Result<InspectionEnd> show_rows(const Session& session, const Request& request,
+                                              std::span<const Column<Row>> columns) {
     const bool several = request.all || request.targets.size() > 1;
     const bool wide = session.options.format == Format::wide;
     std::vector<std::string> headings;
@@ -93,6 +93,15 @@ template <class Row, class Request>
         if (auto printed = table.finish(); !printed) return printed.error();
         tell_shared(session, end->report);
     }
+    return end;
+}
+
+/// show_rows() where only the exit code is wanted.
+template <class Row, class Request>
+[[nodiscard]] Result<int> print_rows(const Session& session, const Request& request,
+                                     std::span<const Column<Row>> columns) {
+    const auto end = show_rows(session, request, columns);
+    if (!end) return end.error();
     return end->exit_code;
 }
 

@@ -1,8 +1,12 @@
 #pragma once
 
 #include "common/api/addresses.hpp"
+#include "common/api/neighbours.hpp"
 #include "common/api/ping.hpp"
 #include "common/api/role.hpp"
+#include "common/api/route.hpp"
+#include "common/api/routes.hpp"
+#include "common/api/rules.hpp"
 #include "common/api/targets.hpp"
 #include "common/api/version.hpp"
 #include "common/api/watch.hpp"
@@ -97,6 +101,18 @@ inline constexpr auto catalogue = std::tuple{
         .within(&deadline_ms),
     Row<AddressesRequest>("addresses", Verb::post, "/v1/addresses", Role::observe, Kind::stream)
         .over(&AddressesRequest::targets, &AddressesRequest::all),
+    Row<RoutesRequest>("routes", Verb::post, "/v1/routes", Role::observe, Kind::stream)
+        .over(&RoutesRequest::targets, &RoutesRequest::all)
+        .checked(&check),
+    Row<RulesRequest>("rules", Verb::post, "/v1/rules", Role::observe, Kind::stream)
+        .over(&RulesRequest::targets, &RulesRequest::all),
+    Row<RouteRequest>("route", Verb::post, "/v1/route", Role::observe, Kind::stream)
+        .in(&RouteRequest::target)
+        .towards(&RouteRequest::destination)
+        .with_others(),
+    Row<NeighboursRequest>("neighbours", Verb::post, "/v1/neighbours", Role::observe, Kind::stream)
+        .over(&NeighboursRequest::targets, &NeighboursRequest::all)
+        .with_others(),
     InternalRow<WatchEngineRequest>{"watch_engine"},
     InternalRow<InspectEngineRequest>{"inspect_engine"},
     InternalRow<WatchNamespacesRequest>{"watch_namespaces"},

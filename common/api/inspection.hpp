@@ -34,10 +34,11 @@ struct InspectionReport {
     std::uint64_t rows = 0;
     std::uint64_t targets = 0;   ///< that were asked
     std::uint64_t failures = 0;  ///< of those
+    std::uint64_t findings = 0;  ///< rows that say that something is wrong: the client's exit code is 1
     bool consistent =
         true;  ///< false: something changed again and again for two seconds; rows may be missing or double
     std::vector<SharedNamespace> shared;
 };
-BOOST_DESCRIBE_STRUCT(InspectionReport, (), (rows, targets, failures, consistent, shared))
+BOOST_DESCRIBE_STRUCT(InspectionReport, (), (rows, targets, failures, findings, consistent, shared))
 
 }  // namespace netlab::api

@@ -51,6 +51,7 @@ Result<void> inspect_each(const api::Context& context, Output& output,
     last(rows);
     report.rows = rows.count();
     report.targets = context.targets.size();
+    report.findings = rows.findings();
     report.consistent = rows.consistent();
     report.shared = shared_namespaces(context);
     output.event(report);

@@ -50,13 +50,17 @@ class Rows {
     }
     /// What was read was not of one moment: the report says so.
     void note(bool consistent) { consistent_ = consistent_ && consistent; }
+    /// The row that was added last says that something is wrong.
+    void finding() { ++findings_; }
 
     [[nodiscard]] std::uint64_t count() const { return count_; }
+    [[nodiscard]] std::uint64_t findings() const { return findings_; }
     [[nodiscard]] bool consistent() const { return consistent_; }
 
   private:
     Output& output_;
     std::uint64_t count_ = 0;
+    std::uint64_t findings_ = 0;
     bool consistent_ = true;
 };
 
