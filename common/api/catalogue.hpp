@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/api/addresses.hpp"
+#include "common/api/links.hpp"
 #include "common/api/ping.hpp"
 #include "common/api/role.hpp"
 #include "common/api/targets.hpp"
@@ -97,6 +98,9 @@ inline constexpr auto catalogue = std::tuple{
         .within(&deadline_ms),
     Row<AddressesRequest>("addresses", Verb::post, "/v1/addresses", Role::observe, Kind::stream)
         .over(&AddressesRequest::targets, &AddressesRequest::all),
+    Row<LinksRequest>("links", Verb::post, "/v1/links", Role::observe, Kind::stream)
+        .over(&LinksRequest::targets, &LinksRequest::all)
+        .with_others(),
     InternalRow<WatchEngineRequest>{"watch_engine"},
     InternalRow<InspectEngineRequest>{"inspect_engine"},
     InternalRow<WatchNamespacesRequest>{"watch_namespaces"},

@@ -1,6 +1,8 @@
 #include "daemon/kernel/netlink.hpp"
 
+#include <array>
 #include <cerrno>
+#include <optional>
 #include <string>
 
 #include <poll.h>
@@ -14,6 +16,9 @@ using Clock = std::chrono::steady_clock;
 
 /// The kernel makes dump messages of 32 KiB at most (af_netlink.c, netlink_dump).
 constexpr std::size_t receive_size = 64 * 1024;
+
+/// One object without its statistics is some hundred bytes.
+constexpr std::size_t largest_answer = 32 * 1024;
 
 /// How one attempt ended.
 enum class Attempt { complete, interrupted, overrun, late };
@@ -138,19 +143,45 @@ class Gathering {
     bool interrupted_ = false;
 };
 
-Result<Attempt> attempt(int socket, std::span<std::byte> message, Clock::time_point until,
-                        Dump<std::byte>& out) {
-    static std::uint32_t last_sequence = static_cast<std::uint32_t>(Clock::now().time_since_epoch().count());
-    std::vector<std::byte> buffer(receive_size);
+std::uint32_t next_sequence() {
+    static std::uint32_t last = static_cast<std::uint32_t>(Clock::now().time_since_epoch().count());
+    return ++last;
+}
+
+/// Fills in the rest of the header that `message` begins with and returns its sequence number.
+std::uint32_t complete_header(std::span<std::byte> message, std::uint16_t flags) {
     nlmsghdr header;
     std::memcpy(&header, message.data(), sizeof header);
     header.nlmsg_len = static_cast<std::uint32_t>(message.size());
-    header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-    header.nlmsg_seq = ++last_sequence;
+    header.nlmsg_flags = flags;
+    header.nlmsg_seq = next_sequence();
     std::memcpy(message.data(), &header, sizeof header);
+    return header.nlmsg_seq;
+}
+
+/// The answer with that sequence number among the messages of one datagram.
+std::optional<Answer> find_answer(std::span<const std::byte> datagram, std::uint32_t sequence) {
+    nlmsghdr header;
+    while (read(datagram, header)) {
+        if (header.nlmsg_len < sizeof header || header.nlmsg_len > datagram.size()) break;
+        const auto message = datagram.first(header.nlmsg_len);
+        if (header.nlmsg_seq == sequence) {
+            int status = 0;
+            if (header.nlmsg_type != NLMSG_ERROR) return Answer{0, {message.begin(), message.end()}};
+            if (read(message.subspan(sizeof header), status)) return Answer{-status, {}};
+        }
+        datagram = datagram.subspan(std::min(datagram.size(), std::size_t{NLMSG_ALIGN(header.nlmsg_len)}));
+    }
+    return std::nullopt;
+}
+
+Result<Attempt> attempt(int socket, std::span<std::byte> message, Clock::time_point until,
+                        Dump<std::byte>& out) {
+    std::vector<std::byte> buffer(receive_size);
+    const auto sequence = complete_header(message, NLM_F_REQUEST | NLM_F_DUMP);
     if (auto sent = send(socket, message); !sent) return sent.error();
 
-    Gathering gathering(header.nlmsg_seq, out);
+    Gathering gathering(sequence, out);
     bool overrun = false;
     while (!gathering.done()) {
         auto received = receive(socket, buffer);
@@ -219,6 +250,21 @@ Result<Dump<std::byte>> dump(int socket, std::span<std::byte> message) {
     if (!any) return Error{errc::timed_out, "the kernel's network tables could not be read in time", {}, {}};
     last.notified = notified;
     return last;
+}
+
+Result<Answer> ask(int socket, std::span<std::byte> message) {
+    const auto until = Clock::now() + dump_deadline;
+    const auto sequence = complete_header(message, NLM_F_REQUEST);
+    if (auto sent = send(socket, message); !sent) return sent.error();
+    std::array<std::byte, largest_answer> buffer;
+    for (;;) {
+        const auto received = receive(socket, buffer);
+        if (!received) return received.error();
+        if (auto answer = find_answer(std::span(buffer).first(received->size), sequence)) return *answer;
+        if (received->overrun || (received->nothing && !wait_readable(socket, until)) ||
+            Clock::now() >= until)
+            return Error{errc::timed_out, "the kernel did not answer in time", {}, {}};
+    }
 }
 
 bool drain(int socket) {
