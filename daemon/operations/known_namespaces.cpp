@@ -47,6 +47,11 @@ void KnownNamespaces::remember(std::size_t place, const kernel::Link& link) {
     places_[place].links.insert_or_assign(link.index, link);
 }
 
+void KnownNamespaces::forget_links() {
+    for (auto& place : places_)
+        place.links.clear();
+}
+
 KnownNamespaces::Found KnownNamespaces::peer(std::size_t from, const kernel::Link& link) {
     auto found = parent(from, link.peer_nsid, link.peer.value_or(0));
     // It may have moved or gone since, and its index be another's.

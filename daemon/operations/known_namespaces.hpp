@@ -29,6 +29,9 @@ class KnownNamespaces {
     /// Spares link() the asking.
     void remember(std::size_t place, const kernel::Link& link);
 
+    /// To ask anew what is wanted again.
+    void forget_links();
+
     /// An interface that was referred to, and where.
     struct Found {
         std::optional<std::size_t> place;
