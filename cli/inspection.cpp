@@ -43,7 +43,8 @@ std::string_view type_of(const boost::json::value& value) {
 
 class Follower {
   public:
-    Follower(const Session& session, const TakeRow& take) : session_(session), take_(take) {}
+    Follower(const Session& session, const TakeRow& take, TakeJson take_json)
+        : session_(session), take_(take), take_json_(take_json) {}
 
     /// The end, once it is known.
     Result<std::optional<InspectionEnd>> line(const std::string& text) {
@@ -67,7 +68,7 @@ class Follower {
             auto report = decode_answer<api::InspectionReport>(**value);
             if (!report) return report.error();
             return std::optional(end(std::move(*report)));
-        } else if (!json) {
+        } else if (!json || take_json_ == TakeJson::yes) {
             if (auto taken = take_(type, **value); !taken) return taken.error();
         }
         return std::optional<InspectionEnd>();
@@ -105,6 +106,7 @@ class Follower {
 
     const Session& session_;
     const TakeRow& take_;
+    TakeJson take_json_;
     LineParser parser_;
     std::vector<api::TargetFailure> failures_;
     std::string out_;
@@ -119,11 +121,12 @@ std::string comma_list(std::span<const std::string> words) {
     return out;
 }
 
-Result<InspectionEnd> follow_rows(const Session& session, const Call& call, const TakeRow& take) {
+Result<InspectionEnd> follow_rows(const Session& session, const Call& call, const TakeRow& take,
+                                  TakeJson take_json) {
     auto exchange = Exchange::start(session.options, call);
     if (!exchange) return exchange.error();
     const Interrupt interrupt;
-    Follower follower(session, take);
+    Follower follower(session, take, take_json);
     std::optional<InspectionEnd> end;
     for (;;) {
         const auto received = exchange->next(interrupt);

@@ -53,11 +53,14 @@ struct InspectionEnd {
 /// Takes one row; `type` is the line's.
 using TakeRow = std::function<Result<void>(std::string_view type, const boost::json::value& row)>;
 
+/// With `-o json`, too, `take` is called: for a command whose exit code depends on what the rows say.
+enum class TakeJson : bool { no, yes };
+
 /// Asks, and hands each row to `take` as it comes; with `-o json` each line is printed as it is and `take` is
 /// not called. Targets that failed are told on standard error, the first one's code is the exit code; so is
 /// an answer that is not of one moment (exit code 1). The error of the whole request is returned.
-[[nodiscard]] Result<InspectionEnd> follow_rows(const Session& session, const Call& call,
-                                                const TakeRow& take);
+[[nodiscard]] Result<InspectionEnd> follow_rows(const Session& session, const Call& call, const TakeRow& take,
+                                                TakeJson take_json = TakeJson::no);
 
 /// To standard error, in table formats: who lives in a namespace that was shown under another's name.
 void tell_shared(const Session& session, const api::InspectionReport& report);

@@ -2,6 +2,9 @@
 
 #include "common/api/addresses.hpp"
 #include "common/api/neighbours.hpp"
+#include "common/api/bridges.hpp"
+#include "common/api/links.hpp"
+#include "common/api/networks.hpp"
 #include "common/api/ping.hpp"
 #include "common/api/role.hpp"
 #include "common/api/route.hpp"
@@ -113,6 +116,16 @@ inline constexpr auto catalogue = std::tuple{
     Row<NeighboursRequest>("neighbours", Verb::post, "/v1/neighbours", Role::observe, Kind::stream)
         .over(&NeighboursRequest::targets, &NeighboursRequest::all)
         .with_others(),
+    Row<LinksRequest>("links", Verb::post, "/v1/links", Role::observe, Kind::stream)
+        .over(&LinksRequest::targets, &LinksRequest::all)
+        .with_others(),
+    Row<BridgesRequest>("bridges", Verb::post, "/v1/bridges", Role::observe, Kind::stream)
+        .over(&BridgesRequest::targets, &BridgesRequest::all)
+        .with_others()
+        .asking_engines(),
+    Row<NetworksRequest>("networks", Verb::post, "/v1/networks", Role::observe, Kind::stream)
+        .with_others()
+        .asking_engines(),
     InternalRow<WatchEngineRequest>{"watch_engine"},
     InternalRow<InspectEngineRequest>{"inspect_engine"},
     InternalRow<WatchNamespacesRequest>{"watch_namespaces"},

@@ -1,5 +1,7 @@
 #include "daemon/kernel/link.hpp"
 
+#include <cerrno>
+
 #include <linux/if_arp.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -14,6 +16,13 @@ struct LinkRequest {
     ifinfomsg header{};
     nlattr attribute{};
     std::uint32_t filter = RTEXT_FILTER_SKIP_STATS;
+
+    LinkRequest() {
+        message.nlmsg_type = RTM_GETLINK;
+        attribute.nla_type = IFLA_EXT_MASK;
+        attribute.nla_len = sizeof attribute + sizeof filter;
+    }
+    std::span<std::byte> bytes() { return std::as_writable_bytes(std::span(this, 1)); }
 };
 
 std::string parse_kind(std::span<const std::byte> info) {
@@ -30,6 +39,8 @@ std::optional<MacAddress> parse_mac(std::span<const std::byte> value) {
     std::memcpy(mac.bytes.data(), value.data(), value.size());
     return mac;
 }
+
+}  // namespace
 
 std::optional<Link> parse_link(std::span<const std::byte> message) {
     ifinfomsg header;
@@ -72,8 +83,6 @@ std::optional<Link> parse_link(std::span<const std::byte> message) {
     return out;
 }
 
-}  // namespace
-
 std::vector<Link> parse_links(std::span<const std::byte> bytes) {
     std::vector<Link> out;
     for_each_message(bytes, [&](std::uint16_t type, std::span<const std::byte> message) {
@@ -83,12 +92,21 @@ std::vector<Link> parse_links(std::span<const std::byte> bytes) {
     return out;
 }
 
+Result<std::optional<Link>> get_link(int route_socket, std::uint32_t index) {
+    LinkRequest request;
+    request.header.ifi_index = static_cast<int>(index);
+    const auto answer = ask(route_socket, request.bytes());
+    if (!answer) return answer.error();
+    if (answer->error == ENODEV) return std::optional<Link>();
+    if (answer->error != 0)
+        return system_error(errc::operation_failed, "look up an interface", answer->error);
+    const auto links = parse_links(answer->message);
+    return links.empty() ? std::optional<Link>() : std::optional(links.front());
+}
+
 Result<Dump<Link>> dump_links(int route_socket, std::chrono::milliseconds deadline) {
     LinkRequest request;
-    request.message.nlmsg_type = RTM_GETLINK;
-    request.attribute.nla_type = IFLA_EXT_MASK;
-    request.attribute.nla_len = sizeof request.attribute + sizeof request.filter;
-    const auto raw = dump(route_socket, std::as_writable_bytes(std::span(&request, 1)), deadline);
+    const auto raw = dump(route_socket, request.bytes(), deadline);
     if (!raw) return raw.error();
     return Dump<Link>{parse_links(raw->rows), raw->consistent, raw->notified};
 }

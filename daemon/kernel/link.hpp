@@ -28,6 +28,12 @@ struct Link {
 /// The RTM_NEWLINK messages among `bytes`; what is malformed is left out.
 [[nodiscard]] std::vector<Link> parse_links(std::span<const std::byte> bytes);
 
+/// One RTM_NEWLINK message from its ifinfomsg on; nullopt where it is malformed.
+[[nodiscard]] std::optional<Link> parse_link(std::span<const std::byte> message);
+
+/// The interface with that index; nullopt where there is none. errc as ask().
+[[nodiscard]] Result<std::optional<Link>> get_link(int route_socket, std::uint32_t index);
+
 /// errc as dump().
 [[nodiscard]] Result<Dump<Link>> dump_links(int route_socket,
                                             std::chrono::milliseconds deadline = dump_deadline);

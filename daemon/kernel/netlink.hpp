@@ -50,6 +50,16 @@ struct Answer {
 /// none comes before dump_deadline.
 [[nodiscard]] Result<Answer> ask(int socket, std::span<std::byte> message);
 
+/// The kernel's answer to one request that is no dump.
+struct Answer {
+    int error = 0;                   ///< the errno that the kernel refused it with, 0 where it did not
+    std::vector<std::byte> message;  ///< one whole message
+};
+
+/// Sends `message` (see dump()) and waits for its one answer. errc::operation_failed; errc::timed_out where
+/// none comes before dump_deadline.
+[[nodiscard]] Result<Answer> ask(int socket, std::span<std::byte> message);
+
 /// Throws away what has been received: multicast messages that only say that something changed, and the rest
 /// of a dump that came late. False where there was nothing; an overrun (ENOBUFS) counts as something.
 [[nodiscard]] bool drain(int socket);

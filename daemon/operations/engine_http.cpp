@@ -1,5 +1,6 @@
 #include "daemon/operations/engine_http.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -36,10 +37,7 @@ Error hung_up() {
 }
 
 Error silent() {
-    return {errc::timed_out,
-            "the engine has said nothing for " + std::to_string(engine_silence.count()) + " seconds",
-            "it may hang, or be stopped",
-            {}};
+    return {errc::timed_out, "the engine does not answer", "it may hang, or be stopped", {}};
 }
 
 std::size_t put(http::basic_parser<false>& parser, std::string_view bytes, boost::beast::error_code& error) {
@@ -70,12 +68,17 @@ EngineConnection::EngineConnection(int socket, Output& output) : socket_(socket)
 
 EngineConnection::~EngineConnection() = default;
 
+Clock::time_point EngineConnection::patience() const {
+    const auto silence = Clock::now() + engine_silence;
+    return deadline_ ? std::min(silence, *deadline_) : silence;
+}
+
 Result<void> EngineConnection::send(std::string_view target) {
     std::string request = "GET ";
     // HTTP/1.1 wants a Host; Docker's own client sends this one over a Unix socket.
     request.append(target).append(" HTTP/1.1\r\nHost: docker\r\nUser-Agent: netlab/" NETLAB_VERSION
                                   "\r\nAccept: application/json\r\n\r\n");
-    const auto until = Clock::now() + engine_silence;
+    const auto until = patience();
     std::string_view rest = request;
     while (!rest.empty()) {
         const auto sent = ::send(socket_, rest.data(), rest.size(), MSG_NOSIGNAL);
@@ -133,7 +136,7 @@ Result<void> EngineConnection::parse_more(std::optional<Clock::time_point> until
 
 Result<EngineResponse> EngineConnection::read_whole() {
     while (!parser_->is_done()) {
-        if (auto result = parse_more(Clock::now() + engine_silence); !result) return result.error();
+        if (auto result = parse_more(patience()); !result) return result.error();
     }
     return EngineResponse{parser_->get().result_int(), std::move(parser_->get().body())};
 }
@@ -154,7 +157,7 @@ Result<EngineResponse> EngineConnection::open_stream(std::string_view target) {
     parser_->body_limit(boost::none);
     if (auto sent = send(target); !sent) return sent.error();
     while (!parser_->is_header_done()) {
-        if (auto result = parse_more(Clock::now() + engine_silence); !result) return result.error();
+        if (auto result = parse_more(patience()); !result) return result.error();
     }
     if (parser_->get().result_int() != 200) {
         parser_->body_limit(largest_engine_body);

@@ -31,6 +31,8 @@ class EngineConnection {
   public:
     /// `socket` is non-blocking and borrowed, and so is `output`.
     EngineConnection(int socket, Output& output);
+    /// No call lasts longer than until then, whatever the engine says (errc::timed_out).
+    void give_up_at(Output::Clock::time_point time) { deadline_ = time; }
     ~EngineConnection();
     EngineConnection(const EngineConnection&) = delete;
     EngineConnection& operator=(const EngineConnection&) = delete;
@@ -59,6 +61,9 @@ class EngineConnection {
     std::unique_ptr<Parser> parser_;
     std::string received_;  ///< not yet parsed
     bool ended_ = false;
+    std::optional<Output::Clock::time_point> deadline_;
+
+    [[nodiscard]] Output::Clock::time_point patience() const;
 };
 
 /// Percent-encoding of everything but RFC 3986's unreserved characters.

@@ -2,6 +2,7 @@
 
 #include "common/binary.hpp"
 #include "common/json.hpp"
+#include "daemon/operations/json_members.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -12,41 +13,13 @@ namespace {
 
 using boost::json::object;
 using boost::json::value;
+using namespace json_members;
 
-constexpr std::size_t longest_text = 512;
 constexpr std::size_t longest_path = 4096;
 constexpr std::size_t most_aliases = 64;
 constexpr std::size_t most_bytes = 200 * 1024;  ///< of a record, below frame::largest
 constexpr std::size_t largest_event = 1 << 20;
 constexpr int deepest = 32;
-
-const object& no_object() {
-    static const object empty;
-    return empty;
-}
-
-const object& object_at(const object& parent, std::string_view name) {
-    const auto* found = parent.if_contains(name);
-    const auto* inner = found != nullptr ? found->if_object() : nullptr;
-    return inner != nullptr ? *inner : no_object();
-}
-
-std::string text_of(const value& any, std::size_t longest) {
-    const auto* text = any.if_string();
-    return text != nullptr && text->size() <= longest ? std::string(*text) : std::string();
-}
-
-std::string text_at(const object& parent, std::string_view name, std::size_t longest = longest_text) {
-    const auto* found = parent.if_contains(name);
-    return found != nullptr ? text_of(*found, longest) : std::string();
-}
-
-template <class T>
-T number_at(const object& parent, std::string_view name) {
-    const auto* found = parent.if_contains(name);
-    const auto* number = found != nullptr ? found->if_int64() : nullptr;
-    return number != nullptr && std::in_range<T>(*number) ? static_cast<T>(*number) : T{};
-}
 
 std::vector<std::string> texts_at(const object& parent, std::string_view name) {
     std::vector<std::string> out;
@@ -75,13 +48,6 @@ api::State state_of(std::string_view word) {
     if (word == "exited" || word == "stopped") return State::exited;
     if (word == "created" || word == "configured" || word == "initialized") return State::created;
     return State::dead;
-}
-
-std::optional<IpAddress> address_at(const object& parent, std::string_view name) {
-    const auto text = text_at(parent, name);
-    if (text.empty()) return std::nullopt;
-    const auto address = IpAddress::parse(text);
-    return address && !address->is_unspecified() ? std::optional(*address) : std::nullopt;
 }
 
 void take_address(const object& endpoint, std::string_view address_name, std::string_view length_name,

@@ -28,9 +28,24 @@ _netlab() {
         -H | --host | -c | --count | -i | --interval | -W | --wait | -s | --size | -I | --interface | --network) return ;;
     esac
     case $command in
-        '') COMPREPLY=($(compgen -W "ls ping version help $global" -- "$current")) ;;
-        help) COMPREPLY=($(compgen -W 'ls ping version' -- "$current")) ;;
+        '') COMPREPLY=($(compgen -W "ls links bridges networks ping version help $global" -- "$current")) ;;
+        help) COMPREPLY=($(compgen -W 'ls links bridges networks ping version' -- "$current")) ;;
         ls) COMPREPLY=($(compgen -W "-q --quiet --runtime --network $global" -- "$current")) ;;
+        links)
+            if [[ $current == -* ]]; then
+                COMPREPLY=($(compgen -W "-a --all -i --interface -s --statistics $global" -- "$current"))
+            else
+                COMPREPLY=($(compgen -W "$(_netlab_targets "${host[@]}")" -- "$current"))
+            fi
+            ;;
+        bridges)
+            if [[ $current == -* ]]; then
+                COMPREPLY=($(compgen -W "-a --all --fdb $global" -- "$current"))
+            else
+                COMPREPLY=($(compgen -W "$(_netlab_targets "${host[@]}")" -- "$current"))
+            fi
+            ;;
+        networks) COMPREPLY=($(compgen -W "$global" -- "$current")) ;;
         ping)
             if [[ $current == -* ]]; then
                 COMPREPLY=($(compgen -W "-c --count -i --interval -W --wait -s --size -4 --ipv4 -6 --ipv6 -I --interface

@@ -1,0 +1,91 @@
+#include "daemon/operations/known_namespaces.hpp"
+
+#include "daemon/kernel/namespace_number.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace netlab::operations {
+
+KnownNamespaces::KnownNamespaces(Namespaces& namespaces, const api::Context& context) {
+    auto sockets = open_in_each(namespaces, 0, namespaces.size(),
+                                [](std::size_t) { return kernel::open_route_socket(); });
+    places_.resize(namespaces.size());
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+        places_[i].socket = std::move(sockets[i]);
+        places_[i].net = std::move(namespaces[i].net);
+    }
+    order_.resize(places_.size());
+    std::iota(order_.begin(), order_.end(), std::size_t{0});
+    std::ranges::stable_partition(
+        order_, [&](std::size_t place) { return target_at(context, place).runtime == api::Runtime::host; });
+}
+
+std::optional<std::size_t> KnownNamespaces::find(std::size_t from, std::optional<std::int32_t> nsid) {
+    if (!nsid) return from;
+    auto& place = places_[from];
+    for (;;) {
+        const auto known = place.numbered.find(*nsid);
+        if (known != place.numbered.end()) return known->second;
+        if (place.asked == order_.size() || !place.socket) return std::nullopt;
+        const auto candidate = order_[place.asked++];
+        if (candidate == from || !places_[candidate].net) continue;
+        const auto number = kernel::number_of_namespace(place.socket->get(), places_[candidate].net.get());
+        if (number && *number) place.numbered.emplace(**number, candidate);
+    }
+}
+
+std::optional<kernel::Link> KnownNamespaces::link(std::size_t place, std::uint32_t index) {
+    auto& there = places_[place];
+    if (const auto known = there.links.find(index); known != there.links.end()) return known->second;
+    if (!there.socket || index == 0) return std::nullopt;
+    const auto got = kernel::get_link(there.socket->get(), index);
+    return there.links.emplace(index, got ? *got : std::nullopt).first->second;
+}
+
+void KnownNamespaces::remember(std::size_t place, const kernel::Link& link) {
+    places_[place].links.insert_or_assign(link.index, link);
+}
+
+void KnownNamespaces::forget_links() {
+    for (auto& place : places_)
+        place.links.clear();
+}
+
+KnownNamespaces::Found KnownNamespaces::peer(std::size_t from, const kernel::Link& link) {
+    auto found = parent(from, link.peer_nsid, link.peer.value_or(0));
+    // It may have moved or gone since, and its index be another's.
+    if (found.link && (found.link->kind != link.kind || found.link->peer != link.index)) found.link.reset();
+    return found;
+}
+
+KnownNamespaces::Found KnownNamespaces::parent(std::size_t from, std::optional<std::int32_t> nsid,
+                                               std::uint32_t index) {
+    Found found{find(from, nsid), std::nullopt};
+    if (found.place) found.link = link(*found.place, index);
+    return found;
+}
+
+api::OtherEnd KnownNamespaces::describe(const Found& found, std::optional<std::int32_t> nsid,
+                                        std::uint32_t index, const api::Context& context) const {
+    api::OtherEnd end;
+    end.index = index;
+    end.nsid = nsid;
+    if (found.place) end.target = target_at(context, *found.place).name;
+    if (found.link) end.name = found.link->name;
+    return end;
+}
+
+const api::Target& target_at(const api::Context& context, std::size_t place) {
+    const auto targets = context.targets.size();
+    return place < targets ? context.targets[place] : context.others.at(place - targets);
+}
+
+std::optional<api::OtherEnd> peer_of(KnownNamespaces& known, const api::Context& context, std::size_t place,
+                                     const kernel::Link& link) {
+    const bool pair = link.kind == "veth" || link.kind == "netkit" || link.kind == "vxcan";
+    if (!pair || link.peer.value_or(0) == 0) return std::nullopt;
+    return known.describe(known.peer(place, link), link.peer_nsid, *link.peer, context);
+}
+
+}  // namespace netlab::operations
