@@ -3,6 +3,7 @@
 #include "common/api/addresses.hpp"
 #include "common/api/ping.hpp"
 #include "common/api/role.hpp"
+#include "common/api/sockets.hpp"
 #include "common/api/targets.hpp"
 #include "common/api/version.hpp"
 #include "common/api/watch.hpp"
@@ -97,6 +98,10 @@ inline constexpr auto catalogue = std::tuple{
         .within(&deadline_ms),
     Row<AddressesRequest>("addresses", Verb::post, "/v1/addresses", Role::observe, Kind::stream)
         .over(&AddressesRequest::targets, &AddressesRequest::all),
+    Row<SocketsRequest>("sockets", Verb::post, "/v1/sockets", Role::observe, Kind::stream)
+        .over(&SocketsRequest::targets, &SocketsRequest::all)
+        .checked(&check)
+        .within(&deadline_ms),
     InternalRow<WatchEngineRequest>{"watch_engine"},
     InternalRow<InspectEngineRequest>{"inspect_engine"},
     InternalRow<WatchNamespacesRequest>{"watch_namespaces"},
