@@ -153,12 +153,11 @@ Result<DumpEnd> dump_unix_sockets(int socket, std::uint32_t states, bool memory,
     });
 }
 
-Result<DumpEnd> dump_packet_sockets(int socket, bool memory,
-                                    const std::function<void(const PacketSocket&)>& each) {
+Result<DumpEnd> dump_packet_sockets(int socket, const std::function<void(const PacketSocket&)>& each) {
     DumpRequest<packet_diag_req> request(SOCK_DIAG_BY_FAMILY);
     request.header.sdiag_family = AF_PACKET;
-    request.header.pdiag_show = PACKET_SHOW_INFO;
-    if (memory) request.header.pdiag_show |= PACKET_SHOW_MEMINFO;
+    // What waits to be received is only said among the memory.
+    request.header.pdiag_show = PACKET_SHOW_INFO | PACKET_SHOW_MEMINFO;
     request.header.pdiag_cookie[0] = request.header.pdiag_cookie[1] = INET_DIAG_NOCOOKIE;
     PacketSocket row;
     return stream_dump(socket, request.bytes(), [&](std::span<const std::byte> messages) {

@@ -64,6 +64,10 @@ struct PacketSocket {
 [[nodiscard]] bool parse_unix_socket(std::span<const std::byte> message, UnixSocket& out);
 [[nodiscard]] bool parse_packet_socket(std::span<const std::byte> message, PacketSocket& out);
 
+/// A line of /proc/net/raw or raw6, for kernels without raw_diag. It does not tell the interface. False for
+/// the headings and for what is malformed.
+[[nodiscard]] bool parse_proc_raw(std::string_view line, std::uint8_t family, InetSocket& out);
+
 /// What is asked of inet_diag. The kernel itself leaves out what has another state, port or family.
 struct InetQuery {
     std::uint8_t family = 0;    ///< AF_INET, AF_INET6; 0 for both, in one walk, with IPPROTO_TCP only
@@ -81,7 +85,7 @@ struct InetQuery {
 [[nodiscard]] Result<DumpEnd> dump_unix_sockets(int socket, std::uint32_t states, bool memory,
                                                 const std::function<void(const UnixSocket&)>& each);
 /// They have no state.
-[[nodiscard]] Result<DumpEnd> dump_packet_sockets(int socket, bool memory,
+[[nodiscard]] Result<DumpEnd> dump_packet_sockets(int socket,
                                                   const std::function<void(const PacketSocket&)>& each);
 
 }  // namespace netlab::kernel

@@ -44,8 +44,6 @@ void write_ipv4(std::string& out, const std::array<std::uint8_t, 16>& address) {
 /// EtherTypes that a packet socket is likely to be bound to, by the names of iproute2's ll_proto.c.
 std::string packet_protocol_name(std::uint16_t number) {
     switch (number) {
-        case 0:
-            return "none";
         case ETH_P_ALL:
             return "*";
         case ETH_P_IP:
@@ -54,8 +52,6 @@ std::string packet_protocol_name(std::uint16_t number) {
             return "arp";
         case ETH_P_IPV6:
             return "ipv6";
-        case ETH_P_PAE:
-            return "802.1X";
         case ETH_P_LLDP:
             return "lldp";
         default:
@@ -166,7 +162,6 @@ void fill_row(api::SocketRow& row, const kernel::PacketSocket& socket) {
     row.local.port.reset();
     row.remote.address.clear();
     row.remote.port.reset();
-    // As ss has them: what waits is only known with the memory.
     row.recv_queue = 0;
     row.send_queue = 0;
     row.uid = socket.uid;

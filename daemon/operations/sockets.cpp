@@ -7,11 +7,13 @@
 #include "daemon/operations/socket_rows.hpp"
 
 #include <algorithm>
+#include <array>
 #include <unordered_map>
 
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /// `netlab sockets`: sock_diag of each target, and /proc for who holds them.
 namespace netlab::operations::sockets {
@@ -24,6 +26,8 @@ using kernel::DumpEnd;
 struct TargetSockets {
     UniqueFd diag;
     UniqueFd route;  ///< for the names of interfaces
+    UniqueFd raw;    ///< /proc/net/raw and raw6, for kernels without raw_diag
+    UniqueFd raw6;
 };
 
 struct Handles {
@@ -32,13 +36,17 @@ struct Handles {
     kernel::SocketHolders holders;
 };
 
-Result<TargetSockets> open_sockets(std::size_t) {
-    TargetSockets sockets;
+Result<TargetSockets> open_sockets(bool raw) {
     auto diag = kernel::open_sock_diag_socket();
     if (!diag) return diag.error();
     auto route = kernel::open_route_socket();
     if (!route) return route.error();
-    return TargetSockets{std::move(*diag), std::move(*route)};
+    TargetSockets sockets{std::move(*diag), std::move(*route), {}, {}};
+    if (raw) {
+        sockets.raw = UniqueFd(::open("/proc/thread-self/net/raw", O_RDONLY | O_CLOEXEC));
+        sockets.raw6 = UniqueFd(::open("/proc/thread-self/net/raw6", O_RDONLY | O_CLOEXEC));
+    }
+    return sockets;
 }
 
 Result<Handles> prepare(Namespaces& namespaces, const api::SocketsRequest& request,
@@ -52,7 +60,9 @@ Result<Handles> prepare(Namespaces& namespaces, const api::SocketsRequest& reque
         handles.is_host.push_back(!known || (target.device == own.st_dev && target.inode == own.st_ino));
     }
     if (request.processes && !request.summary) handles.holders = kernel::SocketHolders::read();
-    handles.targets = open_in_each(namespaces, 0, context.targets.size(), open_sockets);
+    const bool raw = is_wanted(request, SocketKind::raw);
+    handles.targets =
+        open_in_each(namespaces, 0, context.targets.size(), [&](std::size_t) { return open_sockets(raw); });
     return handles;
 }
 
@@ -119,16 +129,40 @@ class Inspection {
         query.remote_port = request_.destination_port.value_or(0);
         query.tcp_info = request_.tcp_info && !request_.summary;
         query.memory = request_.memory && !request_.summary;
-        return ended(
-            kernel::dump_inet_sockets(sockets_.diag.get(), query, [&](const kernel::InetSocket& socket) {
-                // RAW is not asked by state (raw_diag.c), and 0 asks for any port.
-                if ((states & (1U << socket.state)) == 0) return;
-                if (request_.source_port && socket.local_port != *request_.source_port) return;
-                if (request_.destination_port && socket.remote_port != *request_.destination_port) return;
-                if (request_.summary) return count(name, socket.state);
-                fill_row(row_, socket, name);
-                add(socket.interface);
-            }));
+        const auto take = [&](const kernel::InetSocket& socket) {
+            // RAW is not asked by state (raw_diag.c), and 0 asks for any port.
+            if ((states & (1U << socket.state)) == 0) return;
+            if (request_.source_port && socket.local_port != *request_.source_port) return;
+            if (request_.destination_port && socket.remote_port != *request_.destination_port) return;
+            if (request_.summary) return count(name, socket.state);
+            fill_row(row_, socket, name);
+            add(socket.interface);
+        };
+        const auto end = kernel::dump_inet_sockets(sockets_.diag.get(), query, take);
+        if (end && !end->supported && protocol == IPPROTO_RAW) {
+            read_raw_file(family == AF_INET ? sockets_.raw.get() : sockets_.raw6.get(), family, take);
+            return {};
+        }
+        return ended(end);
+    }
+
+    static void read_raw_file(int file, std::uint8_t family,
+                              const std::function<void(const kernel::InetSocket&)>& take) {
+        std::string text;
+        std::array<char, 16 * 1024> piece;
+        kernel::InetSocket socket;
+        for (;;) {
+            const auto got = ::read(file, piece.data(), piece.size());
+            if (got <= 0) return;
+            text.append(piece.data(), static_cast<std::size_t>(got));
+            std::size_t begin = 0;
+            for (auto end = text.find('\n'); end != text.npos; end = text.find('\n', begin)) {
+                if (kernel::parse_proc_raw(std::string_view(text).substr(begin, end - begin), family, socket))
+                    take(socket);
+                begin = end + 1;
+            }
+            text.erase(0, begin);
+        }
     }
 
     Result<void> dump_unix(std::uint32_t states) {
@@ -158,12 +192,12 @@ class Inspection {
     }
 
     Result<void> dump_packet() {
-        const bool memory = request_.memory && !request_.summary;
         return ended(
-            kernel::dump_packet_sockets(sockets_.diag.get(), memory, [&](const kernel::PacketSocket& socket) {
+            kernel::dump_packet_sockets(sockets_.diag.get(), [&](const kernel::PacketSocket& socket) {
                 constexpr std::uint8_t closed = 7;
                 if (request_.summary) return count(packet_protocol(socket.type), closed);
                 fill_row(row_, socket);
+                if (!request_.memory) row_.memory.reset();
                 add(socket.interface);
             }));
     }
@@ -243,8 +277,11 @@ Result<void> run(Handles& handles, const api::SocketsRequest& request, const api
     });
 }
 
-const Registration<api::SocketsRequest> registered{operation<prepare, run>(
-    {.processes = true, .cpu_seconds = 60, .address_space = 1ULL << 30, .descriptors = many_descriptors})};
+const Registration<api::SocketsRequest> registered{
+    operation<prepare, run>({.processes = true,
+                             .cpu_seconds = 60,
+                             .address_space = 1ULL << 30,
+                             .descriptors = 4 * many_descriptors})};
 
 }  // namespace
 
