@@ -45,9 +45,20 @@ class Follower {
   public:
     Follower(const Session& session, const TakeRow& take, TakeJson take_json)
         : session_(session), take_(take), take_json_(take_json) {}
+    /// Lines of this type go to `take_line` unparsed.
+    void take_lines(std::string_view type, const TakeLine& take_line) {
+        line_start_ = R"({"type":")" + std::string(type) + "\"";
+        take_line_ = &take_line;
+    }
 
     /// The end, once it is known.
     Result<std::optional<InspectionEnd>> line(const std::string& text) {
+        if (take_line_ && text.starts_with(line_start_)) {
+            const auto done =
+                session_.options.format == Format::json ? print_json(text) : (*take_line_)(text);
+            if (!done) return done.error();
+            return std::optional<InspectionEnd>();
+        }
         const auto value = parser_.parse(text);
         if (!value) return value.error();
         const auto type = type_of(**value);
@@ -107,6 +118,8 @@ class Follower {
     const Session& session_;
     const TakeRow& take_;
     TakeJson take_json_;
+    std::string line_start_;
+    const TakeLine* take_line_ = nullptr;
     LineParser parser_;
     std::vector<api::TargetFailure> failures_;
     std::string out_;
@@ -121,12 +134,12 @@ std::string comma_list(std::span<const std::string> words) {
     return out;
 }
 
-Result<InspectionEnd> follow_rows(const Session& session, const Call& call, const TakeRow& take,
-                                  TakeJson take_json) {
+namespace {
+
+Result<InspectionEnd> follow(const Session& session, const Call& call, Follower& follower) {
     auto exchange = Exchange::start(session.options, call);
     if (!exchange) return exchange.error();
     const Interrupt interrupt;
-    Follower follower(session, take, take_json);
     std::optional<InspectionEnd> end;
     for (;;) {
         const auto received = exchange->next(interrupt);
@@ -149,6 +162,21 @@ Result<InspectionEnd> follow_rows(const Session& session, const Call& call, cons
     if (auto flushed = follower.flush(); !flushed) return flushed.error();
     follower.tell_failures(*end);
     return *end;
+}
+
+}  // namespace
+
+Result<InspectionEnd> follow_rows(const Session& session, const Call& call, const TakeRow& take,
+                                  TakeJson take_json) {
+    Follower follower(session, take, take_json);
+    return follow(session, call, follower);
+}
+
+Result<InspectionEnd> follow_lines(const Session& session, const Call& call, std::string_view type,
+                                   const TakeLine& take, const TakeRow& take_others) {
+    Follower follower(session, take_others, TakeJson::no);
+    follower.take_lines(type, take);
+    return follow(session, call, follower);
 }
 
 void tell_shared(const Session& session, const api::InspectionReport& report) {

@@ -62,6 +62,15 @@ enum class TakeJson : bool { no, yes };
 [[nodiscard]] Result<InspectionEnd> follow_rows(const Session& session, const Call& call, const TakeRow& take,
                                                 TakeJson take_json = TakeJson::no);
 
+/// Takes one row as the line that it is; for rows that come by the 100,000, and only of the type that it is
+/// for.
+using TakeLine = std::function<Result<void>(std::string_view line)>;
+
+/// The same for rows of one type, by name, that are not parsed here but taken as lines.
+[[nodiscard]] Result<InspectionEnd> follow_lines(const Session& session, const Call& call,
+                                                 std::string_view type, const TakeLine& take,
+                                                 const TakeRow& take_others);
+
 /// To standard error, in table formats: who lives in a namespace that was shown under another's name.
 void tell_shared(const Session& session, const api::InspectionReport& report);
 

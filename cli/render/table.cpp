@@ -16,6 +16,11 @@ namespace {
 
 constexpr std::size_t gap = 3;
 
+/// Printable ASCII: one column for each byte, and nothing to escape.
+bool is_harmless(std::string_view text) {
+    return std::ranges::all_of(text, [](char byte) { return byte >= 0x20 && byte < 0x7F; });
+}
+
 struct Block {
     std::vector<std::string> lines;
     Hue hue = Hue::plain;
@@ -138,6 +143,33 @@ Result<void> TableStream::add(std::vector<Cell> row) {
     for (const auto& cell : row)
         blocks.push_back(block_of(cell, false));
     append_row(out_, blocks, widths_, screen_.colours);
+    return out_.size() < enough ? Result<void>() : print(std::exchange(out_, {}));
+}
+
+Result<void> TableStream::add_plain(std::span<const std::string_view> row) {
+    constexpr std::size_t enough = 64 * 1024;
+    if (widths_.empty()) {
+        std::vector<Cell> cells;
+        for (const auto text : row)
+            cells.emplace_back(std::string(text));
+        return add(std::move(cells));
+    }
+    std::size_t blanks = 0;  // owed, and never paid at the end of a line
+    for (std::size_t i = 0; i < row.size(); ++i) {
+        std::size_t taken = row[i].size();
+        if (taken > 0) {
+            out_.append(std::exchange(blanks, 0), ' ');
+            if (is_harmless(row[i])) {
+                out_.append(row[i]);
+            } else {
+                const auto escaped = escape(row[i]);
+                taken = columns(escaped);
+                out_.append(escaped);
+            }
+        }
+        blanks += std::max(widths_[i], taken) - taken + gap;
+    }
+    out_ += '\n';
     return out_.size() < enough ? Result<void>() : print(std::exchange(out_, {}));
 }
 

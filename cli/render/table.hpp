@@ -2,7 +2,9 @@
 
 #include "cli/render/screen.hpp"
 
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace netlab::cli {
@@ -33,6 +35,8 @@ class TableStream {
 
     /// errc as print().
     [[nodiscard]] Result<void> add(std::vector<Cell> row);
+    /// The same for cells of plain text, for tables of 100,000 rows.
+    [[nodiscard]] Result<void> add_plain(std::span<const std::string_view> row);
     /// Prints what is left; headings too where there was no row.
     [[nodiscard]] Result<void> finish();
 

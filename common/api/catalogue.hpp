@@ -1,15 +1,16 @@
 #pragma once
 
 #include "common/api/addresses.hpp"
-#include "common/api/neighbours.hpp"
 #include "common/api/bridges.hpp"
 #include "common/api/links.hpp"
+#include "common/api/neighbours.hpp"
 #include "common/api/networks.hpp"
 #include "common/api/ping.hpp"
 #include "common/api/role.hpp"
 #include "common/api/route.hpp"
 #include "common/api/routes.hpp"
 #include "common/api/rules.hpp"
+#include "common/api/sockets.hpp"
 #include "common/api/targets.hpp"
 #include "common/api/version.hpp"
 #include "common/api/watch.hpp"
@@ -126,6 +127,10 @@ inline constexpr auto catalogue = std::tuple{
     Row<NetworksRequest>("networks", Verb::post, "/v1/networks", Role::observe, Kind::stream)
         .with_others()
         .asking_engines(),
+    Row<SocketsRequest>("sockets", Verb::post, "/v1/sockets", Role::observe, Kind::stream)
+        .over(&SocketsRequest::targets, &SocketsRequest::all)
+        .checked(&check)
+        .within(&deadline_ms),
     InternalRow<WatchEngineRequest>{"watch_engine"},
     InternalRow<InspectEngineRequest>{"inspect_engine"},
     InternalRow<WatchNamespacesRequest>{"watch_namespaces"},

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cerrno>
+#include <initializer_list>
 #include <optional>
 #include <string>
 
@@ -105,6 +106,8 @@ class Gathering {
 
     [[nodiscard]] bool done() const { return done_; }
     [[nodiscard]] bool interrupted() const { return interrupted_; }
+    /// The kernel has no such table.
+    [[nodiscard]] bool unknown() const { return unknown_; }
 
     Result<void> take(std::span<const std::byte> datagram) {
         nlmsghdr header;
@@ -130,6 +133,8 @@ class Gathering {
         if (final) {
             done_ = true;
             const auto payload = message.subspan(sizeof header, header.nlmsg_len - sizeof header);
+            int status = 0;
+            unknown_ = read(payload, status) && status == -ENOENT;
             return check_status(header.nlmsg_type, payload, header.nlmsg_flags);
         }
         if (header.nlmsg_type != NLMSG_NOOP)
@@ -141,6 +146,7 @@ class Gathering {
     Dump<std::byte>& out_;
     bool done_ = false;
     bool interrupted_ = false;
+    bool unknown_ = false;
 };
 
 std::uint32_t next_sequence() {
@@ -180,7 +186,6 @@ Result<Attempt> attempt(int socket, std::span<std::byte> message, Clock::time_po
     std::vector<std::byte> buffer(receive_size);
     const auto sequence = complete_header(message, NLM_F_REQUEST | NLM_F_DUMP);
     if (auto sent = send(socket, message); !sent) return sent.error();
-
     Gathering gathering(sequence, out);
     bool overrun = false;
     while (!gathering.done()) {
@@ -210,13 +215,12 @@ void enlarge_receive_buffer(int socket) {
     }
 }
 
-}  // namespace
-
-Result<UniqueFd> open_route_socket(std::uint32_t multicast_groups) {
-    UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
+Result<UniqueFd> open_netlink_socket(int protocol, std::initializer_list<int> options,
+                                     std::uint32_t multicast_groups) {
+    UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
     if (!socket) return system_error(errc::operation_failed, "open a netlink socket", errno);
     const int on = 1;
-    for (const int option : {NETLINK_GET_STRICT_CHK, NETLINK_EXT_ACK}) {
+    for (const int option : options) {
         if (::setsockopt(socket.get(), SOL_NETLINK, option, &on, sizeof on) != 0) {
             return system_error(errc::operation_failed, "set up a netlink socket", errno);
         }
@@ -229,6 +233,16 @@ Result<UniqueFd> open_route_socket(std::uint32_t multicast_groups) {
         return system_error(errc::operation_failed, "bind a netlink socket", errno);
     }
     return socket;
+}
+
+}  // namespace
+
+Result<UniqueFd> open_route_socket(std::uint32_t multicast_groups) {
+    return open_netlink_socket(NETLINK_ROUTE, {NETLINK_GET_STRICT_CHK, NETLINK_EXT_ACK}, multicast_groups);
+}
+
+Result<UniqueFd> open_sock_diag_socket() {
+    return open_netlink_socket(NETLINK_SOCK_DIAG, {NETLINK_EXT_ACK}, 0);
 }
 
 Result<Dump<std::byte>> dump(int socket, std::span<std::byte> message, std::chrono::milliseconds deadline) {
@@ -265,6 +279,46 @@ Result<Answer> ask(int socket, std::span<std::byte> message) {
             Clock::now() >= until)
             return Error{errc::timed_out, "the kernel did not answer in time", {}, {}};
     }
+}
+
+Result<DumpEnd> stream_dump(int socket, std::span<std::byte> message,
+                            const std::function<void(std::span<const std::byte>)>& take) {
+    std::vector<std::byte> buffer(receive_size);
+    const auto sequence = complete_header(message, NLM_F_REQUEST | NLM_F_DUMP);
+    if (auto sent = send(socket, message); !sent) return sent.error();
+    DumpEnd end;
+    bool any = false;
+    Dump<std::byte> piece;
+    Gathering gathering(sequence, piece);
+    for (auto until = Clock::now() + dump_deadline; !gathering.done();) {
+        const auto received = receive(socket, buffer);
+        if (!received) return received.error();
+        if (received->nothing) {
+            // After an overrun the dump's own end may be what was lost.
+            if (end.consistent && wait_readable(socket, until)) continue;
+            if (!any) {
+                return Error{
+                    errc::timed_out, "the kernel's network tables could not be read in time", {}, {}};
+            }
+            return DumpEnd{false};
+        }
+        if (received->overrun) end.consistent = false;
+        piece.rows.clear();
+        if (auto taken = gathering.take(std::span(buffer).first(received->size)); !taken) {
+            if (gathering.unknown()) return DumpEnd{end.consistent, false};
+            return taken.error();
+        }
+        if (piece.rows.empty()) {
+            // What others send must not keep it from ending.
+            if (Clock::now() >= until) return DumpEnd{false};
+            continue;
+        }
+        any = true;
+        take(piece.rows);
+        until = Clock::now() + dump_deadline;
+    }
+    end.consistent = end.consistent && !gathering.interrupted();
+    return end;
 }
 
 bool drain(int socket) {

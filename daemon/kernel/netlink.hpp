@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <functional>
 #include <span>
 #include <string>
 #include <vector>
@@ -59,6 +60,23 @@ struct Answer {
 /// Sends `message` (see dump()) and waits for its one answer. errc::operation_failed; errc::timed_out where
 /// none comes before dump_deadline.
 [[nodiscard]] Result<Answer> ask(int socket, std::span<std::byte> message);
+
+/// How a streamed dump ended.
+struct DumpEnd {
+    bool consistent = true;  ///< false: it was interrupted by changes, or the kernel stopped in the middle
+    bool supported = true;   ///< false: this kernel has no such table (ENOENT)
+};
+
+/// One dump, handed to `take` datagram by datagram as whole messages one after another, without NLMSG_DONE:
+/// for tables that are too long to be kept. What has been taken cannot be taken back, so it is not tried
+/// again where it was interrupted. dump_deadline is for each datagram, so that whoever takes them may take
+/// his time. errc as dump().
+[[nodiscard]] Result<DumpEnd> stream_dump(int socket, std::span<std::byte> message,
+                                          const std::function<void(std::span<const std::byte>)>& take);
+
+/// A bound, non-blocking NETLINK_SOCK_DIAG socket in the calling thread's network namespace.
+/// errc::operation_failed.
+[[nodiscard]] Result<UniqueFd> open_sock_diag_socket();
 
 /// Throws away what has been received: multicast messages that only say that something changed, and the rest
 /// of a dump that came late. False where there was nothing; an overrun (ENOBUFS) counts as something.

@@ -227,6 +227,10 @@ Result<void> narrow_capabilities(const operations::Needs& needs) {
     add(CAP_SYS_ADMIN);
     if (needs.net_raw) add(CAP_NET_RAW);
     if (needs.net_admin) add(CAP_NET_ADMIN);
+    if (needs.processes) {
+        add(CAP_SYS_PTRACE);
+        add(CAP_DAC_READ_SEARCH);
+    }
     if (capng_apply(CAPNG_SELECT_CAPS) != 0)
         return system_error(errc::operation_failed, "narrow the capabilities", errno);
     return {};

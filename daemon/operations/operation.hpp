@@ -54,6 +54,7 @@ class Namespaces {
 struct Needs {
     bool net_raw = false;         ///< `prepare` opens raw or packet sockets
     bool net_admin = false;       ///< `prepare` asks netfilter
+    bool processes = false;       ///< `prepare` looks at the descriptors and namespaces of all processes
     bool resolver_files = false;  ///< resolv.conf and hosts of the targets are opened for it
     bool ip_sockets =
         false;  ///< `run` opens UDP and TCP sockets: DNS. They can only be in the namespace it is left in
