@@ -113,7 +113,8 @@ class Gathering {
         nlmsghdr header;
         while (!done_ && read(datagram, header)) {
             if (header.nlmsg_len < sizeof header || header.nlmsg_len > datagram.size()) break;
-            const auto length = std::min(datagram.size(), std::size_t{NLMSG_ALIGN(header.nlmsg_len)});
+            const auto length =
+                std::min(datagram.size(), static_cast<std::size_t>(NLMSG_ALIGN(header.nlmsg_len)));
             if (auto result = take_message(header, datagram.first(length)); !result) return result;
             datagram = datagram.subspan(length);
         }
@@ -176,7 +177,8 @@ std::optional<Answer> find_answer(std::span<const std::byte> datagram, std::uint
             if (header.nlmsg_type != NLMSG_ERROR) return Answer{0, {message.begin(), message.end()}};
             if (read(message.subspan(sizeof header), status)) return Answer{-status, {}};
         }
-        datagram = datagram.subspan(std::min(datagram.size(), std::size_t{NLMSG_ALIGN(header.nlmsg_len)}));
+        datagram = datagram.subspan(
+            std::min(datagram.size(), static_cast<std::size_t>(NLMSG_ALIGN(header.nlmsg_len))));
     }
     return std::nullopt;
 }

@@ -51,16 +51,6 @@ struct Answer {
 /// none comes before dump_deadline.
 [[nodiscard]] Result<Answer> ask(int socket, std::span<std::byte> message);
 
-/// The kernel's answer to one request that is no dump.
-struct Answer {
-    int error = 0;                   ///< the errno that the kernel refused it with, 0 where it did not
-    std::vector<std::byte> message;  ///< one whole message
-};
-
-/// Sends `message` (see dump()) and waits for its one answer. errc::operation_failed; errc::timed_out where
-/// none comes before dump_deadline.
-[[nodiscard]] Result<Answer> ask(int socket, std::span<std::byte> message);
-
 /// How a streamed dump ended.
 struct DumpEnd {
     bool consistent = true;  ///< false: it was interrupted by changes, or the kernel stopped in the middle

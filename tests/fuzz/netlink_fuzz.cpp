@@ -1,0 +1,33 @@
+#include "daemon/kernel/address.hpp"
+#include "daemon/kernel/fdb.hpp"
+#include "daemon/kernel/link.hpp"
+#include "daemon/kernel/link_details.hpp"
+#include "daemon/kernel/neighbour.hpp"
+#include "daemon/kernel/route.hpp"
+#include "daemon/kernel/route_entry.hpp"
+#include "daemon/kernel/rule.hpp"
+#include "daemon/kernel/sock_diag.hpp"
+
+/// Everything that takes netlink's bytes apart: the kernel's framing is trusted, what containers put into
+/// names, options and attributes is not, and neither is a length.
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    using namespace netlab::kernel;
+    const auto bytes = std::as_bytes(std::span(data, size));
+    (void)parse_links(bytes);
+    (void)parse_link_details(bytes);
+    (void)parse_addresses(bytes);
+    (void)parse_neighbours(bytes);
+    (void)parse_fdb(bytes);
+    (void)parse_routes(bytes);
+    (void)parse_default_routes(bytes);
+    (void)parse_rules(bytes);
+    InetSocket inet;
+    UnixSocket local;
+    PacketSocket packet;
+    for_each_message(bytes, [&](std::uint16_t, std::span<const std::byte> message) {
+        (void)parse_inet_socket(message, inet);
+        (void)parse_unix_socket(message, local);
+        (void)parse_packet_socket(message, packet);
+    });
+    return 0;
+}
