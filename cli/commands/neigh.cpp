@@ -51,7 +51,7 @@ void tell_findings(std::uint64_t count) {
     const auto line =
         error_line({errc::operation_failed,
                     std::to_string(count) + (count == 1 ? " MAC address is not" : " MAC addresses are not") +
-                        " the one that the owner of the address has: what is sent there is lost",
+                        " the one that the owner of the address has: what is sent there does not reach it",
                     "delete the entry (ip neigh del ADDRESS dev INTERFACE), or find who else answers for it",
                     {}});
     [[maybe_unused]] const auto written = ::write(STDERR_FILENO, line.data(), line.size());

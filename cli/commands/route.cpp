@@ -3,6 +3,7 @@
 #include "cli/inspection.hpp"
 #include "cli/render/route_cells.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace netlab::cli {
@@ -41,7 +42,9 @@ Cell details(const RouteHop& hop) {
     if (hop.route) {
         if (hop.route->source) items.push_back("source " + hop.route->source->to_string());
         items.push_back("table " + hop.route->table);
-        const auto rest = details_cell(*hop.route);
+        auto route = *hop.route;
+        route.from.reset();  // every hop's is the first one's source
+        const auto rest = details_cell(route);
         items.insert(items.end(), rest.items.begin(), rest.items.end());
     }
     if (!hop.note.empty()) items.push_back(hop.note);
@@ -65,12 +68,24 @@ std::string headline(const RouteAnswer& answer, const Screen& screen) {
     if (answer.named) text += " (" + *answer.named + ": " + answer.explanation + ")";
     text += " from " + answer.target + ": ";
     text += described::enumerator_name(answer.outcome);
-    if (answer.matched) text += " by the route " + *answer.matched;
+    if (answer.matched)
+        text +=
+            *answer.matched == "default" ? ", by the default route" : ", by the route to " + *answer.matched;
     line.headings.push_back({});
     line.rows.push_back({Cell(text)});
     auto shown = to_text(line, screen);
     // Escaped as every cell is; the empty heading is a line of its own.
     return shown.substr(shown.find('\n') + 1);
+}
+
+constexpr const char* netfilter_note =
+    "(netfilter is not looked at: where it is routed behind the target, a rule may drop it or change its "
+    "addresses)\n";
+
+/// Somebody other than the target sends it on.
+bool is_forwarded(const RouteAnswer& answer) {
+    return std::ranges::any_of(answer.hops.begin() + (answer.hops.empty() ? 0 : 1), answer.hops.end(),
+                               [](const RouteHop& hop) { return hop.step == RouteStep::routed; });
 }
 
 Result<std::uint32_t> parse_mark(const std::string& word) {
@@ -114,7 +129,8 @@ class Route final : public Command {
                 if (type != RouteAnswer::type) return {};
                 const auto answer = decode_answer<RouteAnswer>(value);
                 if (!answer) return answer.error();
-                return print(headline(*answer, session.screen) + to_text(table_of(*answer), session.screen));
+                return print(headline(*answer, session.screen) + to_text(table_of(*answer), session.screen) +
+                             (is_forwarded(*answer) ? netfilter_note : ""));
             });
         if (!end) return end.error();
         return end->exit_code;

@@ -113,7 +113,8 @@ inline constexpr auto catalogue = std::tuple{
     Row<RouteRequest>("route", Verb::post, "/v1/route", Role::observe, Kind::stream)
         .in(&RouteRequest::target)
         .towards(&RouteRequest::destination)
-        .with_others(),
+        .with_others()
+        .checked(&check),
     Row<NeighboursRequest>("neighbours", Verb::post, "/v1/neighbours", Role::observe, Kind::stream)
         .over(&NeighboursRequest::targets, &NeighboursRequest::all)
         .with_others(),

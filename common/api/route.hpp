@@ -17,6 +17,9 @@ struct RouteRequest {
 };
 BOOST_DESCRIBE_STRUCT(RouteRequest, (), (target, destination, from, mark, iif))
 
+/// errc::bad_request where a word is missing or the two addresses are of different families.
+[[nodiscard]] Result<void> check(const RouteRequest& request, Roles roles);
+
 /// What becomes of a packet in one namespace.
 enum class RouteStep : std::uint8_t {
     routed,       ///< sent on by a route

@@ -165,8 +165,10 @@ void SocketHolders::settle() {
 }
 
 std::span<const SocketHolders::Holder> SocketHolders::of(std::uint64_t inode) const {
-    const auto found = std::ranges::equal_range(holders_, inode, {}, &Holder::inode);
-    return {found.begin(), found.end()};
+    // Not ranges::equal_range: clang 14 cannot take libstdc++'s subrange apart.
+    const auto first = std::ranges::lower_bound(holders_, inode, {}, &Holder::inode);
+    const auto last = std::ranges::upper_bound(holders_, inode, {}, &Holder::inode);
+    return {first, last};
 }
 
 }  // namespace netlab::kernel

@@ -115,7 +115,10 @@ std::optional<Route> parse_route(std::span<const std::byte> message) {
     const auto source = IpPrefix::make(from, header.rtm_src_len);
     if (!prefix || !source) return std::nullopt;
     route.destination = *prefix;
-    if (header.rtm_src_len != 0) route.from = *source;
+    // An answer to a question without a source says "from ::".
+    const bool said =
+        header.rtm_src_len != 0 && !((header.rtm_flags & RTM_F_CLONED) != 0 && from.is_unspecified());
+    if (said) route.from = *source;
     route.hop.flags = header.rtm_flags;
     return route;
 }

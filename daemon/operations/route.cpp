@@ -62,7 +62,10 @@ Result<Destination> peer_destination(const api::RouteRequest& request, const api
     for (const auto& gateway : *gateways)
         facts.gateways.push_back(gateway.gateway);
     const auto choice = choose_peer_address(facts);
-    if (!choice) return Error{errc::no_address, name + " has no address that could be routed to", {}, {}};
+    const std::string family = !facts.family ? "" : *facts.family == Family::ipv4 ? "IPv4 " : "IPv6 ";
+    if (!choice)
+        return Error{
+            errc::no_address, name + " has no " + family + "address that could be routed to", {}, {}};
     return Destination{choice->address, name, way_text(*choice)};
 }
 
@@ -81,12 +84,6 @@ Result<Destination> destination_of(const api::RouteRequest& request, const api::
 Result<kernel::RouteQuery> query_of(const api::RouteRequest& request, const IpAddress& destination,
                                     const Topology& topology) {
     kernel::RouteQuery query{destination, request.from, request.mark, 0, false};
-    if (request.from && request.from->family() != destination.family())
-        return Error{errc::bad_request,
-                     "from " + request.from->to_string() + " to " + destination.to_string() +
-                         ": the two are of different families",
-                     {},
-                     {}};
     const auto& here = topology[0];
     if (!request.iif.empty()) {
         const auto index = InterfaceNames(here.links).find(request.iif);

@@ -30,21 +30,6 @@ std::string kernel_words(int error) {
     return std::strerror(error);
 }
 
-std::string cause_of(const kernel::RouteReply& reply, RouteStep step, bool came_in) {
-    switch (step) {
-        case RouteStep::unreachable:
-            if (came_in && reply.error == EHOSTUNREACH)
-                return "no route, or a route that says so, or this namespace does not forward (ip_forward)";
-            return reply.error == ENETUNREACH ? "there is no route" : "a route says so";
-        case RouteStep::prohibited:
-            return "a route or rule says so";
-        case RouteStep::refused:
-            return kernel_words(reply.error);
-        default:
-            return {};
-    }
-}
-
 class Walk {
   public:
     Walk(const Topology& topology, const kernel::RouteQuery& query, const AskKernel& ask)
@@ -77,6 +62,22 @@ class Walk {
         return hop;
     }
 
+    std::string cause_of(const Position& at, const kernel::RouteReply& reply, RouteStep step) {
+        if (step == RouteStep::prohibited) return "a route or rule says so";
+        if (step == RouteStep::refused) return kernel_words(reply.error);
+        if (step != RouteStep::unreachable) return {};
+        int error = reply.error;
+        if (at.input && !reply.route) {
+            // A namespace that does not forward says EHOSTUNREACH, whatever its routes are.
+            const auto own = ask_(at.place, {query_.destination, std::nullopt, 0, 0, false});
+            if (own && own->error == 0)
+                return "there is a route, but nothing is forwarded from " + topology_.name(*at.input) +
+                       " (ip_forward, forwarding)";
+            if (own) error = own->error;
+        }
+        return error == ENETUNREACH ? "there is no route" : "a route or rule says so";
+    }
+
     /// EINVAL is a blackhole's, but also what a packet that comes in gets whose source is not acceptable:
     /// without both there is no other reason for it.
     bool is_blackhole(std::size_t place) {
@@ -90,7 +91,7 @@ class Walk {
         if (step == RouteStep::blackhole && !reply.route && at.input && !is_blackhole(at.place))
             step = RouteStep::refused;
         auto& here = hop(at, step);
-        here.note = cause_of(reply, step, at.input.has_value());
+        here.note = cause_of(at, reply, step);
         if (reply.route) {
             const InterfaceNames names(topology_[at.place].links);
             here.route = route_entry(here.target, *reply.route, names);
@@ -103,7 +104,10 @@ class Walk {
         // Behind the first namespace it is a packet like any other, from the source that it was given there.
         if (!query_.from) query_.from = reply.route->source;
         query_.mark = 0;
-        if (query_.destination.is_multicast()) return false;
+        if (reply.route->kind == RTN_BROADCAST || query_.destination.is_multicast()) {
+            here.note = "to all that listen on this network";
+            return false;
+        }
         return cross(out, next, at);
     }
 

@@ -25,11 +25,31 @@ _netlab() {
         -o | --output) COMPREPLY=($(compgen -W 'table wide json' -- "$current")); return ;;
         --color | --colour) COMPREPLY=($(compgen -W 'auto always never' -- "$current")); return ;;
         --runtime) COMPREPLY=($(compgen -W 'docker podman netns pid host' -- "$current")); return ;;
-        -H | --host | -c | --count | -i | --interval | -W | --wait | -s | --size | -I | --interface | --network) return ;;
+        -H | --host | -c | --count | -i | --interval | -W | --wait | -s | --size | -I | --interface | --network | --from | --mark | --iif) return ;;
     esac
+    if [[ $command == routes && ($previous == -t || $previous == --table) ]]; then
+        COMPREPLY=($(compgen -W 'main local default all' -- "$current"))
+        return
+    fi
     case $command in
         '') COMPREPLY=($(compgen -W "ls links bridges networks ping version help $global" -- "$current")) ;;
         help) COMPREPLY=($(compgen -W 'ls links bridges networks ping version' -- "$current")) ;;
+        '') COMPREPLY=($(compgen -W "ls neigh ping route routes rules version help $global" -- "$current")) ;;
+        help) COMPREPLY=($(compgen -W 'ls neigh ping route routes rules version' -- "$current")) ;;
+        routes | rules | neigh | route)
+            local own
+            case $command in
+                routes) own='-a --all -t --table -4 --ipv4 -6 --ipv6' ;;
+                rules) own='-a --all -4 --ipv4 -6 --ipv6' ;;
+                neigh) own='-a --all -i --interface -4 --ipv4 -6 --ipv6 --noarp' ;;
+                route) own='--from --mark --iif' ;;
+            esac
+            if [[ $current == -* ]]; then
+                COMPREPLY=($(compgen -W "$own $global" -- "$current"))
+            else
+                COMPREPLY=($(compgen -W "$(_netlab_targets "${host[@]}")" -- "$current"))
+            fi
+            ;;
         ls) COMPREPLY=($(compgen -W "-q --quiet --runtime --network $global" -- "$current")) ;;
         links)
             if [[ $current == -* ]]; then
