@@ -14,6 +14,8 @@ KnownNamespaces::KnownNamespaces(Namespaces& namespaces, const api::Context& con
     for (std::size_t i = 0; i < places_.size(); ++i) {
         places_[i].socket = std::move(sockets[i]);
         places_[i].net = std::move(namespaces[i].net);
+        places_[i].asked.resize(places_.size());
+        places_[i].asked[i] = true;
     }
     order_.resize(places_.size());
     std::iota(order_.begin(), order_.end(), std::size_t{0});
@@ -27,12 +29,30 @@ std::optional<std::size_t> KnownNamespaces::find(std::size_t from, std::optional
     for (;;) {
         const auto known = place.numbered.find(*nsid);
         if (known != place.numbered.end()) return known->second;
-        if (place.asked == order_.size() || !place.socket) return std::nullopt;
-        const auto candidate = order_[place.asked++];
-        if (candidate == from || !places_[candidate].net) continue;
-        const auto number = kernel::number_of_namespace(place.socket->get(), places_[candidate].net.get());
-        if (number && *number) place.numbered.emplace(**number, candidate);
+        const auto candidate = place.socket ? next_candidate(place) : std::nullopt;
+        if (!candidate) return std::nullopt;
+        if (!places_[*candidate].net) continue;
+        const auto number = kernel::number_of_namespace(place.socket->get(), places_[*candidate].net.get());
+        if (!number || !*number) continue;
+        place.numbered.emplace(**number, *candidate);
+        places_[*candidate].seen_from.push_back(from);
     }
+}
+
+std::optional<std::size_t> KnownNamespaces::next_candidate(Place& place) {
+    while (!place.seen_from.empty() || place.next < order_.size()) {
+        std::size_t candidate = 0;
+        if (place.seen_from.empty()) {
+            candidate = order_[place.next++];
+        } else {
+            candidate = place.seen_from.back();
+            place.seen_from.pop_back();
+        }
+        if (place.asked[candidate]) continue;
+        place.asked[candidate] = true;
+        return candidate;
+    }
+    return std::nullopt;
 }
 
 std::optional<kernel::Link> KnownNamespaces::link(std::size_t place, std::uint32_t index) {

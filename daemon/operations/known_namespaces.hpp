@@ -51,9 +51,14 @@ class KnownNamespaces {
         Result<UniqueFd> socket{UniqueFd()};
         UniqueFd net;
         std::unordered_map<std::int32_t, std::size_t> numbered;  ///< by its numbers for the others
-        std::size_t asked = 0;  ///< how many of `order_` its numbers have been asked for
+        std::vector<bool> asked;             ///< its number for each of the others has been asked for
+        std::size_t next = 0;                ///< in `order_`
+        std::vector<std::size_t> seen_from;  ///< what leads from there to here mostly leads back
         std::unordered_map<std::uint32_t, std::optional<kernel::Link>> links;
     };
+
+    /// Whose number to ask for next; nullopt: all have been asked for.
+    [[nodiscard]] std::optional<std::size_t> next_candidate(Place& place);
 
     std::vector<Place> places_;
     std::vector<std::size_t> order_;  ///< of asking: the host is what most veths lead to
