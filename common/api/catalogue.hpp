@@ -2,8 +2,10 @@
 
 #include "common/api/addresses.hpp"
 #include "common/api/ping.hpp"
+#include "common/api/processes.hpp"
 #include "common/api/role.hpp"
 #include "common/api/sockets.hpp"
+#include "common/api/sysctls.hpp"
 #include "common/api/targets.hpp"
 #include "common/api/version.hpp"
 #include "common/api/watch.hpp"
@@ -102,6 +104,10 @@ inline constexpr auto catalogue = std::tuple{
         .over(&SocketsRequest::targets, &SocketsRequest::all)
         .checked(&check)
         .within(&deadline_ms),
+    Row<ProcessesRequest>("processes", Verb::post, "/v1/processes", Role::observe, Kind::stream)
+        .over(&ProcessesRequest::targets, &ProcessesRequest::all),
+    Row<SysctlsRequest>("sysctls", Verb::post, "/v1/sysctls", Role::observe, Kind::stream)
+        .over(&SysctlsRequest::targets, &SysctlsRequest::all),
     InternalRow<WatchEngineRequest>{"watch_engine"},
     InternalRow<InspectEngineRequest>{"inspect_engine"},
     InternalRow<WatchNamespacesRequest>{"watch_namespaces"},
