@@ -121,8 +121,8 @@ TEST_CASE("ps: with the host role the command line, without the environment, and
     const TestNetwork network("a");
     const NamespaceProcess process(network.name('a'), [](int ready) {
         (void)!::write(ready, "x", 1);
-        ::setenv("SECRET", "never-shown", 1);
-        ::execlp("sleep", "sleep", "\xFFodd", "1000", nullptr);
+        // Two commands, so that the shell stays.
+        ::execlp("sh", "sh", "-c", "sleep 1000; :", "\xFFodd\n", nullptr);
     });
     const NamespaceProcess sleeper(network.name('a'), [](int ready) {
         (void)!::write(ready, "x", 1);
@@ -142,6 +142,9 @@ TEST_CASE("ps: with the host role the command line, without the environment, and
                                 std::chrono::seconds(5)));
     const auto row = command_of(sleeper.pid());
     CHECK(text(row, "user") == "root");
+    CHECK(support::eventually(
+        [&] { return text(command_of(process.pid()), "command") == "sh -c sleep 1000; : \xEF\xBF\xBDodd\n"; },
+        std::chrono::seconds(5)));
     CHECK(boost::json::serialize(row).find("never-shown") == std::string::npos);
 }
 
