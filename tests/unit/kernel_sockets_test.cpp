@@ -184,6 +184,12 @@ TEST_CASE("sockets: tcp_info of an older kernel is read as far as it goes", "[un
     CHECK_FALSE(info.send_window);
     CHECK_FALSE(info.delivery_rate);
     CHECK(operations::tcp_info({}, {}).rtt_us == 0);
+    // A listener's backlog is not to be taken for segments.
+    old[24] = old[28] = std::byte{9};  // tcpi_unacked, tcpi_sacked
+    CHECK(operations::tcp_info(old, {}).sacked == 9);
+    old[0] = std::byte{10};
+    CHECK(operations::tcp_info(old, {}).sacked == 0);
+    CHECK(operations::tcp_info(old, {}).unacked == 0);
 }
 
 TEST_CASE("sockets: states are asked for as ss asks for them", "[unit]") {
