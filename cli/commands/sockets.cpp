@@ -89,6 +89,14 @@ constexpr Column<SocketSummaryRow> summary_columns[] = {
     {"SOCKETS", [](const SocketSummaryRow& row) { return Cell(std::to_string(row.count)); }},
 };
 
+Result<std::optional<std::uint16_t>> parse_port(const std::string& text) {
+    std::uint16_t port = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+    if (error != std::errc{} || end != text.data() + text.size() || port == 0)
+        return Error{errc::bad_request, "'" + text + "' is no port: 1 to 65535, numbers only", {}, {}};
+    return std::optional(port);
+}
+
 class Sockets final : public Command {
   public:
     void arguments(CLI::App& app) override {
@@ -113,8 +121,9 @@ class Sockets final : public Command {
             ->expected(1)
             ->delimiter(',')
             ->take_all();
-        app.add_option("--sport", request_.source_port, "this local port only, by number")->type_name("PORT");
-        app.add_option("--dport", request_.destination_port, "this remote port only, by number")
+        add_parsed(app, "--sport", request_.source_port, parse_port, "this local port only, by number")
+            ->type_name("PORT");
+        add_parsed(app, "--dport", request_.destination_port, parse_port, "this remote port only, by number")
             ->type_name("PORT");
         app.add_flag("-4,--ipv4", ipv4_, "IPv4 only");
         app.add_flag("-6,--ipv6", ipv6_, "IPv6 only");

@@ -6,11 +6,13 @@
 #include "common/api/neighbours.hpp"
 #include "common/api/networks.hpp"
 #include "common/api/ping.hpp"
+#include "common/api/processes.hpp"
 #include "common/api/role.hpp"
 #include "common/api/route.hpp"
 #include "common/api/routes.hpp"
 #include "common/api/rules.hpp"
 #include "common/api/sockets.hpp"
+#include "common/api/sysctls.hpp"
 #include "common/api/targets.hpp"
 #include "common/api/version.hpp"
 #include "common/api/watch.hpp"
@@ -132,6 +134,10 @@ inline constexpr auto catalogue = std::tuple{
         .over(&SocketsRequest::targets, &SocketsRequest::all)
         .checked(&check)
         .within(&deadline_ms),
+    Row<ProcessesRequest>("processes", Verb::post, "/v1/processes", Role::observe, Kind::stream)
+        .over(&ProcessesRequest::targets, &ProcessesRequest::all),
+    Row<SysctlsRequest>("sysctls", Verb::post, "/v1/sysctls", Role::observe, Kind::stream)
+        .over(&SysctlsRequest::targets, &SysctlsRequest::all),
     InternalRow<WatchEngineRequest>{"watch_engine"},
     InternalRow<InspectEngineRequest>{"inspect_engine"},
     InternalRow<WatchNamespacesRequest>{"watch_namespaces"},

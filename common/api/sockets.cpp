@@ -79,9 +79,10 @@ Result<void> check(const SocketsRequest& request, Roles) {
     for (const auto& state : request.states) {
         if (socket_states(state) != 0) continue;
         const auto near = nearest(state, names);
-        return Error{errc::bad_request, "there is no socket state '" + state + "'",
+        return Error{errc::bad_request,
+                     "there is no socket state '" + state + "'",
                      near.empty() ? "known: " + join_or(names) : "did you mean " + join_or(near) + "?",
-                     names};
+                     {}};
     }
     const auto has_ports = [&] {
         for (const auto kind : request.kinds) {

@@ -45,6 +45,13 @@ ProcessStatus parse_process_status(std::string_view text) {
         if (line.starts_with("NSpid:")) {
             for_each_number(
                 line, [&](std::uint32_t number) { status.inner_pid = static_cast<std::int32_t>(number); });
+        } else if (line.starts_with("PPid:")) {
+            for_each_number(
+                line, [&](std::uint32_t number) { status.parent_pid = static_cast<std::int32_t>(number); });
+        } else if (line.starts_with("Threads:")) {
+            for_each_number(line, [&](std::uint32_t number) { status.threads = number; });
+        } else if (line.starts_with("State:\t") && line.size() > 7) {
+            status.state = line[7];
         } else if (line.starts_with("Uid:")) {
             int column = 0;
             for_each_number(line, [&](std::uint32_t number) {
@@ -107,7 +114,7 @@ void read_small_file(int directory, const char* name, std::size_t most, std::str
     out.resize(size);
 }
 
-void SocketHolders::read_process(pid_t pid, int directory) {
+void SocketHolders::add(pid_t pid, int directory) {
     const UniqueFd descriptors(::openat(directory, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!descriptors) {
         // One that has just ended holds nothing.
@@ -144,8 +151,7 @@ void SocketHolders::read_process(pid_t pid, int directory) {
 
 SocketHolders SocketHolders::read() {
     SocketHolders holders;
-    const bool all =
-        for_each_process([&](pid_t pid, int directory) { holders.read_process(pid, directory); });
+    const bool all = for_each_process([&](pid_t pid, int directory) { holders.add(pid, directory); });
     holders.complete_ = holders.complete_ && all;
     return holders;
 }

@@ -19,7 +19,10 @@ namespace netlab::kernel {
 /// The fields of /proc/PID/status that are of use.
 struct ProcessStatus {
     std::int32_t inner_pid = 0;  ///< the last of NSpid: in its innermost PID namespace; 0 where it is missing
+    std::int32_t parent_pid = 0;  ///< as this /proc counts
     std::uint32_t effective_uid = 0;
+    std::uint32_t threads = 0;
+    char state = '?';  ///< R, S, D, Z, T, …
     friend bool operator==(const ProcessStatus&, const ProcessStatus&) = default;
 };
 [[nodiscard]] ProcessStatus parse_process_status(std::string_view text);
@@ -65,6 +68,8 @@ class SocketHolders {
 
     /// Looks at the descriptors of all processes.
     [[nodiscard]] static SocketHolders read();
+    /// Looks at those of one more process, by its open /proc/PID.
+    void add(pid_t pid, int directory);
     /// Understands what has been read. To be called before the others.
     void settle();
 
@@ -80,8 +85,6 @@ class SocketHolders {
         std::string name;
         std::string status;
     };
-    void read_process(pid_t pid, int directory);
-
     std::vector<Raw> raw_;
     std::vector<Process> processes_;
     std::vector<Holder> holders_;  ///< by inode, once settled

@@ -58,9 +58,14 @@ void fill_counts(api::TcpInfo& out, const ::tcp_info& info) {
     out.total_retransmits = info.tcpi_total_retrans;
     out.backoff = info.tcpi_backoff;
     out.probes = info.tcpi_probes;
-    out.unacked = info.tcpi_unacked;
+    // Of a listener the kernel says its backlog in these two (tcp.c, tcp_get_info): the queues have it
+    // already.
+    constexpr std::uint8_t listening = 10;
+    if (info.tcpi_state != listening) {
+        out.unacked = info.tcpi_unacked;
+        out.sacked = info.tcpi_sacked;
+    }
     out.lost = info.tcpi_lost;
-    out.sacked = info.tcpi_sacked;
     out.reordering = info.tcpi_reordering;
     out.bytes_sent = info.tcpi_bytes_sent;
     out.bytes_acked = info.tcpi_bytes_acked;

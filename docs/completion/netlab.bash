@@ -21,6 +21,7 @@ _netlab() {
         esac
     done
     COMPREPLY=()
+    [[ $command == sockets || $command == ss ]] && [[ $previous == -[is] ]] && previous=''
     case $previous in
         -o | --output) COMPREPLY=($(compgen -W 'table wide json' -- "$current")); return ;;
         --color | --colour) COMPREPLY=($(compgen -W 'auto always never' -- "$current")); return ;;
@@ -54,6 +55,24 @@ _netlab() {
         links)
             if [[ $current == -* ]]; then
                 COMPREPLY=($(compgen -W "-a --all -i --interface -s --statistics $global" -- "$current"))
+    [[ $previous == --state ]] && {
+        COMPREPLY=($(compgen -W 'established syn-sent syn-recv fin-wait-1 fin-wait-2 time-wait closed close-wait last-ack listening
+            closing all connected synchronized bucket big' -- "$current")); return; }
+    [[ $previous == --sport || $previous == --dport ]] && return
+    case $command in
+        '') COMPREPLY=($(compgen -W "ls ping ps sockets ss sysctls version help $global" -- "$current")) ;;
+        help) COMPREPLY=($(compgen -W 'ls ping ps sockets ss sysctls version' -- "$current")) ;;
+        ls) COMPREPLY=($(compgen -W "-q --quiet --runtime --network $global" -- "$current")) ;;
+        ps | sysctls | sockets | ss)
+            if [[ $current == -* ]]; then
+                local words='--all'
+                case $command in
+                    ps) words+=' -a' ;;
+                    sysctls) words+=' -a --changed' ;;
+                    *) words+=' -a -t --tcp -u --udp -x --unix -w --raw -0 --packet -l --listening --state --sport --dport -4 --ipv4
+                        -6 --ipv6 -p --processes --no-processes -i --info -m --memory -s --summary -n --numeric' ;;
+                esac
+                COMPREPLY=($(compgen -W "$words $global" -- "$current"))
             else
                 COMPREPLY=($(compgen -W "$(_netlab_targets "${host[@]}")" -- "$current"))
             fi

@@ -10,6 +10,7 @@
 #include <map>
 #include <set>
 #include <sstream>
+#include <thread>
 
 #include <fcntl.h>
 #include <sched.h>
@@ -104,6 +105,19 @@ api::SocketsRequest of_kind(api::SocketKind kind, api::SocketSelection show = ap
     return request;
 }
 
+/// Waits until what a full window holds back has stopped moving: a last segment may still be acknowledged.
+void settle(const TestNetwork& network, char letter) {
+    const auto now = [&] { return inet_by_ss(ss(network, letter, {"-t", "-a"}), "tcp"); };
+    auto before = now();
+    REQUIRE(support::eventually(
+        [&] {
+            std::this_thread::sleep_for(std::chrono::milliseconds(300));
+            const auto after = std::exchange(before, now());
+            return after == before;
+        },
+        std::chrono::seconds(10)));
+}
+
 std::set<std::string> states_of(const std::vector<object>& rows) {
     std::set<std::string> states;
     for (const auto& row : rows)
@@ -119,6 +133,7 @@ TEST_CASE("sockets: TCP in every state, both families, the same as ss", "[netns]
     network.ip('a', "addr add 2001:db8::1/64 dev eth0 nodad");
     network.ip('b', "addr add 2001:db8::2/64 dev eth0 nodad");
     const TcpZoo zoo(network, 'a', 'b');
+    settle(network, 'a');
     const auto said = inspect(of_kind(api::SocketKind::tcp), ask(network, "a"));
     const auto referee = inet_by_ss(ss(network, 'a', {"-t", "-a"}), "tcp");
     REQUIRE(said.ended);
@@ -167,6 +182,7 @@ TEST_CASE("sockets: of one family and of one port, the same as ss", "[netns]") {
     network.ip('a', "addr add 2001:db8::1/64 dev eth0 nodad");
     network.ip('b', "addr add 2001:db8::2/64 dev eth0 nodad");
     const TcpZoo zoo(network, 'a', 'b');
+    settle(network, 'a');
     for (const auto& [family, word] :
          {std::pair(Family::ipv4, std::string("-4")), std::pair(Family::ipv6, std::string("-6"))}) {
         auto request = of_kind(api::SocketKind::tcp);
