@@ -22,78 +22,47 @@ _netlab() {
     done
     COMPREPLY=()
     [[ $command == sockets || $command == ss ]] && [[ $previous == -[is] ]] && previous=''
+    local commands='ls ping links addrs routes route rules neigh sockets ss bridges networks ps sysctls version'
     case $previous in
         -o | --output) COMPREPLY=($(compgen -W 'table wide json' -- "$current")); return ;;
         --color | --colour) COMPREPLY=($(compgen -W 'auto always never' -- "$current")); return ;;
         --runtime) COMPREPLY=($(compgen -W 'docker podman netns pid host' -- "$current")); return ;;
-        -H | --host | -c | --count | -i | --interval | -W | --wait | -s | --size | -I | --interface | --network | --from | --mark | --iif) return ;;
+        --state)
+            COMPREPLY=($(compgen -W 'established syn-sent syn-recv fin-wait-1 fin-wait-2 time-wait closed close-wait last-ack
+                listening closing all connected synchronized bucket big' -- "$current"))
+            return ;;
+        -H | --host | -c | --count | -i | --interval | -W | --wait | -s | --size | -I | --interface | --network | --from | \
+            --mark | --iif | --sport | --dport) return ;;
     esac
     if [[ $command == routes && ($previous == -t || $previous == --table) ]]; then
         COMPREPLY=($(compgen -W 'main local default all' -- "$current"))
         return
     fi
+    local own
     case $command in
-        '') COMPREPLY=($(compgen -W "ls links bridges networks ping version help $global" -- "$current")) ;;
-        help) COMPREPLY=($(compgen -W 'ls links bridges networks ping version' -- "$current")) ;;
-        '') COMPREPLY=($(compgen -W "ls neigh ping route routes rules version help $global" -- "$current")) ;;
-        help) COMPREPLY=($(compgen -W 'ls neigh ping route routes rules version' -- "$current")) ;;
-        routes | rules | neigh | route)
-            local own
-            case $command in
-                routes) own='-a --all -t --table -4 --ipv4 -6 --ipv6' ;;
-                rules) own='-a --all -4 --ipv4 -6 --ipv6' ;;
-                neigh) own='-a --all -i --interface -4 --ipv4 -6 --ipv6 --noarp' ;;
-                route) own='--from --mark --iif' ;;
-            esac
-            if [[ $current == -* ]]; then
-                COMPREPLY=($(compgen -W "$own $global" -- "$current"))
-            else
-                COMPREPLY=($(compgen -W "$(_netlab_targets "${host[@]}")" -- "$current"))
-            fi
-            ;;
-        ls) COMPREPLY=($(compgen -W "-q --quiet --runtime --network $global" -- "$current")) ;;
-        links)
-            if [[ $current == -* ]]; then
-                COMPREPLY=($(compgen -W "-a --all -i --interface -s --statistics $global" -- "$current"))
-    [[ $previous == --state ]] && {
-        COMPREPLY=($(compgen -W 'established syn-sent syn-recv fin-wait-1 fin-wait-2 time-wait closed close-wait last-ack listening
-            closing all connected synchronized bucket big' -- "$current")); return; }
-    [[ $previous == --sport || $previous == --dport ]] && return
-    case $command in
-        '') COMPREPLY=($(compgen -W "ls ping ps sockets ss sysctls version help $global" -- "$current")) ;;
-        help) COMPREPLY=($(compgen -W 'ls ping ps sockets ss sysctls version' -- "$current")) ;;
-        ls) COMPREPLY=($(compgen -W "-q --quiet --runtime --network $global" -- "$current")) ;;
-        ps | sysctls | sockets | ss)
-            if [[ $current == -* ]]; then
-                local words='--all'
-                case $command in
-                    ps) words+=' -a' ;;
-                    sysctls) words+=' -a --changed' ;;
-                    *) words+=' -a -t --tcp -u --udp -x --unix -w --raw -0 --packet -l --listening --state --sport --dport -4 --ipv4
-                        -6 --ipv6 -p --processes --no-processes -i --info -m --memory -s --summary -n --numeric' ;;
-                esac
-                COMPREPLY=($(compgen -W "$words $global" -- "$current"))
-            else
-                COMPREPLY=($(compgen -W "$(_netlab_targets "${host[@]}")" -- "$current"))
-            fi
-            ;;
-        bridges)
-            if [[ $current == -* ]]; then
-                COMPREPLY=($(compgen -W "-a --all --fdb $global" -- "$current"))
-            else
-                COMPREPLY=($(compgen -W "$(_netlab_targets "${host[@]}")" -- "$current"))
-            fi
-            ;;
-        networks) COMPREPLY=($(compgen -W "$global" -- "$current")) ;;
-        ping)
-            if [[ $current == -* ]]; then
-                COMPREPLY=($(compgen -W "-c --count -i --interval -W --wait -s --size -4 --ipv4 -6 --ipv6 -I --interface
-                    --df --flood --address -q --quiet $global" -- "$current"))
-            else
-                COMPREPLY=($(compgen -W "$(_netlab_targets "${host[@]}")" -- "$current"))
-            fi
-            ;;
+        '') COMPREPLY=($(compgen -W "$commands help $global" -- "$current")); return ;;
+        help) COMPREPLY=($(compgen -W "$commands" -- "$current")); return ;;
+        ls) COMPREPLY=($(compgen -W "-q --quiet --runtime --network $global" -- "$current")); return ;;
+        networks | version) COMPREPLY=($(compgen -W "$global" -- "$current")); return ;;
+        ping) own='-c --count -i --interval -W --wait -s --size -4 --ipv4 -6 --ipv6 -I --interface --df --flood --address -q --quiet' ;;
+        links) own='-a --all -i --interface -s --statistics' ;;
+        addrs) own='-a --all -i --interface --plain -4 --ipv4 -6 --ipv6' ;;
+        routes) own='-a --all -t --table -4 --ipv4 -6 --ipv6' ;;
+        rules) own='-a --all -4 --ipv4 -6 --ipv6' ;;
+        neigh) own='-a --all -i --interface -4 --ipv4 -6 --ipv6 --noarp' ;;
+        route) own='--from --mark --iif' ;;
+        bridges) own='-a --all --fdb' ;;
+        ps) own='-a --all' ;;
+        sysctls) own='-a --all --changed' ;;
+        sockets | ss) own='--all -a -t --tcp -u --udp -x --unix -w --raw -0 --packet -l --listening --state --sport --dport -4 --ipv4
+            -6 --ipv6 -p --processes --no-processes -i --info -m --memory -s --summary -n --numeric' ;;
+        *) return ;;
     esac
+    if [[ $current == -* ]]; then
+        COMPREPLY=($(compgen -W "$own $global" -- "$current"))
+    else
+        COMPREPLY=($(compgen -W "$(_netlab_targets "${host[@]}")" -- "$current"))
+    fi
 }
 
 complete -F _netlab netlab
