@@ -68,8 +68,6 @@ class Check {
     }
 
     void bridge() {
-        // Podman makes the bridge with the first member and removes it with the last.
-        if (network_.engine == api::Runtime::podman && network_.members.empty()) return;
         const auto name = network_.bridge.value_or("");
         bridge_ = find_link(host_, name);
         if (bridge_ == nullptr)
@@ -252,6 +250,8 @@ const LinkDetails* find_interface(const api::NetworkMember& member, const Namesp
 }
 
 bool can_be_checked(const api::NetworkRow& network) {
+    // Podman makes the bridge with the first member and removes it with the last.
+    if (network.engine == api::Runtime::podman && network.members.empty()) return false;
     if (network.driver == "bridge") return network.bridge.has_value();
     return network.driver == "macvlan" || network.driver == "ipvlan";
 }

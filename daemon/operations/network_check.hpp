@@ -32,7 +32,7 @@ struct MemberState {
 /// There is something to hold it against: a bridge, or the device that a macvlan or ipvlan network is on.
 [[nodiscard]] bool can_be_checked(const api::NetworkRow& network);
 
-/// `members`: one for each of the network's, in their order.
+/// Of a network that can be checked. `members`: one for each of the network's, in their order.
 [[nodiscard]] std::vector<api::Finding> check_network(const api::NetworkRow& network,
                                                       const NamespaceState& host,
                                                       const std::vector<MemberState>& members);
