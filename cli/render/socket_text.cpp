@@ -87,7 +87,8 @@ void append_unix(std::string& out, const std::string& path, std::uint64_t inode)
 
 std::string milliseconds(std::uint64_t microseconds) {
     std::array<char, 24> text;
-    const auto length = std::snprintf(text.data(), text.size(), "%g", static_cast<double>(microseconds) / 1000);
+    const auto length =
+        std::snprintf(text.data(), text.size(), "%g", static_cast<double>(microseconds) / 1000);
     return {text.data(), static_cast<std::size_t>(length)};
 }
 

@@ -126,8 +126,8 @@ void add_others(const targets::Registry& registry, api::Context& context, Job& j
     auto others = registry.namespaces();
     // The host is the last in order and the first in worth: the other ends of the containers' veths are
     // there.
-    std::ranges::stable_partition(others,
-                                  [](const auto& one) { return one.target.runtime == api::Runtime::host; });
+    std::stable_partition(others.begin(), others.end(),
+                          [](const auto& one) { return one.target.runtime == api::Runtime::host; });
     for (auto& other : others) {
         if (is_chosen(other.target)) continue;
         const auto reference = launcher_reference(other.reference);

@@ -173,7 +173,8 @@ TEST_CASE("front router: the version says the caller's roles", "[unit]") {
     const auto plan =
         front::find_route("GET", "/v1/version").route->plan("", front::Knowledge{registry, roles}, entry);
     REQUIRE(plan);
-    CHECK(plan->answer == R"({"version":")" NETLAB_VERSION R"(","api":"v1","roles":["observe","capture"],"engines":[]})");
+    CHECK(plan->answer == R"({"version":")" NETLAB_VERSION
+                          R"(","api":"v1","roles":["observe","capture"],"engines":[]})");
 }
 
 TEST_CASE("front references: a path that is too long falls back on the process", "[unit]") {
