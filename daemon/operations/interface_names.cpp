@@ -41,8 +41,8 @@ Result<std::uint32_t> InterfaceNames::find(const std::string& name) const {
     for (const auto& [index, other] : names_)
         names.push_back(other);
     const auto near = nearest(name, names);
-    std::ranges::stable_partition(
-        names, [&](const std::string& other) { return std::ranges::count(near, other) > 0; });
+    std::stable_partition(names.begin(), names.end(),
+                          [&](const std::string& other) { return std::ranges::count(near, other) > 0; });
     const auto hint =
         (near.empty() ? std::string() : "did you mean " + join_or(near) + "? ") + "it has " + list_and(names);
     return Error{errc::no_such_interface, "there is no interface '" + name + "' in the target", hint,

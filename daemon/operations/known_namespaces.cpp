@@ -19,8 +19,9 @@ KnownNamespaces::KnownNamespaces(Namespaces& namespaces, const api::Context& con
     }
     order_.resize(places_.size());
     std::iota(order_.begin(), order_.end(), std::size_t{0});
-    std::ranges::stable_partition(
-        order_, [&](std::size_t place) { return target_at(context, place).runtime == api::Runtime::host; });
+    std::stable_partition(order_.begin(), order_.end(), [&](std::size_t place) {
+        return target_at(context, place).runtime == api::Runtime::host;
+    });
 }
 
 std::optional<std::size_t> KnownNamespaces::find(std::size_t from, std::optional<std::int32_t> nsid) {

@@ -39,8 +39,9 @@ KnownPlaces::KnownPlaces(Namespaces& namespaces, const api::Context& context) {
     }
     order_.resize(places_.size());
     std::iota(order_.begin(), order_.end(), std::size_t{0});
-    std::ranges::stable_partition(
-        order_, [&](std::size_t place) { return target_of(context, place).runtime == api::Runtime::host; });
+    std::stable_partition(order_.begin(), order_.end(), [&](std::size_t place) {
+        return target_of(context, place).runtime == api::Runtime::host;
+    });
 }
 
 std::map<std::int32_t, std::size_t> KnownPlaces::numbers(std::size_t place,
