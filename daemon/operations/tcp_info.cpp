@@ -84,7 +84,7 @@ void fill_counts(api::TcpInfo& out, const ::tcp_info& info) {
 
 api::TcpInfo tcp_info(std::span<const std::byte> bytes, std::string_view congestion) {
     ::tcp_info info{};
-    std::memcpy(&info, bytes.data(), std::min(bytes.size(), sizeof info));
+    if (!bytes.empty()) std::memcpy(&info, bytes.data(), std::min(bytes.size(), sizeof info));
     const auto has = [&](std::size_t offset, std::size_t size) { return bytes.size() >= offset + size; };
     api::TcpInfo out;
     out.congestion = congestion;
