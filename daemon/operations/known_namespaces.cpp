@@ -8,12 +8,16 @@
 namespace netlab::operations {
 
 KnownNamespaces::KnownNamespaces(Namespaces& namespaces, const api::Context& context) {
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::size_t> homes;
     auto sockets = open_in_each(namespaces, 0, namespaces.size(),
                                 [](std::size_t) { return kernel::open_route_socket(); });
     places_.resize(namespaces.size());
     for (std::size_t i = 0; i < places_.size(); ++i) {
         places_[i].socket = std::move(sockets[i]);
         places_[i].net = std::move(namespaces[i].net);
+        places_[i].home =
+            places_[i].net ? homes.try_emplace({namespaces[i].device, namespaces[i].inode}, i).first->second
+                           : i;
         places_[i].asked.resize(places_.size());
         places_[i].asked[i] = true;
     }
@@ -32,7 +36,7 @@ std::optional<std::size_t> KnownNamespaces::find(std::size_t from, std::optional
         if (known != place.numbered.end()) return known->second;
         const auto candidate = place.socket ? next_candidate(place) : std::nullopt;
         if (!candidate) return std::nullopt;
-        if (!places_[*candidate].net) continue;
+        if (!places_[*candidate].net || places_[*candidate].home != *candidate) continue;
         const auto number = kernel::number_of_namespace(place.socket->get(), places_[*candidate].net.get());
         if (!number || !*number) continue;
         place.numbered.emplace(**number, *candidate);
@@ -98,8 +102,13 @@ api::OtherEnd KnownNamespaces::describe(const Found& found, std::optional<std::i
 }
 
 const api::Target& target_at(const api::Context& context, std::size_t place) {
-    const auto targets = context.targets.size();
-    return place < targets ? context.targets[place] : context.others.at(place - targets);
+    if (place < context.targets.size()) return context.targets[place];
+    place -= context.targets.size();
+    if (context.peer_namespace && context.peer) {
+        if (place == 0) return *context.peer;
+        --place;
+    }
+    return context.others.at(place);
 }
 
 std::optional<api::OtherEnd> peer_of(KnownNamespaces& known, const api::Context& context, std::size_t place,

@@ -10,8 +10,8 @@
 
 namespace netlab::operations {
 
-/// The namespaces of a request with `with_others`: its targets', then the others, each by its place in that
-/// order. Finds the other end of a veth among them. Everything is asked for when it is wanted and once.
+/// The namespaces of a request with `with_others`, each by its place in the order of Namespaces. Finds the
+/// other end of a veth among them. Everything is asked for when it is wanted and once.
 class KnownNamespaces {
   public:
     /// For `prepare`: opens a route socket in each and keeps the namespace's descriptor.
@@ -20,6 +20,8 @@ class KnownNamespaces {
     [[nodiscard]] std::size_t size() const { return places_.size(); }
     /// errc as open_in_each().
     [[nodiscard]] const Result<UniqueFd>& socket(std::size_t place) const { return places_[place].socket; }
+    /// Where two targets live in one namespace, the first of its places: find() knows it by that one only.
+    [[nodiscard]] std::size_t home(std::size_t place) const { return places_[place].home; }
 
     /// Where the namespace is that `from` knows as `nsid`; absent: the same one. nullopt: none of these.
     [[nodiscard]] std::optional<std::size_t> find(std::size_t from, std::optional<std::int32_t> nsid);
@@ -50,6 +52,7 @@ class KnownNamespaces {
     struct Place {
         Result<UniqueFd> socket{UniqueFd()};
         UniqueFd net;
+        std::size_t home = 0;
         std::unordered_map<std::int32_t, std::size_t> numbered;  ///< by its numbers for the others
         std::vector<bool> asked;             ///< its number for each of the others has been asked for
         std::size_t next = 0;                ///< in `order_`
@@ -64,7 +67,7 @@ class KnownNamespaces {
     std::vector<std::size_t> order_;  ///< of asking: the host is what most veths lead to
 };
 
-/// "host", "co1": the name of the target in that place.
+/// Whose namespace is in that place.
 [[nodiscard]] const api::Target& target_at(const api::Context& context, std::size_t place);
 
 /// A veth's other end (nullopt of another kind, and where it has none).

@@ -4,6 +4,7 @@
 #include "daemon/operations/inspection.hpp"
 #include "daemon/operations/interface_names.hpp"
 #include "daemon/operations/neighbour_owner.hpp"
+#include "daemon/operations/topology_reader.hpp"
 
 #include <linux/neighbour.h>
 #include <unistd.h>
@@ -13,9 +14,9 @@ namespace netlab::operations::neighbours {
 
 namespace {
 
-Result<KnownPlaces> prepare(Namespaces& namespaces, const api::NeighboursRequest&,
-                            const api::Context& context) {
-    return KnownPlaces(namespaces, context);
+Result<KnownNamespaces> prepare(Namespaces& namespaces, const api::NeighboursRequest&,
+                                const api::Context& context) {
+    return KnownNamespaces(namespaces, context);
 }
 
 std::optional<std::uint32_t> seconds(std::optional<std::uint32_t> ticks) {
@@ -72,18 +73,18 @@ Result<std::vector<kernel::Neighbour>> read_cache(int socket, Rows& rows) {
     return std::move(cache->rows);
 }
 
-Result<void> run(KnownPlaces& places, const api::NeighboursRequest& request, const api::Context& context,
+Result<void> run(KnownNamespaces& known, const api::NeighboursRequest& request, const api::Context& context,
                  Output& output) {
-    std::optional<KnownPlaces::Read> known;
+    std::optional<ReadTopology> read;
     return inspect_each(context, output, [&](std::size_t i, Rows& rows) -> Result<void> {
-        if (!places.socket(i)) return places.socket(i).error();
-        const auto cache = read_cache(places.socket(i)->get(), rows);
+        if (!known.socket(i)) return known.socket(i).error();
+        const auto cache = read_cache(known.socket(i)->get(), rows);
         if (!cache) return cache.error();
         // The others after the first cache: who has come since then is known.
-        if (!known) known.emplace(places.read());
-        rows.note(known->consistent);
-        const auto place = places.home(i);
-        const InterfaceNames names(known->topology[place].links);
+        if (!read) read.emplace(read_topology(known, context));
+        rows.note(read->consistent);
+        const auto place = known.home(i);
+        const InterfaceNames names(read->topology[place].links);
         if (!request.interface.empty() && context.targets.size() == 1) {
             if (auto found = names.find(request.interface); !found) return found.error();
         }
@@ -92,7 +93,7 @@ Result<void> run(KnownPlaces& places, const api::NeighboursRequest& request, con
             if (!is_wanted(neighbour, request)) continue;
             if (!request.interface.empty() && row.interface != request.interface) continue;
             if (is_resolved_by_asking(neighbour))
-                set_owner(known->topology, find_owner(known->topology, {place, neighbour.index}, neighbour),
+                set_owner(read->topology, find_owner(read->topology, {place, neighbour.index}, neighbour),
                           row);
             rows.add(row);
             if (row.matches == false) rows.finding();

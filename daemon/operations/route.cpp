@@ -6,6 +6,7 @@
 #include "daemon/operations/peer_address.hpp"
 #include "daemon/operations/route_row.hpp"
 #include "daemon/operations/route_walk.hpp"
+#include "daemon/operations/topology_reader.hpp"
 
 #include <algorithm>
 
@@ -14,8 +15,9 @@ namespace netlab::operations::route {
 
 namespace {
 
-Result<KnownPlaces> prepare(Namespaces& namespaces, const api::RouteRequest&, const api::Context& context) {
-    return KnownPlaces(namespaces, context);
+Result<KnownNamespaces> prepare(Namespaces& namespaces, const api::RouteRequest&,
+                                const api::Context& context) {
+    return KnownNamespaces(namespaces, context);
 }
 
 struct Destination {
@@ -47,17 +49,17 @@ std::string way_text(const PeerChoice& choice) {
 
 /// The address of another target, by the rule that `netlab ping --address` goes by.
 Result<Destination> peer_destination(const api::RouteRequest& request, const api::Context& context,
-                                     const KnownPlaces& places, const Topology& topology) {
+                                     const KnownNamespaces& known, const Topology& topology) {
     const auto& name = context.peer->name;
     if (!context.peer_namespace)
         return Error{errc::target_not_running, name + " does not run: it has no address", {}, {}};
-    const std::size_t place = places.home(context.targets.size());
+    const std::size_t place = known.home(context.targets.size());
     PeerFacts facts;
     facts.from = prefixes(topology[0]);
     facts.peer = prefixes(topology[place]);
     facts.same_namespace = place == 0;
     if (request.from) facts.family = request.from->family();
-    auto gateways = kernel::default_routes(places.socket(0)->get());
+    auto gateways = kernel::default_routes(known.socket(0)->get());
     if (!gateways) return gateways.error();
     for (const auto& gateway : *gateways)
         facts.gateways.push_back(gateway.gateway);
@@ -70,10 +72,10 @@ Result<Destination> peer_destination(const api::RouteRequest& request, const api
 }
 
 Result<Destination> destination_of(const api::RouteRequest& request, const api::Context& context,
-                                   const KnownPlaces& places, const Topology& topology) {
+                                   const KnownNamespaces& known, const Topology& topology) {
     if (const auto address = IpAddress::parse(request.destination))
         return Destination{*address, std::nullopt, {}};
-    if (context.peer) return peer_destination(request, context, places, topology);
+    if (context.peer) return peer_destination(request, context, known, topology);
     return Error{errc::no_such_target,
                  "'" + request.destination + "' is neither an address nor a target",
                  "`netlab ping` resolves names as the target would; here an address is needed",
@@ -127,13 +129,13 @@ api::RouteEntry entry_without_route(const std::string& target, const kernel::Rou
 }
 
 Result<api::RouteAnswer> answer(const api::RouteRequest& request, const api::Context& context,
-                                const KnownPlaces& places, const Topology& topology) {
-    const auto destination = destination_of(request, context, places, topology);
+                                const KnownNamespaces& known, const Topology& topology) {
+    const auto destination = destination_of(request, context, known, topology);
     if (!destination) return destination.error();
     const auto query = query_of(request, destination->address, topology);
     if (!query) return query.error();
     auto hops = walk(topology, 0, *query, [&](std::size_t place, const kernel::RouteQuery& asked) {
-        const auto& socket = places.socket(place);
+        const auto& socket = known.socket(place);
         return socket ? kernel::query_route(socket->get(), asked)
                       : Result<kernel::RouteReply>(socket.error());
     });
@@ -144,20 +146,20 @@ Result<api::RouteAnswer> answer(const api::RouteRequest& request, const api::Con
     static_cast<api::RouteEntry&>(out) =
         first.route.value_or(entry_without_route(topology[0].target, *query, first.step));
     out.outcome = first.step;
-    out.matched = matched_entry(places.socket(0)->get(), *query, names);
+    out.matched = matched_entry(known.socket(0)->get(), *query, names);
     out.named = destination->named;
     out.explanation = destination->explanation;
     out.hops = std::move(*hops);
     return out;
 }
 
-Result<void> run(KnownPlaces& places, const api::RouteRequest& request, const api::Context& context,
+Result<void> run(KnownNamespaces& known, const api::RouteRequest& request, const api::Context& context,
                  Output& output) {
     return inspect_each(context, output, [&](std::size_t i, Rows& rows) -> Result<void> {
-        if (!places.socket(i)) return places.socket(i).error();
-        const auto known = places.read();
-        rows.note(known.consistent);
-        const auto found = answer(request, context, places, known.topology);
+        if (!known.socket(i)) return known.socket(i).error();
+        const auto read = read_topology(known, context);
+        rows.note(read.consistent);
+        const auto found = answer(request, context, known, read.topology);
         if (!found) return found.error();
         rows.add(*found);
         if (std::ranges::any_of(found->hops, is_lost, &api::RouteHop::step)) rows.finding();

@@ -1,14 +1,11 @@
 #pragma once
 
-#include "common/api/context.hpp"
 #include "daemon/kernel/address.hpp"
 #include "daemon/kernel/link.hpp"
-#include "daemon/operations/operation.hpp"
 
 #include <map>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <vector>
 
 /// What hangs together: the interfaces of all known namespaces by the Ethernet segment that they are on.
@@ -63,38 +60,6 @@ class Topology {
     std::vector<std::size_t> parents_;  ///< union-find over numbers_
     std::vector<std::size_t> sizes_;    ///< of the segment, at its root
     std::multimap<IpAddress, Port> owners_;
-};
-
-/// The namespaces of a request with `with_others`: in `prepare` opened, in `run` read.
-class KnownPlaces {
-  public:
-    KnownPlaces(Namespaces& namespaces, const api::Context& context);
-
-    [[nodiscard]] std::size_t size() const { return places_.size(); }
-    /// Of a target's namespace; the error says why there is none.
-    [[nodiscard]] const Result<UniqueFd>& socket(std::size_t place) const { return places_[place].socket; }
-    /// Where two targets live in one namespace, the first of its places: only that one is in the topology.
-    [[nodiscard]] std::size_t home(std::size_t place) const { return places_[place].home; }
-
-    struct Read {
-        Topology topology;
-        bool consistent = true;
-    };
-    /// What cannot be read (it may have ended) is without links; its neighbours' other ends are then unknown.
-    [[nodiscard]] Read read() const;
-
-  private:
-    struct Place {
-        std::string target;
-        Result<UniqueFd> socket{UniqueFd()};
-        UniqueFd net;
-        std::size_t home = 0;
-    };
-    [[nodiscard]] std::map<std::int32_t, std::size_t> numbers(std::size_t place,
-                                                              const std::vector<kernel::Link>& links) const;
-
-    std::vector<Place> places_;
-    std::vector<std::size_t> order_;  ///< of asking: the host is what most veths lead to
 };
 
 }  // namespace netlab::operations

@@ -2,6 +2,7 @@
 #include "daemon/kernel/link.hpp"
 #include "daemon/kernel/route.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/unit/netlink_bytes.hpp"
 
 #include <linux/if_addr.h>
 #include <linux/if_arp.h>
@@ -10,57 +11,11 @@
 
 using namespace netlab;
 using namespace netlab::kernel;
+using netlab::test::NetlinkBytes;
 
 namespace {
 
 using Bytes = std::vector<std::byte>;
-
-/// Builds messages as the kernel does.
-class Messages {
-  public:
-    template <class Header>
-    void begin(std::uint16_t type, const Header& header) {
-        end();
-        start_ = bytes_.size();
-        nlmsghdr message{};
-        message.nlmsg_type = type;
-        append(&message, sizeof message);
-        append(&header, sizeof header);
-    }
-    void attribute(std::uint16_t type, std::span<const std::byte> value) {
-        const nlattr header{static_cast<std::uint16_t>(sizeof(nlattr) + value.size()), type};
-        append(&header, sizeof header);
-        append(value.data(), value.size());
-    }
-    void attribute(std::uint16_t type, std::uint32_t value) {
-        attribute(type, std::as_bytes(std::span(&value, 1)));
-    }
-    void attribute(std::uint16_t type, const std::string& text) {
-        attribute(type, std::as_bytes(std::span(text.c_str(), text.size() + 1)));
-    }
-    void attribute(std::uint16_t type, const IpAddress& address) {
-        attribute(type, std::as_bytes(address.bytes()));
-    }
-    const Bytes& bytes() {
-        end();
-        return bytes_;
-    }
-
-  private:
-    void append(const void* data, std::size_t size) {
-        const auto* at = static_cast<const std::byte*>(data);
-        bytes_.insert(bytes_.end(), at, at + size);
-        bytes_.resize((bytes_.size() + 3) & ~std::size_t{3});
-    }
-    void end() {
-        if (bytes_.empty()) return;
-        const auto length = static_cast<std::uint32_t>(bytes_.size() - start_);
-        std::memcpy(bytes_.data() + start_, &length, sizeof length);
-    }
-
-    Bytes bytes_;
-    std::size_t start_ = 0;
-};
 
 ifaddrmsg address_header(std::uint8_t family, std::uint8_t length, std::uint32_t index) {
     ifaddrmsg header{};
@@ -93,14 +48,14 @@ void parse_everything(std::span<const std::byte> bytes) {
 }  // namespace
 
 TEST_CASE("address: an IPv4 address keeps its host bits and its scope", "[unit]") {
-    Messages messages;
+    NetlinkBytes messages;
     auto header = address_header(AF_INET, 16, 7);
     header.ifa_scope = RT_SCOPE_UNIVERSE;
     messages.begin(RTM_NEWADDR, header);
-    messages.attribute(IFA_ADDRESS, ip("172.18.0.2"));
-    messages.attribute(IFA_LOCAL, ip("172.18.0.2"));
+    messages.address(IFA_ADDRESS, "172.18.0.2");
+    messages.address(IFA_LOCAL, "172.18.0.2");
     messages.attribute(IFA_FLAGS, IFA_F_PERMANENT | IFA_F_NOPREFIXROUTE);
-    const auto rows = parse_addresses(messages.bytes());
+    const auto rows = parse_addresses(messages.all());
     REQUIRE(rows.size() == 1);
     CHECK(rows[0].index == 7);
     CHECK(rows[0].prefix.to_string() == "172.18.0.2/16");
@@ -110,16 +65,16 @@ TEST_CASE("address: an IPv4 address keeps its host bits and its scope", "[unit]"
 
 TEST_CASE("address: of a point-to-point address the local one is ours and the other is the peer's",
           "[unit]") {
-    Messages messages;
+    NetlinkBytes messages;
     messages.begin(RTM_NEWADDR, address_header(AF_INET, 32, 3));
-    messages.attribute(IFA_ADDRESS, ip("10.0.0.2"));
-    messages.attribute(IFA_LOCAL, ip("10.0.0.1"));
+    messages.address(IFA_ADDRESS, "10.0.0.2");
+    messages.address(IFA_LOCAL, "10.0.0.1");
     messages.begin(RTM_NEWADDR, address_header(AF_INET6, 128, 3));
-    messages.attribute(IFA_LOCAL, ip("2001:db8::1"));
-    messages.attribute(IFA_ADDRESS, ip("2001:db8::2"));
+    messages.address(IFA_LOCAL, "2001:db8::1");
+    messages.address(IFA_ADDRESS, "2001:db8::2");
     messages.begin(RTM_NEWADDR, address_header(AF_INET6, 64, 3));
-    messages.attribute(IFA_ADDRESS, ip("fe80::1"));
-    const auto rows = parse_addresses(messages.bytes());
+    messages.address(IFA_ADDRESS, "fe80::1");
+    const auto rows = parse_addresses(messages.all());
     REQUIRE(rows.size() == 3);
     CHECK(rows[0].prefix.to_string() == "10.0.0.1/32");
     CHECK(rows[0].peer == ip("10.0.0.2"));
@@ -130,36 +85,36 @@ TEST_CASE("address: of a point-to-point address the local one is ours and the ot
 }
 
 TEST_CASE("address: what is malformed or of another family is left out", "[unit]") {
-    Messages messages;
+    NetlinkBytes messages;
     messages.begin(RTM_NEWADDR, address_header(AF_INET, 33, 1));  // no such prefix
-    messages.attribute(IFA_LOCAL, ip("10.0.0.1"));
+    messages.address(IFA_LOCAL, "10.0.0.1");
     messages.begin(RTM_NEWADDR, address_header(AF_INET, 24, 1));  // an IPv6 address in an IPv4 message
-    messages.attribute(IFA_LOCAL, ip("2001:db8::1"));
+    messages.address(IFA_LOCAL, "2001:db8::1");
     messages.begin(RTM_NEWADDR, address_header(AF_PHONET, 24, 1));
-    messages.attribute(IFA_LOCAL, ip("10.0.0.1"));
+    messages.address(IFA_LOCAL, "10.0.0.1");
     messages.begin(RTM_NEWADDR, address_header(AF_INET, 24, 1));  // no address at all
     messages.begin(RTM_NEWADDR, std::uint32_t{0});                // too short
-    CHECK(parse_addresses(messages.bytes()).empty());
+    CHECK(parse_addresses(messages.all()).empty());
 }
 
 TEST_CASE("link: kind, master, peer and MAC address are read", "[unit]") {
-    Messages messages;
+    NetlinkBytes messages;
     messages.begin(RTM_NEWLINK, link_header(4));
-    messages.attribute(IFLA_IFNAME, std::string("vethab"));
+    messages.text(IFLA_IFNAME, "vethab");
     messages.attribute(IFLA_MTU, 1500U);
     messages.attribute(IFLA_MASTER, 3U);
     messages.attribute(IFLA_LINK, 5U);
     messages.attribute(IFLA_LINK_NETNSID, 0U);
     const std::array<std::byte, 6> mac{std::byte{2}, std::byte{0x42}, {}, {}, {}, std::byte{1}};
-    messages.attribute(IFLA_ADDRESS, mac);
-    Messages info;
+    messages.bytes(IFLA_ADDRESS, mac);
+    NetlinkBytes info;
     info.begin(0, std::uint32_t{0});
-    info.attribute(IFLA_INFO_KIND, std::string("veth"));
-    messages.attribute(IFLA_LINKINFO, std::span(info.bytes()).subspan(sizeof(nlmsghdr) + 4));
+    info.text(IFLA_INFO_KIND, "veth");
+    messages.bytes(IFLA_LINKINFO, std::span(info.all()).subspan(sizeof(nlmsghdr) + 4));
     messages.begin(RTM_NEWLINK, link_header(1, ARPHRD_LOOPBACK));
-    messages.attribute(IFLA_IFNAME, std::string("lo"));
-    messages.attribute(IFLA_ADDRESS, mac);
-    const auto rows = parse_links(messages.bytes());
+    messages.text(IFLA_IFNAME, "lo");
+    messages.bytes(IFLA_ADDRESS, mac);
+    const auto rows = parse_links(messages.all());
     REQUIRE(rows.size() == 2);
     CHECK(rows[0].index == 4);
     CHECK(rows[0].name == "vethab");
@@ -180,19 +135,19 @@ TEST_CASE("route: default routes of the main table with a gateway, each next hop
     header.rtm_family = AF_INET;
     header.rtm_type = RTN_UNICAST;
     header.rtm_table = RT_TABLE_MAIN;
-    Messages messages;
+    NetlinkBytes messages;
     messages.begin(RTM_NEWROUTE, header);
-    messages.attribute(RTA_GATEWAY, ip("172.18.0.1"));
+    messages.address(RTA_GATEWAY, "172.18.0.1");
     messages.attribute(RTA_OIF, 7U);
     messages.attribute(RTA_PRIORITY, 100U);
     auto other = header;
     other.rtm_dst_len = 16;
     messages.begin(RTM_NEWROUTE, other);
-    messages.attribute(RTA_GATEWAY, ip("10.0.0.1"));
+    messages.address(RTA_GATEWAY, "10.0.0.1");
     other = header;
     other.rtm_table = RT_TABLE_LOCAL;
     messages.begin(RTM_NEWROUTE, other);
-    messages.attribute(RTA_GATEWAY, ip("10.0.0.2"));
+    messages.address(RTA_GATEWAY, "10.0.0.2");
     other = header;
     other.rtm_type = RTN_UNREACHABLE;
     messages.begin(RTM_NEWROUTE, other);
@@ -212,9 +167,9 @@ TEST_CASE("route: default routes of the main table with a gateway, each next hop
         }
     }
     messages.begin(RTM_NEWROUTE, header);
-    messages.attribute(RTA_MULTIPATH, hops);
+    messages.bytes(RTA_MULTIPATH, hops);
 
-    const auto rows = parse_default_routes(messages.bytes());
+    const auto rows = parse_default_routes(messages.all());
     REQUIRE(rows.size() == 3);
     CHECK(rows[0] == DefaultRoute{ip("172.18.0.1"), 7, 100});
     CHECK(rows[1] == DefaultRoute{ip("10.0.0.9"), 2, 0});
@@ -222,12 +177,12 @@ TEST_CASE("route: default routes of the main table with a gateway, each next hop
 }
 
 TEST_CASE("netlink: truncated and broken messages never lead past their end", "[unit]") {
-    Messages messages;
+    NetlinkBytes messages;
     messages.begin(RTM_NEWLINK, link_header(4));
-    messages.attribute(IFLA_IFNAME, std::string("eth0"));
+    messages.text(IFLA_IFNAME, "eth0");
     messages.begin(RTM_NEWADDR, address_header(AF_INET, 24, 4));
-    messages.attribute(IFA_LOCAL, ip("10.0.0.1"));
-    const auto whole = messages.bytes();
+    messages.address(IFA_LOCAL, "10.0.0.1");
+    const auto whole = messages.all();
     for (std::size_t length = 0; length <= whole.size(); ++length)
         parse_everything(std::span(whole).first(length));
     for (std::size_t at = 0; at < whole.size(); ++at) {

@@ -4,13 +4,13 @@
 #include "daemon/kernel/route_query.hpp"
 #include "daemon/kernel/rule.hpp"
 #include "tests/support/catch.hpp"
-#include "tests/unit/kernel_messages.hpp"
+#include "tests/unit/netlink_bytes.hpp"
 
 #include <linux/neighbour.h>
 
 using namespace netlab;
 using namespace netlab::kernel;
-using netlab::test::KernelMessages;
+using netlab::test::NetlinkBytes;
 using netlab::test::parse_damaged;
 
 namespace {
@@ -44,28 +44,28 @@ Bytes multipath() {
 }
 
 Bytes metrics() {
-    KernelMessages nested;
+    NetlinkBytes nested;
     nested.begin(0, nlattr{});
     nested.attribute(RTAX_LOCK, 1U << RTAX_MTU);
     nested.attribute(RTAX_MTU, 1400U);
-    nested.attribute(RTAX_CC_ALGO, std::string("cubic"));
+    nested.text(RTAX_CC_ALGO, "cubic");
     nested.attribute(200, 7U);  // one that this program does not know
-    const auto& bytes = nested.bytes();
+    const auto& bytes = nested.all();
     return {bytes.begin() + sizeof(nlmsghdr) + sizeof(nlattr), bytes.end()};
 }
 
-KernelMessages one_of_each() {
-    KernelMessages messages;
+NetlinkBytes one_of_each() {
+    NetlinkBytes messages;
     auto header = route_header(AF_INET, 0);
     header.rtm_protocol = RTPROT_STATIC;
     messages.begin(RTM_NEWROUTE, header);
     messages.attribute(RTA_TABLE, 4711U);
     messages.attribute(RTA_PRIORITY, 50U);
-    messages.attribute(RTA_PREFSRC, "192.0.2.9");
-    messages.attribute(RTA_METRICS, metrics());
-    messages.attribute(RTA_MULTIPATH, multipath());
+    messages.address(RTA_PREFSRC, "192.0.2.9");
+    messages.bytes(RTA_METRICS, metrics());
+    messages.bytes(RTA_MULTIPATH, multipath());
     messages.begin(RTM_NEWROUTE, route_header(AF_INET6, 48, RTN_BLACKHOLE));
-    messages.attribute(RTA_DST, "2001:db8:1::");
+    messages.address(RTA_DST, "2001:db8:1::");
     messages.attribute(RTA_NH_ID, 12U);
     messages.attribute(RTA_PREF, std::uint8_t{1});
     fib_rule_hdr rule{};
@@ -74,13 +74,13 @@ KernelMessages one_of_each() {
     rule.src_len = 24;
     rule.flags = FIB_RULE_INVERT;
     messages.begin(RTM_NEWRULE, rule);
-    messages.attribute(FRA_SRC, "192.0.2.0");
+    messages.address(FRA_SRC, "192.0.2.0");
     messages.attribute(FRA_PRIORITY, 100U);
     messages.attribute(FRA_TABLE, 300U);
     messages.attribute(FRA_SUPPRESS_PREFIXLEN, 0xFFFFFFFFU);
     messages.attribute(FRA_FWMARK, 0x10U);
     messages.attribute(FRA_FWMASK, 0xF0U);
-    messages.attribute(FRA_IIFNAME, std::string("eth0"));
+    messages.text(FRA_IIFNAME, "eth0");
     messages.attribute(FRA_DPORT_RANGE, 443U | 444U << 16);
     ndmsg neighbour{};
     neighbour.ndm_family = AF_INET;
@@ -88,8 +88,8 @@ KernelMessages one_of_each() {
     neighbour.ndm_state = NUD_STALE;
     neighbour.ndm_flags = NTF_ROUTER;
     messages.begin(RTM_NEWNEIGH, neighbour);
-    messages.attribute(NDA_DST, "192.0.2.1");
-    messages.attribute(NDA_LLADDR, Bytes(6, std::byte{2}));
+    messages.address(NDA_DST, "192.0.2.1");
+    messages.bytes(NDA_LLADDR, Bytes(6, std::byte{2}));
     messages.attribute(NDA_FLAGS_EXT, std::uint32_t{NTF_EXT_MANAGED});
     messages.attribute(NDA_PROBES, 3U);
     return messages;
@@ -99,7 +99,7 @@ KernelMessages one_of_each() {
 
 TEST_CASE("route: a multipath default route with metrics, in a table above 255", "[unit]") {
     auto messages = one_of_each();
-    const auto routes = parse_routes(messages.bytes());
+    const auto routes = parse_routes(messages.all());
     REQUIRE(routes.size() == 2);
     const auto& route = routes[0];
     CHECK(route.destination.length() == 0);
@@ -118,7 +118,7 @@ TEST_CASE("route: a multipath default route with metrics, in a table above 255",
 
 TEST_CASE("route: a blackhole of IPv6 has no way, and keeps its next hop object", "[unit]") {
     auto messages = one_of_each();
-    const auto route = parse_routes(messages.bytes()).at(1);
+    const auto route = parse_routes(messages.all()).at(1);
     CHECK(route.kind == RTN_BLACKHOLE);
     CHECK(route.destination.to_string() == "2001:db8:1::/48");
     CHECK(route.nexthop_id == 12U);
@@ -129,20 +129,20 @@ TEST_CASE("route: a blackhole of IPv6 has no way, and keeps its next hop object"
 }
 
 TEST_CASE("route: a gateway of the other family, and an address of the wrong length", "[unit]") {
-    KernelMessages messages;
+    NetlinkBytes messages;
     messages.begin(RTM_NEWROUTE, route_header(AF_INET, 8));
-    messages.attribute(RTA_DST, "10.0.0.0");
+    messages.address(RTA_DST, "10.0.0.0");
     Bytes via(2);
     via[0] = std::byte{AF_INET6};
     const auto gateway = *IpAddress::parse("2001:db8::1");
     const auto bytes = std::as_bytes(gateway.bytes());
     via.insert(via.end(), bytes.begin(), bytes.end());
-    messages.attribute(RTA_VIA, via);
+    messages.bytes(RTA_VIA, via);
     messages.begin(RTM_NEWROUTE, route_header(AF_INET, 8));
-    messages.attribute(RTA_DST, "2001:db8::");  // not of the family that the header says
+    messages.address(RTA_DST, "2001:db8::");  // not of the family that the header says
     messages.begin(RTM_NEWROUTE, route_header(AF_INET, 33));
     messages.begin(RTM_NEWROUTE, route_header(AF_MPLS, 20));
-    const auto routes = parse_routes(messages.bytes());
+    const auto routes = parse_routes(messages.all());
     REQUIRE(routes.size() == 2);
     CHECK(routes[0].hop.gateway == gateway);
     CHECK(routes[1].destination.to_string() == "0.0.0.0/8");
@@ -150,7 +150,7 @@ TEST_CASE("route: a gateway of the other family, and an address of the wrong len
 
 TEST_CASE("rule: its conditions, and what stands for none", "[unit]") {
     auto messages = one_of_each();
-    const auto rules = parse_rules(messages.bytes());
+    const auto rules = parse_rules(messages.all());
     REQUIRE(rules.size() == 1);
     const auto& rule = rules[0];
     CHECK(rule.from->to_string() == "192.0.2.0/24");
@@ -167,7 +167,7 @@ TEST_CASE("rule: its conditions, and what stands for none", "[unit]") {
 
 TEST_CASE("neighbour: state, flags of both kinds, and what was not said", "[unit]") {
     auto messages = one_of_each();
-    const auto rows = parse_neighbours(messages.bytes());
+    const auto rows = parse_neighbours(messages.all());
     REQUIRE(rows.size() == 1);
     CHECK(neighbour_state_name(rows[0].state) == "STALE");
     CHECK(neighbour_flag_names(rows[0].flags) == std::vector<std::string>{"router", "managed"});
@@ -180,7 +180,7 @@ TEST_CASE("neighbour: state, flags of both kinds, and what was not said", "[unit
 TEST_CASE("route, rule, neighbour: bytes that are cut or changed anywhere are survived", "[unit]") {
     auto messages = one_of_each();
     std::size_t parsed = 0;
-    parse_damaged(messages.bytes(), [&](const Bytes& bytes) {
+    parse_damaged(messages.all(), [&](const Bytes& bytes) {
         parsed += parse_routes(bytes).size() + parse_rules(bytes).size() + parse_neighbours(bytes).size();
     });
     CHECK(parsed > 0);
