@@ -1,5 +1,7 @@
 #include "daemon/kernel/link.hpp"
 
+#include "daemon/kernel/link_request.hpp"
+
 #include <cerrno>
 
 #include <linux/if_arp.h>
@@ -9,21 +11,6 @@
 namespace netlab::kernel {
 
 namespace {
-
-/// The request, and one attribute: leave the counters out, they are half of the answer.
-struct LinkRequest {
-    nlmsghdr message{};
-    ifinfomsg header{};
-    nlattr attribute{};
-    std::uint32_t filter = RTEXT_FILTER_SKIP_STATS;
-
-    LinkRequest() {
-        message.nlmsg_type = RTM_GETLINK;
-        attribute.nla_type = IFLA_EXT_MASK;
-        attribute.nla_len = sizeof attribute + sizeof filter;
-    }
-    std::span<std::byte> bytes() { return std::as_writable_bytes(std::span(this, 1)); }
-};
 
 std::string parse_kind(std::span<const std::byte> info) {
     std::string kind;
@@ -93,7 +80,7 @@ std::vector<Link> parse_links(std::span<const std::byte> bytes) {
 }
 
 Result<std::optional<Link>> get_link(int route_socket, std::uint32_t index) {
-    LinkRequest request;
+    LinkRequest request(RTEXT_FILTER_SKIP_STATS);
     request.header.ifi_index = static_cast<int>(index);
     const auto answer = ask(route_socket, request.bytes());
     if (!answer) return answer.error();
@@ -105,7 +92,7 @@ Result<std::optional<Link>> get_link(int route_socket, std::uint32_t index) {
 }
 
 Result<Dump<Link>> dump_links(int route_socket, std::chrono::milliseconds deadline) {
-    LinkRequest request;
+    LinkRequest request(RTEXT_FILTER_SKIP_STATS);
     const auto raw = dump(route_socket, request.bytes(), deadline);
     if (!raw) return raw.error();
     return Dump<Link>{parse_links(raw->rows), raw->consistent, raw->notified};

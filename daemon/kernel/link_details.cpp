@@ -1,5 +1,7 @@
 #include "daemon/kernel/link_details.hpp"
 
+#include "daemon/kernel/link_request.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -324,7 +326,7 @@ std::vector<LinkDetails> parse_link_details(Bytes bytes) {
 }
 
 Result<Dump<LinkDetails>> dump_link_details(int route_socket) {
-    DumpRequest<ifinfomsg> request(RTM_GETLINK);
+    LinkRequest request(RTEXT_FILTER_BRVLAN);  // of no effect outside of AF_BRIDGE
     const auto raw = dump(route_socket, request.bytes());
     if (!raw) return raw.error();
     return Dump<LinkDetails>{parse_link_details(raw->rows), raw->consistent, raw->notified};

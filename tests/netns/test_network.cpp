@@ -63,6 +63,18 @@ void TestNetwork::veth(char a, const std::string& a_interface, const std::string
     ip(b, "link set " + b_interface + " up");
 }
 
+void TestNetwork::batch(char letter, const std::string& lines) const {
+    must("ip -n " + name(letter) + " -batch - <<'END'\n" + lines + "END");
+}
+
+void TestNetwork::addresses(char letter, const std::string& interface, int count) const {
+    std::string lines;
+    for (int i = 0; i < count; ++i)
+        lines += "addr add 10.2." + std::to_string(i / 256) + "." + std::to_string(i % 256) + " dev " +
+                 interface + "\n";
+    batch(letter, lines);
+}
+
 operations::TargetHandle TestNetwork::handle(char letter, const std::string& resolv_conf,
                                              const std::string& hosts) const {
     operations::TargetHandle handle;

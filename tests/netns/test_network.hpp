@@ -25,6 +25,10 @@ class TestNetwork {
     /// A veth pair: an interface in each namespace, both up. An address may be "10.0.0.1/24" or empty.
     void veth(char a, const std::string& a_interface, const std::string& a_address, char b,
               const std::string& b_interface, const std::string& b_address) const;
+    /// Lines for `ip -batch`, 100 KiB at most; throws where one fails.
+    void batch(char letter, const std::string& lines) const;
+    /// `count` IPv4 addresses, 10.2.0.0/32 and on: a table of many datagrams.
+    void addresses(char letter, const std::string& interface, int count) const;
     /// As the launcher hands it to an operation; the files' text goes into resolv.conf and hosts.
     [[nodiscard]] operations::TargetHandle handle(char letter, const std::string& resolv_conf = {},
                                                   const std::string& hosts = {}) const;
