@@ -91,6 +91,13 @@ class Follower {
             failure.error.message.insert(0, failure.target + ": ");
             complain(failure.error);
         }
+        if (end.report.truncated) {
+            complain({errc::limit_exceeded,
+                      "there are more namespaces than one request can open: who is none of those shown may "
+                      "be in another",
+                      {},
+                      {}});
+        }
         if (!end.report.consistent) {
             complain({errc::operation_failed,
                       "it changed again and again while it was read: rows may be missing or double",

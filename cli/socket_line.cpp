@@ -39,6 +39,7 @@ class Handler {
         row_.inode = 0;
         if (row_.processes) row_.processes->clear();
         has_processes_ = false;
+        row_.more_processes.reset();
     }
     const SocketRow& finish() {
         if (!has_processes_) row_.processes.reset();
@@ -153,6 +154,7 @@ class Handler {
                 if (key_ == "send_queue") row_.send_queue = small;
                 if (key_ == "uid") row_.uid = small;
                 if (key_ == "inode") row_.inode = static_cast<std::uint64_t>(number);
+                if (key_ == "more_processes") row_.more_processes = static_cast<std::uint64_t>(number);
                 if (key_ == "peer_inode") row_.peer_inode = static_cast<std::uint64_t>(number);
                 break;
             case Place::local:

@@ -127,8 +127,9 @@ class Sockets final : public Command {
             ->type_name("PORT");
         app.add_flag("-4,--ipv4", ipv4_, "IPv4 only");
         app.add_flag("-6,--ipv6", ipv6_, "IPv6 only");
-        app.add_flag("-p,--processes", processes_, "who holds each");
-        app.add_flag("--no-processes", no_processes_, "with -o json: not who holds each");
+        app.add_flag("-p,--processes", processes_, "as always: who holds each, as far as the role allows");
+        app.add_flag("--no-processes", no_processes_,
+                     "not who holds each: faster on a host with many processes");
         app.add_flag("-i,--info", request_.tcp_info, "what TCP knows of each connection");
         app.add_flag("-m,--memory", request_.memory, "memory of each");
         app.add_flag("-s,--summary", request_.summary, "how many there are of each protocol and state");
@@ -146,15 +147,15 @@ class Sockets final : public Command {
         if (auto checked = api::check(request_, api::Roles::all()); !checked) return checked.error();
         if (request_.summary)
             return print_rows<SocketSummaryRow>(session, request_, std::span(summary_columns));
-        // Looking at every process' descriptors is what takes longest.
-        const bool json = session.options.format == Format::json;
-        request_.processes = processes_ || (json && !no_processes_);
+        if (processes_ && no_processes_)
+            return Error{errc::bad_request, "-p and --no-processes exclude each other", {}, {}};
+        request_.processes = !no_processes_;
         return show(session);
     }
 
   private:
     Result<int> show(const Session& session) {
-        SocketTable table(session, request_, processes_);
+        SocketTable table(session, request_, request_.processes);
         const auto end =
             request_.tcp_info || request_.memory ? follow_whole(session, table) : follow_fast(session, table);
         if (!end) return end.error();

@@ -157,6 +157,11 @@ void write_processes(std::string& out, const SocketRow& row) {
         out += ",fd=";
         append_number(out, process.fd);
     }
+    if (row.more_processes) {
+        out += " and ";
+        append_number(out, *row.more_processes);
+        out += " more";
+    }
 }
 
 std::string tcp_info_text(const api::TcpInfo& info) {

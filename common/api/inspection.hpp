@@ -37,8 +37,11 @@ struct InspectionReport {
     std::uint64_t findings = 0;  ///< rows that say that something is wrong: the client's exit code is 1
     bool consistent =
         true;  ///< false: something changed again and again for two seconds; rows may be missing or double
+    bool truncated = false;  ///< more namespaces are known than one request can open: somebody who was not
+                             ///< found may be in one of those
     std::vector<SharedNamespace> shared;
 };
-BOOST_DESCRIBE_STRUCT(InspectionReport, (), (rows, targets, failures, findings, consistent, shared))
+BOOST_DESCRIBE_STRUCT(InspectionReport, (),
+                      (rows, targets, failures, findings, consistent, truncated, shared))
 
 }  // namespace netlab::api

@@ -164,14 +164,16 @@ struct SocketRow {
     std::optional<SocketTimer> timer;
     std::optional<std::uint32_t> uid;  ///< of its owner, as the host counts; absent: the kernel does not tell
     std::uint64_t inode = 0;           ///< 0: no process has it any more
-    std::optional<std::uint64_t> peer_inode;              ///< of a connected Unix socket
-    std::optional<std::vector<SocketProcess>> processes;  ///< absent: not asked, or not for this caller
+    std::optional<std::uint64_t> peer_inode;  ///< of a connected Unix socket
+    std::optional<std::vector<SocketProcess>>
+        processes;                                ///< 64 at most; absent: not asked, or not for this caller
+    std::optional<std::uint64_t> more_processes;  ///< descriptors beyond those
     std::optional<TcpInfo> tcp_info;
     std::optional<SocketMemory> memory;
 };
 BOOST_DESCRIBE_STRUCT(SocketRow, (),
                       (target, protocol, state, local, remote, recv_queue, send_queue, interface, v6only,
-                       timer, uid, inode, peer_inode, processes, tcp_info, memory))
+                       timer, uid, inode, peer_inode, processes, more_processes, tcp_info, memory))
 
 struct SocketSummaryRow {
     static constexpr std::string_view type = "summary";

@@ -173,8 +173,9 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
             }
         }
     }
+    // Of several, none's networks are looked at.
     for (auto& target : context.targets)
-        target = slim(std::move(target), true);
+        target = slim(std::move(target), row<I>.targets == nullptr);
     if (context.peer) context.peer = slim(std::move(*context.peer), true);
     if (context.targets.size() == 1 && context.targets.front().namespace_) {
         entry.inode = context.targets.front().namespace_->inode;

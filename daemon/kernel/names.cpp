@@ -40,9 +40,11 @@ std::string scope_name(std::uint8_t scope) {
     }
 }
 
-std::vector<std::string> address_flag_names(std::uint32_t flags) {
-    static constexpr FlagName table[] = {
-        {IFA_F_SECONDARY, "secondary"},       {IFA_F_NODAD, "nodad"},
+std::vector<std::string> address_flag_names(Family family, std::uint32_t flags) {
+    // One bit with two meanings: RFC 8981's addresses are what IPv6 has of it.
+    const char* secondary = family == Family::ipv4 ? "secondary" : "temporary";
+    const FlagName table[] = {
+        {IFA_F_SECONDARY, secondary},         {IFA_F_NODAD, "nodad"},
         {IFA_F_OPTIMISTIC, "optimistic"},     {IFA_F_DADFAILED, "dadfailed"},
         {IFA_F_HOMEADDRESS, "home"},          {IFA_F_DEPRECATED, "deprecated"},
         {IFA_F_TENTATIVE, "tentative"},       {IFA_F_PERMANENT, "permanent"},

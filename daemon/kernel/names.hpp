@@ -1,5 +1,7 @@
 #pragma once
 
+#include "common/address.hpp"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -9,6 +11,7 @@
 namespace netlab::kernel {
 
 [[nodiscard]] std::string scope_name(std::uint8_t scope);  ///< RT_SCOPE_: "global", "link", "host", "100"
-[[nodiscard]] std::vector<std::string> address_flag_names(std::uint32_t flags);  ///< IFA_F_, lower case
+[[nodiscard]] std::vector<std::string> address_flag_names(Family family,
+                                                          std::uint32_t flags);  ///< IFA_F_, lower case
 
 }  // namespace netlab::kernel

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <memory>
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -13,6 +14,8 @@
 namespace netlab::kernel {
 
 namespace {
+
+constexpr std::size_t largest_small_file = 1 << 20;
 
 /// Sockets that are held, of all processes together: 64 MiB of them.
 constexpr std::size_t most_holders = 4'000'000;
@@ -104,14 +107,24 @@ void read_small_file(int directory, const char* name, std::size_t most, std::str
     out.clear();
     const UniqueFd file(::openat(directory, name, O_RDONLY | O_CLOEXEC));
     if (!file) return;
-    out.resize(most);
+    // Not into `out` itself, which would keep room for the most that there could be.
+    static const auto buffer = std::make_unique_for_overwrite<char[]>(largest_small_file);
+    most = std::min(most, largest_small_file);
     std::size_t size = 0;
     while (size < most) {
-        const auto got = ::read(file.get(), out.data() + size, most - size);
+        const auto got = ::read(file.get(), buffer.get() + size, most - size);
         if (got <= 0) break;
         size += static_cast<std::size_t>(got);
     }
-    out.resize(size);
+    out.assign(buffer.get(), size);
+}
+
+void read_status(int directory, std::string& out) {
+    read_small_file(directory, "status", largest_small_file, out);
+    const auto begin = out.find("\nGroups:");
+    if (begin == out.npos) return;
+    out.erase(begin, std::min(out.find('\n', begin + 1), out.size()) - begin);
+    out.shrink_to_fit();
 }
 
 void SocketHolders::add(pid_t pid, int directory) {
@@ -124,8 +137,14 @@ void SocketHolders::add(pid_t pid, int directory) {
     const auto before = holders_.size();
     const auto number = static_cast<std::uint32_t>(raw_.size());
     DirectoryReader names(descriptors.get());
+    std::size_t seen = 0;
     for (const char* name = names.next(); *name != '\0'; name = names.next()) {
         if (!is_number(name)) continue;
+        constexpr std::size_t now_and_then = 256;
+        if (seen++ % now_and_then == 0 && std::chrono::steady_clock::now() > until_) {
+            complete_ = false;
+            break;
+        }
         char link[64];
         const auto length = ::readlinkat(descriptors.get(), name, link, sizeof link);
         if (length <= 0) continue;
@@ -144,9 +163,8 @@ void SocketHolders::add(pid_t pid, int directory) {
     auto& raw = raw_.emplace_back();
     raw.pid = pid;
     constexpr std::size_t longest_name = 64;
-    constexpr std::size_t longest_status = 4096;
     read_small_file(directory, "comm", longest_name, raw.name);
-    read_small_file(directory, "status", longest_status, raw.status);
+    read_status(directory, raw.status);
 }
 
 SocketHolders SocketHolders::read() {

@@ -2,6 +2,7 @@
 
 #include "common/unique_fd.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <span>
@@ -48,8 +49,11 @@ class DirectoryReader {
 /// is of that process and of no later one with its number. False where /proc cannot be read.
 bool for_each_process(const std::function<void(pid_t pid, int directory)>& each);
 
-/// At most `most` bytes of a small file; empty where it cannot be read.
+/// At most `most` bytes of a small file (1 MiB at most); empty where it cannot be read.
 void read_small_file(int directory, const char* name, std::size_t most, std::string& out);
+
+/// /proc/PID/status without its groups, of which there may be 65,536; empty where it cannot be read.
+void read_status(int directory, std::string& out);
 
 /// Which processes hold which sockets.
 class SocketHolders {
@@ -66,7 +70,8 @@ class SocketHolders {
         friend auto operator<=>(const Holder&, const Holder&) = default;
     };
 
-    /// Looks at the descriptors of all processes.
+    /// Looks at the descriptors of all processes, for `patience` at most: a million descriptors that a
+    /// thousand processes share are a thousand million.
     [[nodiscard]] static SocketHolders read();
     /// Looks at those of one more process, by its open /proc/PID.
     void add(pid_t pid, int directory);
@@ -75,6 +80,8 @@ class SocketHolders {
 
     [[nodiscard]] std::span<const Holder> of(std::uint64_t inode) const;
     [[nodiscard]] const Process& process(const Holder& holder) const { return processes_[holder.process]; }
+    static constexpr std::chrono::seconds patience{5};
+
     /// False where a process' descriptors could not be looked at, or there were too many: a socket that
     /// nobody seems to hold may be that one's.
     [[nodiscard]] bool complete() const { return complete_; }
@@ -89,6 +96,7 @@ class SocketHolders {
     std::vector<Process> processes_;
     std::vector<Holder> holders_;  ///< by inode, once settled
     bool complete_ = true;
+    std::chrono::steady_clock::time_point until_ = std::chrono::steady_clock::now() + patience;
 };
 
 }  // namespace netlab::kernel

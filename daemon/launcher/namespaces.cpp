@@ -30,13 +30,14 @@ Result<Opened> open_by_process(const NamespaceReference& reference) {
     return opened;
 }
 
-Result<Opened> open_by_path(const NamespaceReference& reference) {
+/// `its_process`: its files or its end are wanted, which it is a matter of a process to have.
+Result<Opened> open_by_path(const NamespaceReference& reference, bool its_process) {
     auto net = kernel::open_namespace(reference.path.data());
     if (net) {
         Opened opened;
         opened.net = std::move(*net);
         // Its files are reached by the process only; a namespace whose process has just ended has none.
-        if (reference.pid > 0) {
+        if (its_process && reference.pid > 0) {
             if (auto process = kernel::open_process_namespace(reference.pid, reference.start_time)) {
                 opened.process = std::move(*process);
             }
@@ -56,12 +57,12 @@ Result<Opened> open_host(int host) {
     return opened;
 }
 
-Result<Opened> open(const NamespaceReference& reference, int host) {
+Result<Opened> open(const NamespaceReference& reference, int host, bool its_process) {
     switch (reference.way) {
         case Way::host:
             return open_host(host);
         case Way::path:
-            return open_by_path(reference);
+            return open_by_path(reference, its_process);
         case Way::process:
             return open_by_process(reference);
     }
@@ -105,7 +106,8 @@ UniqueFd open_resolver_file(const NamespaceReference& reference, const Opened& o
 
 Result<TargetHandle> make_handle(const NamespaceReference& reference, const operations::Needs& needs,
                                  int host) {
-    auto opened = open(reference, host);
+    const bool files = needs.resolver_files && reference.may_fail == 0;  // the other end asks nobody
+    auto opened = open(reference, host, files || needs.start_times);
     if (!opened) return opened.error();
     const auto identity = kernel::identity_of(opened->net.get());
     if (!identity) return identity.error();
@@ -118,7 +120,7 @@ Result<TargetHandle> make_handle(const NamespaceReference& reference, const oper
     handle.device = identity->device;
     handle.inode = identity->inode;
     handle.start_time = opened->process ? opened->process->start_time : 0;
-    if (needs.resolver_files && reference.may_fail == 0) {  // the other end asks nobody
+    if (files) {
         const UniqueFd root(::open("/", O_PATH | O_CLOEXEC | O_DIRECTORY));
         handle.resolv_conf = open_resolver_file(reference, *opened, root.get(), "resolv.conf");
         handle.hosts = open_resolver_file(reference, *opened, root.get(), "hosts");

@@ -33,7 +33,7 @@ api::AddressRow row_of(const std::string& target, const kernel::Address& address
     row.peer = address.peer;
     row.broadcast = address.broadcast;
     row.scope = kernel::scope_name(address.scope);
-    row.flags = kernel::address_flag_names(address.flags);
+    row.flags = kernel::address_flag_names(row.family, address.flags);
     row.label = address.label;
     row.valid_seconds = seconds(address.valid);
     row.preferred_seconds = seconds(address.preferred);
@@ -42,15 +42,13 @@ api::AddressRow row_of(const std::string& target, const kernel::Address& address
 
 Result<void> run(Handles& handles, const api::AddressesRequest& request, const api::Context& context,
                  Output& output) {
-    return inspect_each(context, output, [&](std::size_t i, Rows& rows) -> Result<void> {
+    InterfaceFilter filter(request.interface, context.targets.size());
+    const auto inspect = [&](std::size_t i, Rows& rows) -> Result<void> {
         if (!handles[i]) return handles[i].error();
         const int socket = handles[i]->get();
         const auto names = InterfaceNames::read(socket);
         if (!names) return names.error();
-        // Of several targets it is enough that some have it.
-        if (!request.interface.empty() && context.targets.size() == 1) {
-            if (auto found = names->find(request.interface); !found) return found.error();
-        }
+        if (auto checked = filter.check(*names); !checked) return checked;
         const auto addresses = kernel::dump_addresses(socket);
         if (!addresses) return addresses.error();
         rows.note(names->consistent() && addresses->consistent);
@@ -60,7 +58,8 @@ Result<void> run(Handles& handles, const api::AddressesRequest& request, const a
             rows.add(row_of(context.targets[i].name, address, *names));
         }
         return {};
-    });
+    };
+    return inspect_each(context, output, inspect, [&](Rows&) { return filter.verdict(); });
 }
 
 const Registration<api::AddressesRequest> registered{

@@ -209,14 +209,15 @@ Result<void> run(Handles& handles, const api::BridgesRequest& request, const api
             .tell(rows, fdb.rows);
         return {};
     };
-    return inspect_each(context, output, inspect, [&](Rows&) {
+    return inspect_each(context, output, inspect, [&](Rows& rows) -> Result<void> {
         for (const auto& failure : networks.failures())
-            output.row(api::TargetFailure{failure.engine, failure.error});
+            rows.failure({failure.engine, failure.error});
+        return {};
     });
 }
 
 const Registration<api::BridgesRequest> registered{
-    operation<prepare, run>({.descriptors = many_descriptors})};
+    operation<prepare, run>({.address_space = large_tables, .descriptors = many_descriptors})};
 
 }  // namespace
 

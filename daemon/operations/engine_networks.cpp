@@ -132,6 +132,15 @@ void take_libpod_names(std::string_view body, std::vector<api::NetworkRow>& netw
     }
 }
 
+bool parse_running(std::string_view body) {
+    const auto parsed = json::parse(body);
+    const auto* container = parsed ? parsed->if_object() : nullptr;
+    const auto* state = container ? container->if_contains("State") : nullptr;
+    const auto* fields = state ? state->if_object() : nullptr;
+    const auto* running = fields ? fields->if_contains("Running") : nullptr;
+    return running != nullptr && running->is_bool() && running->get_bool();
+}
+
 }  // namespace engine_json
 
 Engines::Engines(const api::Context& context) {
@@ -184,6 +193,16 @@ Result<std::vector<api::NetworkRow>> Engines::networks(std::size_t i, bool membe
         if (names->status == 200) engine_json::take_libpod_names(names->body, *rows);
     }
     return rows;
+}
+
+Result<bool> Engines::runs(std::size_t i, const std::string& id, Output& output) {
+    auto& engine = engines_[i];
+    if (!engine.socket) return engine.socket.error();
+    EngineConnection connection(engine.socket->get(), output);
+    connection.give_up_at(Output::Clock::now() + engine_patience);
+    const auto response = connection.get("/containers/" + percent_encode(id) + "/json");
+    if (!response) return response.error();
+    return response->status == 200 && engine_json::parse_running(response->body);
 }
 
 }  // namespace netlab::operations

@@ -19,6 +19,9 @@ namespace engine_json {
 [[nodiscard]] Result<std::vector<api::NetworkRow>> parse_networks(std::string_view body,
                                                                   api::Runtime runtime);
 
+/// Of GET /containers/ID/json: State.Running.
+[[nodiscard]] bool parse_running(std::string_view body);
+
 /// Podman's own GET /libpod/networks/json has the bridges' names, and the networks' as Podman has them: they
 /// are put into the rows of the same ID.
 void take_libpod_names(std::string_view body, std::vector<api::NetworkRow>& networks);
@@ -40,6 +43,10 @@ class Engines {
 
     /// Its networks, with `members` each with its members, engine_patience at most. errc as EngineConnection.
     [[nodiscard]] Result<std::vector<api::NetworkRow>> networks(std::size_t i, bool members, Output& output);
+
+    /// Whether it says that a container of that ID runs now; false where there is none. errc as
+    /// EngineConnection.
+    [[nodiscard]] Result<bool> runs(std::size_t i, const std::string& id, Output& output);
 
   private:
     struct Engine {

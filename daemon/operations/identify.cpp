@@ -49,7 +49,7 @@ Result<void> run(Handles& handles, const api::IdentifyRequest&, const api::Conte
 }
 
 const Registration<api::IdentifyRequest> registered{
-    operation<prepare, run>({.namespaces_may_fail = true, .descriptors = 512})};
+    operation<prepare, run>({.start_times = true, .namespaces_may_fail = true, .descriptors = 512})};
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include "daemon/kernel/netlink.hpp"
 
 #include <algorithm>
+#include <new>
 
 namespace netlab::operations {
 
@@ -24,7 +25,22 @@ std::vector<api::SharedNamespace> shared_namespaces(const api::Context& context)
     return out;
 }
 
+/// A namespace may have more of something than this process may have memory.
+Result<void> inspect_one(std::size_t i, Rows& rows,
+                         const std::function<Result<void>(std::size_t, Rows&)>& inspect) {
+    try {
+        return inspect(i, rows);
+    } catch (const std::bad_alloc&) {
+        return Error{errc::limit_exceeded, "it has more than fits into the memory of one request", {}, {}};
+    }
+}
+
 }  // namespace
+
+void Rows::failure(const api::TargetFailure& failure) {
+    output_.row(failure);
+    ++failures_;
+}
 
 std::vector<Result<UniqueFd>> open_route_sockets(Namespaces& namespaces, const api::Context& context) {
     return open_in_each(namespaces, 0, context.targets.size(),
@@ -33,25 +49,26 @@ std::vector<Result<UniqueFd>> open_route_sockets(Namespaces& namespaces, const a
 
 Result<void> inspect_each(const api::Context& context, Output& output,
                           const std::function<Result<void>(std::size_t, Rows&)>& inspect) {
-    return inspect_each(context, output, inspect, [](Rows&) {});
+    return inspect_each(context, output, inspect, [](Rows&) -> Result<void> { return {}; });
 }
 
 Result<void> inspect_each(const api::Context& context, Output& output,
                           const std::function<Result<void>(std::size_t, Rows&)>& inspect,
-                          const std::function<void(Rows&)>& last) {
+                          const std::function<Result<void>(Rows&)>& last) {
     Rows rows(output);
     api::InspectionReport report;
     for (std::size_t i = 0; i < context.targets.size(); ++i) {
-        auto done = inspect(i, rows);
+        auto done = inspect_one(i, rows, inspect);
         if (done) continue;
         if (context.targets.size() == 1) return done.error();
-        ++report.failures;
-        output.row(api::TargetFailure{context.targets[i].name, done.error()});
+        rows.failure({context.targets[i].name, done.error()});
     }
-    last(rows);
+    if (auto done = last(rows); !done) return done;
     report.rows = rows.count();
     report.targets = context.targets.size();
+    report.failures = rows.failures();
     report.findings = rows.findings();
+    report.truncated = context.truncated;
     report.consistent = rows.consistent();
     report.shared = shared_namespaces(context);
     output.event(report);

@@ -12,6 +12,9 @@ namespace netlab::operations {
 /// Needs::descriptors of an operation that holds one or two for each of launcher::most_targets namespaces.
 inline constexpr std::uint32_t many_descriptors = 1024;
 
+/// Needs::address_space of an operation that keeps a table which may have a million rows.
+inline constexpr std::uint64_t large_tables = 1ULL << 30;
+
 /// Enters the namespaces `first` up to `first + count` one after another and opens something in each: `open`
 /// is called with the index. Where a namespace is not there or cannot be entered, and where `open` fails, the
 /// error is kept in its place.
@@ -52,26 +55,32 @@ class Rows {
     void note(bool consistent) { consistent_ = consistent_ && consistent; }
     /// The row that was added last says that something is wrong.
     void finding() { ++findings_; }
+    /// Somebody's rows are missing from here on.
+    void failure(const api::TargetFailure& failure);
 
     [[nodiscard]] std::uint64_t count() const { return count_; }
     [[nodiscard]] std::uint64_t findings() const { return findings_; }
+    [[nodiscard]] std::uint64_t failures() const { return failures_; }
     [[nodiscard]] bool consistent() const { return consistent_; }
 
   private:
     Output& output_;
     std::uint64_t count_ = 0;
     std::uint64_t findings_ = 0;
+    std::uint64_t failures_ = 0;
     bool consistent_ = true;
 };
 
 /// Calls `inspect(i, rows)` for each target and ends with the report. The error of a single target is the
-/// operation's; one of several becomes an api::TargetFailure, and the others go on.
+/// operation's; one of several becomes an api::TargetFailure, and the others go on. So does memory that is
+/// not enough for one: what was read of it has been given back by then.
 [[nodiscard]] Result<void> inspect_each(const api::Context& context, Output& output,
                                         const std::function<Result<void>(std::size_t, Rows&)>& inspect);
 
-/// The same, with something of the operation's own to say after the last target and before the report.
+/// The same, with something of the operation's own to say after the last target and before the report; its
+/// error is the operation's.
 [[nodiscard]] Result<void> inspect_each(const api::Context& context, Output& output,
                                         const std::function<Result<void>(std::size_t, Rows&)>& inspect,
-                                        const std::function<void(Rows&)>& last);
+                                        const std::function<Result<void>(Rows&)>& last);
 
 }  // namespace netlab::operations

@@ -41,12 +41,39 @@ Result<std::uint32_t> InterfaceNames::find(const std::string& name) const {
     for (const auto& [index, other] : names_)
         names.push_back(other);
     const auto near = nearest(name, names);
+    // A list of thousands helps nobody.
+    constexpr std::size_t most_listed = 32;
     std::stable_partition(names.begin(), names.end(),
                           [&](const std::string& other) { return std::ranges::count(near, other) > 0; });
-    const auto hint =
-        (near.empty() ? std::string() : "did you mean " + join_or(near) + "? ") + "it has " + list_and(names);
+    const bool cut = names.size() > most_listed;
+    if (cut) names.resize(most_listed);
+    const auto hint = (near.empty() ? std::string() : "did you mean " + join_or(near) + "? ") + "it has " +
+                      list_and(names) + (cut ? " and more" : "");
     return Error{errc::no_such_interface, "there is no interface '" + name + "' in the target", hint,
                  std::move(names)};
+}
+
+Result<void> InterfaceFilter::check(const InterfaceNames& names) {
+    if (name_.empty()) return {};
+    const auto found = names.find(name_);
+    if (found) {
+        found_ = true;
+        return {};
+    }
+    if (!several_) return found.error();
+    missed_ = true;
+    constexpr std::size_t most_near = 3;
+    const auto near = nearest(name_, found.error().details);
+    for (const auto& one : near) {
+        if (near_.size() < most_near && std::ranges::count(near_, one) == 0) near_.push_back(one);
+    }
+    return {};
+}
+
+Result<void> InterfaceFilter::verdict() const {
+    if (found_ || !missed_) return {};
+    return Error{errc::no_such_interface, "none of the targets has an interface '" + name_ + "'",
+                 near_.empty() ? "" : "did you mean " + join_or(near_) + "?", near_};
 }
 
 }  // namespace netlab::operations

@@ -28,4 +28,23 @@ class InterfaceNames {
     bool consistent_ = true;
 };
 
+/// A request's `interface` held against each target: one target must have it, of several at least one.
+class InterfaceFilter {
+  public:
+    /// `name` is borrowed; "" is every interface.
+    InterfaceFilter(const std::string& name, std::size_t targets) : name_(name), several_(targets > 1) {}
+
+    /// errc::no_such_interface where it is the only target.
+    [[nodiscard]] Result<void> check(const InterfaceNames& names);
+    /// After the last target. errc::no_such_interface where none had it.
+    [[nodiscard]] Result<void> verdict() const;
+
+  private:
+    const std::string& name_;
+    bool several_;
+    bool found_ = false;
+    bool missed_ = false;
+    std::vector<std::string> near_;
+};
+
 }  // namespace netlab::operations

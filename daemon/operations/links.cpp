@@ -26,7 +26,8 @@ std::optional<api::OtherEnd> parent_of(KnownNamespaces& known, const api::Contex
 
 Result<void> run(KnownNamespaces& known, const api::LinksRequest& request, const api::Context& context,
                  Output& output) {
-    return inspect_each(context, output, [&](std::size_t i, Rows& rows) -> Result<void> {
+    InterfaceFilter filter(request.interface, context.targets.size());
+    const auto inspect = [&](std::size_t i, Rows& rows) -> Result<void> {
         const auto& socket = known.socket(i);
         if (!socket) return socket.error();
         const auto links = kernel::dump_link_details(socket->get());
@@ -38,10 +39,7 @@ Result<void> run(KnownNamespaces& known, const api::LinksRequest& request, const
             plain.push_back(details.link);
         }
         const InterfaceNames names(plain);
-        // Of several targets it is enough that some have it.
-        if (!request.interface.empty() && context.targets.size() == 1) {
-            if (auto found = names.find(request.interface); !found) return found.error();
-        }
+        if (auto checked = filter.check(names); !checked) return checked;
         for (const auto& details : links->rows) {
             if (!request.interface.empty() && details.link.name != request.interface) continue;
             auto row = link_row(details);
@@ -52,7 +50,8 @@ Result<void> run(KnownNamespaces& known, const api::LinksRequest& request, const
             rows.add(row);
         }
         return {};
-    });
+    };
+    return inspect_each(context, output, inspect, [&](Rows&) { return filter.verdict(); });
 }
 
 const Registration<api::LinksRequest> registered{operation<prepare, run>({.descriptors = many_descriptors})};

@@ -76,7 +76,8 @@ Result<std::vector<kernel::Neighbour>> read_cache(int socket, Rows& rows) {
 Result<void> run(KnownNamespaces& known, const api::NeighboursRequest& request, const api::Context& context,
                  Output& output) {
     std::optional<ReadTopology> read;
-    return inspect_each(context, output, [&](std::size_t i, Rows& rows) -> Result<void> {
+    InterfaceFilter filter(request.interface, context.targets.size());
+    const auto inspect = [&](std::size_t i, Rows& rows) -> Result<void> {
         if (!known.socket(i)) return known.socket(i).error();
         const auto cache = read_cache(known.socket(i)->get(), rows);
         if (!cache) return cache.error();
@@ -85,9 +86,7 @@ Result<void> run(KnownNamespaces& known, const api::NeighboursRequest& request, 
         rows.note(read->consistent);
         const auto place = known.home(i);
         const InterfaceNames names(read->topology[place].links);
-        if (!request.interface.empty() && context.targets.size() == 1) {
-            if (auto found = names.find(request.interface); !found) return found.error();
-        }
+        if (auto checked = filter.check(names); !checked) return checked;
         for (const auto& neighbour : *cache) {
             auto row = row_of(context.targets[i].name, neighbour, names);
             if (!is_wanted(neighbour, request)) continue;
@@ -99,11 +98,12 @@ Result<void> run(KnownNamespaces& known, const api::NeighboursRequest& request, 
             if (row.matches == false) rows.finding();
         }
         return {};
-    });
+    };
+    return inspect_each(context, output, inspect, [&](Rows&) { return filter.verdict(); });
 }
 
 const Registration<api::NeighboursRequest> registered{
-    operation<prepare, run>({.descriptors = many_descriptors})};
+    operation<prepare, run>({.address_space = large_tables, .descriptors = many_descriptors})};
 
 }  // namespace
 

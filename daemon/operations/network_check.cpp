@@ -132,6 +132,7 @@ class Check {
 
     void member(const api::NetworkMember& member, const MemberState& state) {
         const auto& name = member.name;
+        if (state.elsewhere) return;
         if (!state.known) {
             return add(FindingCode::member_unknown, name, engine(), " names ", name,
                        " as a member, but netlab knows no such running container");
@@ -207,14 +208,18 @@ class Check {
     }
 
     void strange_ports(const std::vector<MemberState>& members) {
+        std::vector<const LinkDetails*> strange;
         for (const auto& link : host_.links) {
             if (link.link.master != bridge_->link.index) continue;
             const bool known = std::ranges::any_of(
                 members, [&](const MemberState& member) { return member.port == link.link.index; });
-            if (known) continue;
-            add(FindingCode::port_unknown, link.link.name, link.link.name, " is a port of its bridge ",
-                bridge_->link.name, ", and no member is behind it");
+            if (!known) strange.push_back(&link);
         }
+        // Some of them, and nobody can say which, lead to the members that are elsewhere.
+        if (std::ssize(strange) <= std::ranges::count(members, true, &MemberState::elsewhere)) return;
+        for (const auto* link : strange)
+            add(FindingCode::port_unknown, link->link.name, link->link.name, " is a port of its bridge ",
+                bridge_->link.name, ", and no member is behind it");
     }
 
     const api::NetworkRow& network_;

@@ -14,7 +14,9 @@ struct NamespaceState {
 
 /// A member as the kernel has it.
 struct MemberState {
-    bool known = false;                         ///< netlab knows a running container of that ID
+    bool known = false;  ///< netlab knows a running container of that ID
+    bool elsewhere =
+        false;  ///< it is in a namespace that was not looked at: a new one's, or the engine's own
     const NamespaceState* in = {};              ///< nullptr: it could not be read
     std::string unreadable;                     ///< why not
     const kernel::LinkDetails* interface = {};  ///< find_interface()

@@ -136,9 +136,11 @@ class Inspection {
         if (report_.targets == 1 && !failures_.empty()) return failures_.front().error;
         if (!request_.name.empty() && rows_.count() == 0) return unknown();
         for (const auto& failure : failures_)
-            output_.row(failure);
+            rows_.failure(failure);
         report_.rows = rows_.count();
-        report_.failures = failures_.size();
+        report_.failures = rows_.failures();
+        report_.findings = rows_.findings();
+        report_.truncated = context_.truncated;
         report_.consistent = rows_.consistent();
         output_.event(report_);
         return {};
@@ -155,8 +157,10 @@ class Inspection {
             keep_lasting(*rows, *again);
             rows = std::move(again);
         }
-        for (const auto& row : *rows)
+        for (const auto& row : *rows) {
             rows_.add(row);
+            if (!row.findings.empty()) rows_.finding();
+        }
         return {};
     }
 
@@ -174,13 +178,26 @@ class Inspection {
         if (!host) return host.error();
         for (auto& network : *networks) {
             std::vector<MemberState> members;
-            for (auto& member : network.members)
-                members.push_back(kernel.look(member, network.engine));
+            for (auto& member : network.members) {
+                auto& state = members.emplace_back(kernel.look(member, network.engine));
+                if (!state.known) state.elsewhere = is_elsewhere(i, member);
+            }
             network.checked = can_be_checked(network);
             if (network.checked) network.findings = check_network(network, **host, members);
         }
         rows_.note(kernel.consistent());
         return networks;
+    }
+
+    /// A member that netlab does not know may have just started, be one too many for a request, or be no
+    /// container (Swarm has "ingress-sbox" and "lb-NETWORK"); else it is a leftover of one that is gone.
+    bool is_elsewhere(std::size_t i, const api::NetworkMember& member) {
+        constexpr std::size_t id_length = 64;
+        const bool container = member.id.size() == id_length &&
+                               member.id.find_first_not_of("0123456789abcdef") == member.id.npos;
+        if (!container || context_.truncated) return true;
+        const auto runs = handles_.engines.runs(i, member.id, output_);
+        return runs && *runs;
     }
 
     static void keep_lasting(const std::vector<api::NetworkRow>& before, std::vector<api::NetworkRow>& now) {

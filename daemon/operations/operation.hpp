@@ -27,7 +27,9 @@ struct TargetHandle {
                    ///< Needs::namespaces_may_fail
     std::uint64_t device = 0;
     std::uint64_t inode = 0;
-    std::uint64_t start_time = 0;  ///< of the process it was reached by, 0 where there is none
+    std::uint64_t start_time =
+        0;  ///< of the process it was reached by, 0 where there is none; where it was reached
+            ///< by a path, of its process with Needs::resolver_files or start_times
     UniqueFd
         resolv_conf;  ///< /etc/resolv.conf as a program in the target sees it; empty where there is none,
     UniqueFd hosts;   ///< where it is no regular file, or where Needs::resolver_files is not set
@@ -56,6 +58,7 @@ struct Needs {
     bool net_admin = false;       ///< `prepare` asks netfilter
     bool processes = false;       ///< `prepare` looks at the descriptors and namespaces of all processes
     bool resolver_files = false;  ///< resolv.conf and hosts of the targets are opened for it
+    bool start_times = false;     ///< TargetHandle::start_time of those too that are reached by a path
     bool ip_sockets =
         false;  ///< `run` opens UDP and TCP sockets: DNS. They can only be in the namespace it is left in
     bool namespaces_may_fail =

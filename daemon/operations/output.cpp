@@ -1,5 +1,7 @@
 #include "daemon/operations/output.hpp"
 
+#include "common/text.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdlib>
@@ -34,7 +36,12 @@ void Output::data(std::span<const std::byte> bytes) {
 void Output::error(const Error& error) {
     flush();
     const auto code = static_cast<std::uint16_t>(error.code);
-    const auto text = json::write_error(error);
+    auto text = json::write_error(error);
+    // Names of thousands of interfaces: what happened matters more.
+    if (text.size() + sizeof code > frame::largest) {
+        constexpr std::size_t longest = 4096;
+        text = json::write_error({error.code, valid_utf8(error.message.substr(0, longest)), {}, {}});
+    }
     binary::Bytes payload(sizeof code + text.size());
     std::memcpy(payload.data(), &code, sizeof code);
     std::memcpy(payload.data() + sizeof code, text.data(), text.size());

@@ -7,7 +7,9 @@
 #include "daemon/operations/socket_rows.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <map>
+#include <utility>
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -20,7 +22,7 @@ namespace {
 
 /// What is read of a process while that is allowed, and understood when nothing else is any more.
 struct Raw {
-    std::size_t target = 0;
+    std::size_t target = 0;  ///< the first of those that live in its namespace
     pid_t pid = 0;
     bool hosts_files = false;  ///< it sees the same /etc/passwd and the same users as the daemon
     std::string name;
@@ -31,6 +33,7 @@ struct Raw {
 struct Handles {
     std::vector<Result<UniqueFd>> sockets;
     std::vector<bool> is_host;
+    std::vector<std::size_t> first;  ///< for each target: the first in the same namespace
     std::vector<Raw> processes;
     kernel::SocketHolders holders;
     std::string passwd;
@@ -61,7 +64,7 @@ void read_processes(Handles& handles, const std::map<Identity, std::size_t>& wan
         constexpr std::size_t longest_name = 64;
         constexpr std::size_t page = 4096;
         kernel::read_small_file(directory, "comm", longest_name, raw.name);
-        kernel::read_small_file(directory, "status", page, raw.status);
+        kernel::read_status(directory, raw.status);
         if (commands) kernel::read_small_file(directory, "cmdline", page, raw.command);
         handles.holders.add(pid, directory);
     });
@@ -81,7 +84,9 @@ Result<Handles> prepare(Namespaces& namespaces, const api::ProcessesRequest&, co
         const auto& target = namespaces[i];
         handles.is_host.push_back(!known || (target.device == own.st_dev && target.inode == own.st_ino));
         const bool may = !handles.is_host.back() || is_host_role(context);
-        if (target.net && may) wanted.emplace(Identity{target.device, target.inode}, i);
+        const bool wanted_too = target.net && may;
+        handles.first.push_back(
+            wanted_too ? wanted.emplace(Identity{target.device, target.inode}, i).first->second : i);
     }
     read_processes(handles, wanted, is_host_role(context));
     constexpr std::size_t longest_passwd = 1 << 20;
@@ -100,7 +105,10 @@ Result<Ports> listening_ports(int socket, const kernel::SocketHolders& holders, 
                           std::string_view state) -> Result<void> {
         const kernel::InetQuery query{family, protocol, api::socket_states(state)};
         const auto end = kernel::dump_inet_sockets(socket, query, [&](const kernel::InetSocket& found) {
+            std::uint32_t last = std::numeric_limits<std::uint32_t>::max();
             for (const auto& holder : holders.of(found.inode)) {
+                // A descriptor that is there twice is one port.
+                if (std::exchange(last, holder.process) == holder.process) continue;
                 auto& list = ports[holders.process(holder).host_pid];
                 auto& port = list.emplace_back();
                 port.protocol = name;
@@ -117,7 +125,7 @@ Result<Ports> listening_ports(int socket, const kernel::SocketHolders& holders, 
     if (auto done = dump(AF_INET, IPPROTO_UDP, "udp", "closed"); !done) return done.error();
     if (auto done = dump(AF_INET6, IPPROTO_UDP, "udp", "closed"); !done) return done.error();
     for (auto& [pid, list] : ports) {
-        // A descriptor that is there twice is one port.
+        // Two sockets may share one.
         std::ranges::sort(list);
         list.erase(std::unique(list.begin(), list.end()), list.end());
     }
@@ -132,7 +140,7 @@ std::string command_line(std::string text) {
     return text;
 }
 
-api::ProcessRow row_of(Raw& raw, const std::string& target, const UserNames& users) {
+api::ProcessRow row_of(const Raw& raw, const std::string& target, const UserNames& users) {
     api::ProcessRow row;
     row.target = target;
     row.host_pid = raw.pid;
@@ -141,12 +149,11 @@ api::ProcessRow row_of(Raw& raw, const std::string& target, const UserNames& use
     row.parent_pid = status.parent_pid;
     row.uid = status.effective_uid;
     if (raw.hosts_files) row.user = users.find(status.effective_uid);
-    if (raw.name.ends_with('\n')) raw.name.pop_back();
     row.name = raw.name;
+    if (row.name.ends_with('\n')) row.name.pop_back();
     row.state = std::string(1, status.state);
     row.threads = status.threads;
-    if (auto command = command_line(std::move(raw.command)); !command.empty())
-        row.command = std::move(command);
+    if (auto command = command_line(raw.command); !command.empty()) row.command = std::move(command);
     return row;
 }
 
@@ -168,9 +175,9 @@ Result<void> run(Handles& handles, const api::ProcessesRequest&, const api::Cont
                 errc::operation_failed, "cannot read /proc", "is it mounted where netlabd runs?", {}};
         const auto ports = listening_ports(handles.sockets[i]->get(), handles.holders, rows);
         if (!ports) return ports.error();
-        for (auto& raw : handles.processes) {
+        for (const auto& raw : handles.processes) {
             // One without a status has ended in between.
-            if (raw.target != i || raw.status.empty()) continue;
+            if (raw.target != handles.first[i] || raw.status.empty()) continue;
             auto row = row_of(raw, context.targets[i].name, users);
             if (const auto found = ports->find(row.host_pid); found != ports->end())
                 row.ports = found->second;

@@ -167,7 +167,8 @@ Result<void> run(KnownNamespaces& known, const api::RouteRequest& request, const
     });
 }
 
-const Registration<api::RouteRequest> registered{operation<prepare, run>({.descriptors = many_descriptors})};
+const Registration<api::RouteRequest> registered{
+    operation<prepare, run>({.address_space = large_tables, .descriptors = many_descriptors})};
 
 }  // namespace
 

@@ -35,7 +35,8 @@ Result<void> run(Handles& handles, const api::RoutesRequest& request, const api:
     });
 }
 
-const Registration<api::RoutesRequest> registered{operation<prepare, run>({.descriptors = many_descriptors})};
+const Registration<api::RoutesRequest> registered{
+    operation<prepare, run>({.address_space = large_tables, .descriptors = many_descriptors})};
 
 }  // namespace
 

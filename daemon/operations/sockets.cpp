@@ -76,16 +76,20 @@ class Inspection {
     }
 
     Result<void> run() {
+        Result<void> last;
         for (const auto kind :
              {SocketKind::tcp, SocketKind::udp, SocketKind::raw, SocketKind::unix_, SocketKind::packet}) {
             const auto states = is_wanted(request_, kind) ? wanted_states(request_, kind) : 0;
             if (states == 0) continue;
-            if (auto done = dump(kind, states); !done) return done;
+            if (auto done = dump(kind, states); !done) {
+                if (done.error().code != errc::unsupported) return done;
+                last = done;  // the other kinds are to be seen all the same
+            }
         }
         for (const auto& [protocol, state, count] : counts_)
             rows_.add(api::SocketSummaryRow{row_.target, std::string(protocol),
                                             std::string(socket_state_name(state)), count});
-        return {};
+        return last;
     }
 
   private:
@@ -140,10 +144,19 @@ class Inspection {
         };
         const auto end = kernel::dump_inet_sockets(sockets_.diag.get(), query, take);
         if (end && !end->supported && protocol == IPPROTO_RAW) {
-            read_raw_file(family == AF_INET ? sockets_.raw.get() : sockets_.raw6.get(), family, take);
-            return {};
+            const int file = family == AF_INET ? sockets_.raw.get() : sockets_.raw6.get();
+            if (file >= 0) read_raw_file(file, family, take);
+            return file >= 0 || family == AF_INET6 ? Result<void>() : not_told("raw");
         }
-        return ended(end);
+        return ended(end, name);
+    }
+
+    /// Unknown is not none.
+    static Error not_told(std::string_view kind) {
+        return {errc::unsupported,
+                "this kernel does not tell of " + std::string(kind) + " sockets",
+                "its module " + std::string(kind) + "_diag is missing",
+                {}};
     }
 
     static void read_raw_file(int file, std::uint8_t family,
@@ -170,7 +183,7 @@ class Inspection {
         if (!request_.summary) {
             if (auto named = read_names(); !named) return named;
         }
-        return ended(kernel::dump_unix_sockets(
+        const auto end = kernel::dump_unix_sockets(
             sockets_.diag.get(), states, memory, [&](const kernel::UnixSocket& socket) {
                 if (request_.summary) return count(unix_protocol(socket.type), socket.state);
                 fill_row(row_, socket);
@@ -179,31 +192,34 @@ class Inspection {
                         row_.remote.address = found->second;
                 }
                 add(0);
-            }));
+            });
+        return ended(end, "unix");
     }
 
     /// What a connection's other end is called, which the kernel only tells by its inode.
     Result<void> read_names() {
-        return ended(kernel::dump_unix_sockets(sockets_.diag.get(), kernel::every_socket_state, false,
-                                               [&](const kernel::UnixSocket& socket) {
-                                                   if (!socket.name.empty())
-                                                       names_.emplace(socket.inode, unix_name(socket.name));
-                                               }));
+        const auto end = kernel::dump_unix_sockets(
+            sockets_.diag.get(), kernel::every_socket_state, false, [&](const kernel::UnixSocket& socket) {
+                if (!socket.name.empty()) names_.emplace(socket.inode, unix_name(socket.name));
+            });
+        return ended(end, "unix");
     }
 
     Result<void> dump_packet() {
-        return ended(
+        const auto end =
             kernel::dump_packet_sockets(sockets_.diag.get(), [&](const kernel::PacketSocket& socket) {
                 constexpr std::uint8_t closed = 7;
                 if (request_.summary) return count(packet_protocol(socket.type), closed);
                 fill_row(row_, socket);
                 if (!request_.memory) row_.memory.reset();
                 add(socket.interface);
-            }));
+            });
+        return ended(end, "packet");
     }
 
-    Result<void> ended(const Result<DumpEnd>& end) {
+    Result<void> ended(const Result<DumpEnd>& end, std::string_view kind) {
         if (!end) return end.error();
+        if (!end->supported) return not_told(kind);
         rows_.note(end->consistent);
         return {};
     }
@@ -236,6 +252,7 @@ class Inspection {
 
     void find_processes() {
         if (!holders_) return;
+        row_.more_processes.reset();
         const auto holders = holders_->of(row_.inode);
         // Somebody may hold it whose descriptors could not be seen: then it is not known.
         if (row_.inode != 0 && holders.empty() && !holders_->complete()) {
@@ -243,7 +260,11 @@ class Inspection {
             return;
         }
         auto& list = row_.processes ? *row_.processes : row_.processes.emplace();
-        list.resize(row_.inode == 0 ? 0 : holders.size());
+        // One socket may be held a million times; its row must stay one line.
+        constexpr std::size_t most = 64;
+        const auto count = row_.inode == 0 ? 0 : holders.size();
+        list.resize(std::min(count, most));
+        if (count > most) row_.more_processes = count - most;
         for (std::size_t i = 0; i < list.size(); ++i) {
             const auto& process = holders_->process(holders[i]);
             list[i].pid = process.pid;

@@ -1,5 +1,7 @@
 #include "daemon/operations/topology_reader.hpp"
 
+#include <new>
+
 namespace netlab::operations {
 
 namespace {
@@ -14,6 +16,32 @@ std::map<std::int32_t, std::size_t> numbered(KnownNamespaces& known, std::size_t
     return found;
 }
 
+/// One namespace with a million addresses must not cost the others theirs.
+template <class Row>
+bool limit(std::vector<Row>& rows) {
+    constexpr std::size_t most = 20'000;
+    if (rows.size() <= most) return true;
+    rows.resize(most);
+    rows.shrink_to_fit();
+    return false;
+}
+
+/// False where it could not be read, or not as a whole.
+bool read(KnownNamespaces& known, std::size_t place, NamespaceFacts& facts) try {
+    const int socket = known.socket(place)->get();
+    auto links = kernel::dump_links(socket);
+    auto addresses = kernel::dump_addresses(socket);
+    if (!links || !addresses) return false;
+    const bool all_links = limit(links->rows);
+    const bool all_addresses = limit(addresses->rows);
+    facts.numbered = numbered(known, place, links->rows);
+    facts.links = std::move(links->rows);
+    facts.addresses = std::move(addresses->rows);
+    return all_links && all_addresses && links->consistent && addresses->consistent;
+} catch (const std::bad_alloc&) {
+    return false;
+}
+
 }  // namespace
 
 ReadTopology read_topology(KnownNamespaces& known, const api::Context& context) {
@@ -22,17 +50,7 @@ ReadTopology read_topology(KnownNamespaces& known, const api::Context& context) 
     for (std::size_t i = 0; i < known.size(); ++i) {
         facts[i].target = target_at(context, i).name;
         if (!known.socket(i) || known.home(i) != i) continue;
-        const int socket = known.socket(i)->get();
-        auto links = kernel::dump_links(socket);
-        auto addresses = kernel::dump_addresses(socket);
-        if (!links || !addresses) {
-            consistent = false;
-            continue;
-        }
-        consistent = consistent && links->consistent && addresses->consistent;
-        facts[i].numbered = numbered(known, i, links->rows);
-        facts[i].links = std::move(links->rows);
-        facts[i].addresses = std::move(addresses->rows);
+        consistent = read(known, i, facts[i]) && consistent;
     }
     return {Topology(std::move(facts)), consistent};
 }

@@ -1,10 +1,15 @@
 #include "common/api/addresses.hpp"
 
+#include "common/api/links.hpp"
+#include "common/api/neighbours.hpp"
+#include "daemon/kernel/names.hpp"
 #include "tests/netns/inspection.hpp"
 #include "tests/support/catch.hpp"
 
 #include <algorithm>
 #include <set>
+
+#include <linux/if_addr.h>
 
 using namespace netlab;
 using namespace netlab::test;
@@ -84,6 +89,30 @@ TEST_CASE("addresses: of one interface, of one family, and of an interface that 
     CHECK(text(one.rows[0], "address") == "192.0.2.1/24");
     request.interface = "eht0";
     CHECK(inspect(request, ask(network, "a")).error == errc::no_such_interface);
+    CHECK(inspect(request, ask(network, "ab")).error == errc::no_such_interface);
+    CHECK(inspect(api::LinksRequest{.interface = "eht0"}, ask(network, "ab")).error ==
+          errc::no_such_interface);
+    CHECK(inspect(api::NeighboursRequest{.interface = "eht0"}, ask(network, "ab")).error ==
+          errc::no_such_interface);
+    network.ip('b', "link add eht0 type bridge");
+    const auto some = inspect(request, ask(network, "ab"));
+    CHECK_FALSE(some.error);
+    CHECK(some.rows.empty());
+}
+
+TEST_CASE("addresses: the same flag is `temporary` of IPv6 and `secondary` of IPv4", "[unit]") {
+    using Names = std::vector<std::string>;
+    CHECK(kernel::address_flag_names(Family::ipv4, IFA_F_SECONDARY) == Names{"secondary"});
+    CHECK(kernel::address_flag_names(Family::ipv6, IFA_F_TEMPORARY) == Names{"temporary"});
+}
+
+TEST_CASE("inspections: the report says that there are more namespaces than were opened", "[netns]") {
+    const TestNetwork network("a");
+    auto asked = ask(network, "a");
+    CHECK(inspect(api::AddressesRequest{}, std::move(asked)).report.at("truncated") == false);
+    asked = ask(network, "a");
+    asked.context.truncated = true;
+    CHECK(inspect(api::AddressesRequest{}, std::move(asked)).report.at("truncated") == true);
 }
 
 TEST_CASE("addresses: of several targets, and one that is gone does not cost the others their rows",

@@ -10,6 +10,7 @@
 
 #include <boost/json/serialize.hpp>
 #include <fcntl.h>
+#include <grp.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <sys/prctl.h>
@@ -159,4 +160,41 @@ TEST_CASE("ps: the host's own processes are for the host role", "[netns]") {
     all.context.targets.emplace_back().name = "host";
     all.context.roles = {api::Role::observe};
     CHECK(inspect(api::ProcessesRequest{}, std::move(all)).error == errc::permission_denied);
+}
+
+TEST_CASE("ps: of two targets in one namespace each has the processes", "[netns]") {
+    const TestNetwork network("a");
+    const NamespaceProcess process(network.name('a'), [](int ready) {
+        (void)!::write(ready, "x", 1);
+        ::pause();
+    });
+    auto asked = ask(network, "aa");
+    asked.context.targets[1].name = "sidecar";
+    const auto rows = inspect(api::ProcessesRequest{}, std::move(asked)).of("process");
+    REQUIRE(rows.size() == 2);
+    CHECK(text(rows[0], "target") == "a");
+    CHECK(text(rows[1], "target") == "sidecar");
+    CHECK(rows[0].at("host_pid") == rows[1].at("host_pid"));
+    CHECK(text(rows[0], "name") == text(rows[1], "name"));
+}
+
+TEST_CASE("ps: the number inside and the threads of a process with 1,000 groups", "[netns]") {
+    const TestNetwork network("a");
+    const NamespaceProcess process(network.name('a'), [](int ready) {
+        std::vector<gid_t> groups(1000);
+        for (std::size_t i = 0; i < groups.size(); ++i)
+            groups[i] = 4'000'000'000U + static_cast<gid_t>(i);
+        if (::setgroups(groups.size(), groups.data()) != 0 || ::unshare(CLONE_NEWPID) != 0) return;
+        const auto child = ::fork();
+        if (child == 0) {
+            ::prctl(PR_SET_NAME, "inner", 0, 0, 0);
+            (void)!::write(ready, "x", 1);
+        }
+        ::pause();
+    });
+    const auto rows = inspect(api::ProcessesRequest{}, ask(network, "a")).of("process");
+    const auto inner = std::ranges::find(rows, "inner", [](const object& row) { return text(row, "name"); });
+    REQUIRE(inner != rows.end());
+    CHECK(inner->at("pid") == 1);
+    CHECK(inner->at("threads") == 1);
 }

@@ -1,5 +1,6 @@
 #include "common/api/sockets.hpp"
 
+#include "common/api/processes.hpp"
 #include "common/text.hpp"
 #include "tests/netns/inspection.hpp"
 #include "tests/netns/socket_zoo.hpp"
@@ -387,6 +388,28 @@ TEST_CASE("sockets: who holds each, by the same PID, name and descriptor as in /
     CHECK(holders[0].at("pid") == process.pid());
     CHECK(holders[0].at("fd") == 77);
     CHECK(std::string(holders[0].at("name").as_string()) == "a) \"b\n\xEF\xBF\xBD,c");
+}
+
+TEST_CASE("sockets: of a socket that is held a thousand times 64 are named, and the rest is counted",
+          "[netns]") {
+    const TestNetwork network("a");
+    const NamespaceProcess process(network.name('a'), [&](int ready) {
+        const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+        ::listen(listener, 5);
+        for (int i = 1; i < 1000; ++i)
+            static_cast<void>(::dup(listener));
+        (void)!::write(ready, "x", 1);
+        ::pause();
+    });
+    api::SocketsRequest request;
+    request.show = api::SocketSelection::listening;
+    const auto rows = inspect(request, ask(network, "a")).of("socket");
+    REQUIRE(rows.size() == 1);
+    CHECK(rows[0].at("processes").as_array().size() == 64);
+    CHECK(rows[0].at("more_processes") == 936);
+    const auto ps = inspect(api::ProcessesRequest{}, ask(network, "a")).of("process");
+    REQUIRE(ps.size() == 1);
+    CHECK(ps[0].at("ports").as_array().size() == 1);
 }
 
 TEST_CASE("sockets: a socket's holder in a PID namespace has both numbers", "[netns]") {

@@ -40,6 +40,7 @@ struct Scene {
     NamespaceState container;
     bool known = true;
     bool readable = true;
+    bool elsewhere = false;
     std::optional<std::uint32_t> port = 11;
 
     Scene() {
@@ -65,6 +66,7 @@ struct Scene {
     std::vector<FindingCode> codes() const {
         MemberState member;
         member.known = known;
+        member.elsewhere = elsewhere;
         if (known && readable) {
             member.in = &container;
             member.interface = find_interface(network.members.at(0), container);
@@ -86,6 +88,24 @@ using Codes = std::vector<FindingCode>;
 
 TEST_CASE("networks: where engine and kernel agree there is no finding", "[unit]") {
     CHECK(Scene().codes().empty());
+}
+
+TEST_CASE("networks: a member that was not looked at is no finding, nor is one port that may be its own",
+          "[unit]") {
+    Scene scene;
+    scene.known = false;
+    CHECK(scene.codes() == Codes{FindingCode::member_unknown, FindingCode::port_unknown});
+    scene.elsewhere = true;
+    CHECK(scene.codes().empty());
+    scene.host.links.push_back(link(12, "veth2", "veth", 3));
+    CHECK(scene.codes() == Codes{FindingCode::port_unknown, FindingCode::port_unknown});
+}
+
+TEST_CASE("networks: of a container the engine's own word is whether it runs", "[unit]") {
+    CHECK(engine_json::parse_running(R"({"Id":"c1","State":{"Running":true}})"));
+    for (const auto* other :
+         {R"({"State":{"Running":false}})", R"({"State":{}})", R"({"State":[]})", "[]", "", "{"})
+        CHECK_FALSE(engine_json::parse_running(other));
 }
 
 TEST_CASE("networks: what is wrong with the bridge is found", "[unit]") {
