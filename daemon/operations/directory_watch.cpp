@@ -34,9 +34,10 @@ Place above(const Place& place) {
     return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
 }
 
-bool exists(const Place& place) {
+/// Not a file in a directory's place, nor a link to nowhere: those are waited for to be replaced.
+bool is_directory(const Place& place) {
     struct stat status {};
-    return ::lstat((place.directory + "/" + place.name).c_str(), &status) == 0;
+    return ::stat((place.directory + "/" + place.name).c_str(), &status) == 0 && S_ISDIR(status.st_mode);
 }
 
 }  // namespace
@@ -60,14 +61,14 @@ Result<void> DirectoryWatch::add(const std::string& directory, const std::string
         bool found = true;
         while ((descriptor = ::inotify_add_watch(inotify_.get(), place.directory.c_str(),
                                                  name_events | directory_events)) < 0) {
-            if ((errno != ENOENT && errno != ENOTDIR) || place.directory == "/") {
+            if ((errno != ENOENT && errno != ENOTDIR && errno != ELOOP) || place.directory == "/") {
                 return system_error(errc::operation_failed, "watch " + place.directory, errno);
             }
             place = above(place);
             found = false;
         }
         watched_.push_back({descriptor, place.name});
-        if (found || !exists(place)) return {};
+        if (found || !is_directory(place)) return {};
     }
     return Error{errc::operation_failed, "cannot watch " + directory + ": it keeps changing", {}, {}};
 }

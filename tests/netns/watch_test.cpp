@@ -164,6 +164,25 @@ TEST_CASE("watch_namespaces: a directory that does not exist yet is waited for",
     CHECK(ends(watcher, 300ms));
 }
 
+TEST_CASE("watch_namespaces: a file or a link to nowhere in a directory's place costs nobody his namespace",
+          "[netns]") {
+    Folder folder;
+    std::ofstream(folder.path + "/file") << "";
+    std::filesystem::create_symlink(folder.path + "/nowhere", folder.path + "/link");
+    std::filesystem::create_symlink(folder.path + "/loop", folder.path + "/loop");
+    for (const std::string name : {"/file", "/file/below", "/link", "/loop"}) {
+        INFO(name);
+        OperationProcess watcher(api::WatchNamespacesRequest{{folder.path + name}}, {});
+        CHECK(until_mark(watcher).size() == 1);  // the host's own
+    }
+    // When it becomes a directory that is seen.
+    OperationProcess watcher(api::WatchNamespacesRequest{{folder.path + "/file"}}, {});
+    CHECK(until_mark(watcher).size() == 1);
+    std::filesystem::remove(folder.path + "/file");
+    std::filesystem::create_directory(folder.path + "/file");
+    CHECK(ends(watcher, 300ms));
+}
+
 TEST_CASE("watch_namespaces: a file that may become a namespace is looked at again, but not for ever",
           "[netns]") {
     Folder folder;
