@@ -203,6 +203,15 @@ std::string ipvlan_mode(Bytes data) {
     return mode;
 }
 
+std::string ipvlan_isolation(Bytes data) {
+    std::uint16_t flags = 0;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == IFLA_IPVLAN_FLAGS) flags = number<std::uint16_t>(value);
+    });
+    if ((flags & IPVLAN_F_PRIVATE) != 0) return "private";
+    return (flags & IPVLAN_F_VEPA) != 0 ? "vepa" : "bridge";
+}
+
 VlanDetails parse_vlan(Bytes data) {
     VlanDetails out;
     for_each_attribute(data, [&](int type, Bytes value) {
@@ -259,7 +268,10 @@ void take_info(Bytes info, LinkDetails& out) {
     const auto& kind = out.link.kind;
     if (kind == "bridge") out.bridge = parse_bridge(data);
     if (kind == "macvlan" || kind == "macvtap") out.mode = macvlan_mode(data);
-    if (kind == "ipvlan" || kind == "ipvtap") out.mode = ipvlan_mode(data);
+    if (kind == "ipvlan" || kind == "ipvtap") {
+        out.mode = ipvlan_mode(data);
+        out.isolation = ipvlan_isolation(data);
+    }
     if (kind == "vlan") out.vlan = parse_vlan(data);
     if (kind == "vxlan") out.vxlan = parse_vxlan(data);
     if (out.port_kind == "bridge") out.bridge_port = parse_bridge_port(port_data);
@@ -325,8 +337,9 @@ std::vector<LinkDetails> parse_link_details(Bytes bytes) {
     return out;
 }
 
-Result<Dump<LinkDetails>> dump_link_details(int route_socket) {
-    LinkRequest request(RTEXT_FILTER_BRVLAN);  // of no effect outside of AF_BRIDGE
+Result<Dump<LinkDetails>> dump_link_details(int route_socket, bool statistics) {
+    // RTEXT_FILTER_BRVLAN is of no effect outside of AF_BRIDGE.
+    LinkRequest request(statistics ? RTEXT_FILTER_BRVLAN : RTEXT_FILTER_SKIP_STATS);
     const auto raw = dump(route_socket, request.bytes());
     if (!raw) return raw.error();
     return Dump<LinkDetails>{parse_link_details(raw->rows), raw->consistent, raw->notified};

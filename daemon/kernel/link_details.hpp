@@ -90,7 +90,8 @@ struct LinkDetails {
     std::string port_kind;  ///< of a port, its master's kind: "bridge", "bond", "vrf"
     std::optional<BridgeDetails> bridge;
     std::optional<BridgePortDetails> bridge_port;
-    std::string mode;  ///< of macvlan, macvtap, ipvlan and ipvtap: "bridge", "private", "l2", …
+    std::string mode;       ///< of macvlan, macvtap, ipvlan and ipvtap: "bridge", "private", "l2", …
+    std::string isolation;  ///< of ipvlan and ipvtap: "bridge", "private", "vepa"
     std::optional<VlanDetails> vlan;
     std::optional<VxlanDetails> vxlan;
     friend bool operator==(const LinkDetails&, const LinkDetails&) = default;
@@ -99,8 +100,8 @@ struct LinkDetails {
 /// The RTM_NEWLINK messages among `bytes`; what is malformed is left out.
 [[nodiscard]] std::vector<LinkDetails> parse_link_details(std::span<const std::byte> bytes);
 
-/// Larger and slower than dump_links(). errc as dump().
-[[nodiscard]] Result<Dump<LinkDetails>> dump_link_details(int route_socket);
+/// Larger and slower than dump_links(). Without `statistics` they are all zero. errc as dump().
+[[nodiscard]] Result<Dump<LinkDetails>> dump_link_details(int route_socket, bool statistics = true);
 
 /// Names as ip(8) prints them.
 [[nodiscard]] std::string operational_state_name(std::uint8_t state);         ///< IF_OPER_: "UP"

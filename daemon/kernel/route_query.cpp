@@ -38,6 +38,7 @@ std::vector<std::byte> route_request(const RouteQuery& query) {
     append_attribute(out, RTA_DST, std::as_bytes(query.destination.bytes()));
     if (query.from) append_attribute(out, RTA_SRC, std::as_bytes(query.from->bytes()));
     if (query.input != 0) append_attribute(out, RTA_IIF, query.input);
+    if (query.output != 0) append_attribute(out, RTA_OIF, query.output);
     if (query.mark != 0) append_attribute(out, RTA_MARK, query.mark);
     return out;
 }

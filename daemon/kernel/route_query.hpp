@@ -10,6 +10,7 @@ struct RouteQuery {
     std::optional<IpAddress> from;  ///< of the same family
     std::uint32_t mark = 0;
     std::uint32_t input = 0;   ///< index of the interface it comes in by; 0: it is made here
+    std::uint32_t output = 0;  ///< index of the interface it must leave by; 0: the routes decide
     bool which_entry = false;  ///< the table's entry that decides, instead of what becomes of the packet
 };
 

@@ -1,5 +1,6 @@
 #include "daemon/kernel/address.hpp"
 #include "daemon/kernel/fdb.hpp"
+#include "daemon/kernel/interface_settings.hpp"
 #include "daemon/kernel/link.hpp"
 #include "daemon/kernel/link_details.hpp"
 #include "daemon/kernel/neighbour.hpp"
@@ -21,6 +22,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)parse_routes(bytes);
     (void)parse_default_routes(bytes);
     (void)parse_rules(bytes);
+    InterfaceSettings settings;
+    take_settings(bytes, false, settings);
+    take_settings(bytes, true, settings);
     InetSocket inet;
     UnixSocket local;
     PacketSocket packet;
