@@ -21,18 +21,25 @@ std::string through(const std::optional<std::string>& interface, const std::opti
     return *interface + (port ? " (port " + *port + ")" : "");
 }
 
+/// "not forwarded".
+std::string step_text(RouteStep step) {
+    std::string text(described::enumerator_name(step));
+    std::ranges::replace(text, '_', ' ');
+    return text;
+}
+
 Cell step_cell(RouteStep step) {
     switch (step) {
         case RouteStep::delivered:
-            return {"delivered", Hue::good};
+            return {step_text(step), Hue::good};
         case RouteStep::routed:
         case RouteStep::switched:
-            return {std::string(described::enumerator_name(step))};
+            return {step_text(step)};
         case RouteStep::leaves:
         case RouteStep::unknown:
-            return {std::string(described::enumerator_name(step)), Hue::warning};
+            return {step_text(step), Hue::warning};
         default:
-            return {std::string(described::enumerator_name(step)), Hue::bad};
+            return {step_text(step), Hue::bad};
     }
 }
 
@@ -67,7 +74,7 @@ std::string headline(const RouteAnswer& answer, const Screen& screen) {
     std::string text = answer.destination;
     if (answer.named) text += " (" + *answer.named + ": " + answer.explanation + ")";
     text += " from " + answer.target + ": ";
-    text += described::enumerator_name(answer.outcome);
+    text += step_text(answer.outcome);
     if (answer.matched)
         text +=
             *answer.matched == "default" ? ", by the default route" : ", by the route to " + *answer.matched;
@@ -104,7 +111,8 @@ class Route final : public Command {
         app.add_option("TARGET", request_.target, "co1, docker:co1, netns:blue, pid:4242, host")
             ->type_name("")
             ->required();
-        app.add_option("DESTINATION", request_.destination, "an address, or another target's name")
+        app.add_option("DESTINATION", request_.destination,
+                       "an address (fe80::1%eth0), or another target's name")
             ->type_name("")
             ->required();
         app.add_option("--from", from_, "the packet's source address")->type_name("ADDRESS");

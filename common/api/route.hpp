@@ -9,7 +9,7 @@ namespace netlab::api {
 /// the packet's not arriving. Nothing is sent; netfilter is not looked at.
 struct RouteRequest {
     std::string target;
-    std::string destination;        ///< an address, or a target's name
+    std::string destination;  ///< an address (link-local: with its zone, fe80::1%eth0), or a target's name
     std::optional<IpAddress> from;  ///< source of the packet; absent: the kernel chooses
     std::uint32_t mark = 0;
     std::string iif;  ///< as if it came in by this interface; "": it is the target's own
@@ -20,6 +20,9 @@ BOOST_DESCRIBE_STRUCT(RouteRequest, (), (target, destination, from, mark, iif))
 /// errc::bad_request where a word is missing or the two addresses are of different families.
 [[nodiscard]] Result<void> check(const RouteRequest& request, Roles roles);
 
+/// The errc::bad_request that says so of a packet's two addresses.
+[[nodiscard]] Error different_families(const IpAddress& from, const IpAddress& destination);
+
 /// What becomes of a packet in one namespace.
 enum class RouteStep : std::uint8_t {
     routed,       ///< sent on by a route
@@ -28,17 +31,21 @@ enum class RouteStep : std::uint8_t {
     unreachable,  ///< no route, or one that says so
     prohibited,
     blackhole,
-    refused,  ///< for another reason: the note has the kernel's words
-    leaves,   ///< by an interface whose other end is not in a namespace that netlab knows
-    unknown,  ///< nobody that netlab knows has the next hop's address there
+    not_forwarded,  ///< this namespace does not send on what comes in (ip_forward, forwarding)
+    link_down,      ///< an interface that it would leave by is down, or has no carrier
+    blocked,        ///< a bridge's port or a macvlan does not pass it on
+    refused,        ///< for another reason: the note has the kernel's words
+    leaves,         ///< by an interface whose other end is not in a namespace that netlab knows
+    unknown,        ///< nobody that netlab knows has the next hop's address there
 };
-BOOST_DESCRIBE_ENUM(RouteStep, routed, switched, delivered, unreachable, prohibited, blackhole, refused,
-                    leaves, unknown)
+BOOST_DESCRIBE_ENUM(RouteStep, routed, switched, delivered, unreachable, prohibited, blackhole, not_forwarded,
+                    link_down, blocked, refused, leaves, unknown)
 
 struct RouteHop {
     std::string target;  ///< whose namespace; "" where netlab knows none
     RouteStep step = RouteStep::unknown;
-    std::optional<std::string> input;  ///< the interface it comes in by; of a bridge the bridge itself
+    std::optional<std::string> input;  ///< the interface it comes in by; of a bridge the bridge itself, of
+                                       ///< a macvlan's or ipvlan's parent the parent
     std::optional<std::string> port;   ///< the bridge's port that it comes in by
     std::optional<std::string> output;
     std::optional<std::string> output_port;  ///< the bridge's port that it leaves by

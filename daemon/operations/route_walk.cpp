@@ -2,10 +2,9 @@
 
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/route_row.hpp"
+#include "daemon/operations/segment_path.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 namespace netlab::operations {
 
@@ -21,13 +20,12 @@ struct Position {
     std::optional<Port> port;   ///< the bridge's port
 };
 
-std::string kernel_words(int error) {
-    // fib_frontend.c, fib_validate_source(): the reverse path filter, and a source that can be nobody's.
-    if (error == EXDEV)
-        return "the reverse path filter drops it: the way back to its source is another interface "
-               "(rp_filter)";
-    if (error == EINVAL) return "its source or destination address is not acceptable here (martian)";
-    return std::strerror(error);
+RouteStep step_of(Obstacle::Kind kind) {
+    return kind == Obstacle::Kind::link_down ? RouteStep::link_down : RouteStep::blocked;
+}
+
+void add_note(RouteHop& hop, const std::string& note) {
+    hop.note += (hop.note.empty() || note.empty() ? "" : "; ") + note;
 }
 
 class Walk {
@@ -40,7 +38,7 @@ class Walk {
         if (query_.input != 0) at.input = Port{place, query_.input};
         constexpr std::size_t most = 16;
         for (std::size_t i = 0; i < most; ++i) {
-            const auto reply = ask_(at.place, query_);
+            const auto reply = ask_.route(at.place, query_);
             if (!reply) {
                 if (hops_.empty()) return reply.error();
                 hop(at, RouteStep::unknown).note = reply.error().message;
@@ -62,41 +60,16 @@ class Walk {
         return hop;
     }
 
-    std::string cause_of(const Position& at, const kernel::RouteReply& reply, RouteStep step) {
-        if (step == RouteStep::prohibited) return "a route or rule says so";
-        if (step == RouteStep::refused) return kernel_words(reply.error);
-        if (step != RouteStep::unreachable) return {};
-        int error = reply.error;
-        if (at.input && !reply.route) {
-            // A namespace that does not forward says EHOSTUNREACH, whatever its routes are.
-            const auto own = ask_(at.place, {query_.destination, std::nullopt, 0, 0, false});
-            if (own && own->error == 0)
-                return "there is a route, but nothing is forwarded from " + topology_.name(*at.input) +
-                       " (ip_forward, forwarding)";
-            if (own) error = own->error;
-        }
-        return error == ENETUNREACH ? "there is no route" : "a route or rule says so";
-    }
-
-    /// EINVAL is a blackhole's, but also what a packet that comes in gets whose source is not acceptable:
-    /// without both there is no other reason for it.
-    bool is_blackhole(std::size_t place) {
-        const auto again = ask_(place, {query_.destination, std::nullopt, 0, 0, false});
-        return again && again->error == EINVAL;
-    }
-
     /// One kernel's answer; false where the way ends.
     bool decide(Position& at, const kernel::RouteReply& reply) {
-        auto step = step_of(reply);
-        if (step == RouteStep::blackhole && !reply.route && at.input && !is_blackhole(at.place))
-            step = RouteStep::refused;
-        auto& here = hop(at, step);
-        here.note = cause_of(at, reply, step);
+        const auto verdict = judge(topology_, ask_, at.place, query_, reply);
+        auto& here = hop(at, verdict.step);
+        here.note = verdict.note;
         if (reply.route) {
             const InterfaceNames names(topology_[at.place].links);
             here.route = route_entry(here.target, *reply.route, names);
         }
-        if (step != RouteStep::routed) return false;
+        if (verdict.step != RouteStep::routed) return false;
         const Port out{at.place, reply.route->hop.index};
         const auto next = reply.route->hop.gateway.value_or(query_.destination);
         here.output = topology_.name(out);
@@ -104,39 +77,88 @@ class Walk {
         // Behind the first namespace it is a packet like any other, from the source that it was given there.
         if (!query_.from) query_.from = reply.route->source;
         query_.mark = 0;
+        query_.output = 0;
         if (reply.route->kind == RTN_BROADCAST || query_.destination.is_multicast()) {
-            here.note = "to all that listen on this network";
+            add_note(here, "to all that listen on this network");
             return false;
         }
-        return cross(out, next, at);
+        return is_routed_by_parent(out) ? leave_to_parent(out, at) : cross(out, next, at);
     }
 
-    /// From an interface to whoever has the next hop's address on its segment; false where that is nobody.
+    // ---- over a segment
+
+    /// From an interface to whoever has the next hop's address on its segment; false where that is nobody, or
+    /// where it is lost on the way.
     bool cross(Port out, const IpAddress& next, Position& at) {
+        const auto owners = owners_on_segment(out, next);
+        auto path = path_to(topology_, out, owners);
+        if (path && owners.size() > 1) add_note(hops_.back(), several(next, owners));
+        if (!path && next.is_v4()) path = path_to(topology_, out, answering_for(out, next));
+        if (!path) return nobody(out, next, at);
+        const auto port = show(*path, out, next);
+        if (path->obstacle) return false;
+        arrive(path->last, port, at);
+        return true;
+    }
+
+    void arrive(Port owner, std::optional<Port> port, Position& at) {
+        at = {owner.place, owner, port};
+        query_.input = owner.index;
+    }
+
+    std::vector<Port> owners_on_segment(Port out, const IpAddress& next) const {
         auto owners = topology_.owners(next);
         std::erase_if(owners, [&](Port owner) {
             return owner.place == out.place || !topology_.on_one_segment(owner, out);
         });
-        const auto entry = topology_.peer(out);
-        const auto bridge = entry ? topology_.master(*entry) : std::nullopt;
-        if (owners.empty()) {
-            nobody(out, next, entry, bridge);
-            return false;
+        return owners;
+    }
+
+    /// IPv4 answers ARP for every address of its namespace on each interface (arp_ignore 0).
+    std::vector<Port> answering_for(Port out, const IpAddress& next) const {
+        std::vector<Port> found;
+        for (const auto owner : topology_.owners(next)) {
+            if (owner.place == out.place) continue;
+            const auto there = topology_.on_segment(owner.place, out);
+            found.insert(found.end(), there.begin(), there.end());
         }
-        const auto owner = owners.front();
-        const auto exit = topology_.peer(owner);
-        if (owners.size() > 1) hops_.back().note = several(next, owners);
-        // From the host's own bridge it goes straight to the port.
-        if (exit && topology_.master(*exit) == out) hops_.back().output_port = topology_.name(*exit);
-        if (bridge && owner != *bridge) {
-            auto& between = hop({bridge->place, bridge, entry}, RouteStep::switched);
-            if (exit && topology_.master(*exit) == bridge) between.output_port = topology_.name(*exit);
-            between.next_hop = next;
+        return found;
+    }
+
+    /// A hop for each device that passes it on. What the sending namespace's own bridge does is said in the
+    /// hop before, and what the receiving one's does in the next: then the port that it comes in by is
+    /// returned.
+    std::optional<Port> show(const FramePath& path, Port out, const IpAddress& next) {
+        std::optional<Port> port;
+        for (const auto& crossing : path.crossings) {
+            if (path.arrived && crossing.device == path.last) {
+                if (crossing.entry != crossing.device) port = crossing.entry;
+            } else if (crossing.device == out) {
+                if (crossing.exit) hops_.back().output_port = topology_.name(*crossing.exit);
+            } else {
+                show(crossing, out, next);
+            }
         }
-        at = {owner.place, owner, std::nullopt};
-        if (bridge && owner == *bridge) at.port = entry;
-        query_.input = owner.index;
-        return true;
+        if (path.obstacle) {
+            hops_.back().step = step_of(path.obstacle->kind);
+            add_note(hops_.back(), path.obstacle->note);
+        }
+        return port;
+    }
+
+    void show(const Crossing& crossing, Port out, const IpAddress& next) {
+        const auto device = crossing.device;
+        const bool from_outside = crossing.entry == device;
+        auto& here =
+            hop({device.place, device, from_outside ? std::nullopt : crossing.entry}, RouteStep::switched);
+        here.next_hop = next;
+        if (crossing.exit == device)
+            here.output = topology_.name(device);
+        else if (crossing.exit)
+            here.output_port = topology_.name(*crossing.exit);
+        if (topology_.parent(out) == device) here.note = "the parent of " + topology_.full_name(out);
+        if (topology_.rules(device).filters_vlans)
+            add_note(here, topology_.name(device) + " filters by VLAN, which netlab does not look at");
     }
 
     std::string several(const IpAddress& address, const std::vector<Port>& owners) const {
@@ -146,22 +168,63 @@ class Walk {
         return address.to_string() + " is there more than once: " + list_and(names);
     }
 
-    void nobody(Port out, const IpAddress& next, std::optional<Port> entry, std::optional<Port> bridge) {
+    /// False, but where a namespace answers for addresses that it does not have.
+    bool nobody(Port out, const IpAddress& next, Position& at) {
+        const auto path = path_to_nobody(topology_, out);
         const auto text = next.to_string();
-        if (entry) {
-            const Position there{entry->place, bridge ? bridge : entry,
-                                 bridge ? entry : std::optional<Port>()};
-            hop(there, RouteStep::unknown).note =
-                bridge ? "no target that netlab knows has " + text + " on this bridge"
-                       : text + " is no address of this namespace";
-        } else if (topology_.has_company(out)) {
-            hops_.back().note = "no target that netlab knows has " + text + " on this network";
+        const auto port = show(path, out, next);
+        if (path.obstacle) return false;
+        if (path.arrived) {
+            const auto settings = ask_.settings(path.last.place, next.family(), path.last.index);
+            if (settings && settings->proxies.value_or(false)) {
+                add_note(hops_.back(), topology_.full_name(path.last) + " answers for " + text +
+                                           (next.is_v4() ? " (proxy_arp)" : " (proxy_ndp)"));
+                arrive(path.last, port, at);
+                return true;
+            }
+            hop({path.last.place, path.last, port}, RouteStep::unknown).note =
+                text + " is no address of this namespace";
+        } else if (stays_on_bridge(path, out)) {
+            auto& last = hops_.back();
+            if (last.step == RouteStep::switched) last.step = RouteStep::unknown;
+            add_note(last, "no target that netlab knows has " + text +
+                               (last.step == RouteStep::unknown ? " on this bridge" : " on this network"));
         } else {
             auto& last = hops_.emplace_back();
             last.step = RouteStep::leaves;
-            last.note = "what is behind " + topology_.name(out) + " of " + topology_[out.place].target +
-                        " netlab does not see";
+            last.note = "what is behind " + topology_.full_name(path.last) + " netlab does not see";
         }
+        return false;
+    }
+
+    [[nodiscard]] bool stays_on_bridge(const FramePath& path, Port out) const {
+        const auto device = path.crossings.empty() ? out : path.crossings.back().device;
+        return topology_.link(device) != nullptr && topology_.link(device)->kind == "bridge";
+    }
+
+    // ---- ipvlan in its modes l3 and l3s
+
+    [[nodiscard]] bool is_routed_by_parent(Port out) const {
+        const auto& mode = topology_.rules(out).mode;
+        return (mode == "l3" || mode == "l3s") && topology_.parent(out);
+    }
+
+    /// ipvlan_xmit_mode_l3() in drivers/net/ipvlan: another child that has the destination gets it, else the
+    /// parent's namespace routes it as if it were its own, out by the parent.
+    bool leave_to_parent(Port out, Position& at) {
+        const auto parent = *topology_.parent(out);
+        const auto children = topology_.children(parent);
+        for (const auto owner : topology_.owners(query_.destination)) {
+            if (owner == out || std::ranges::count(children, owner) == 0) continue;
+            arrive(owner, std::nullopt, at);
+            return true;
+        }
+        add_note(hops_.back(), "what the ipvlan does not know " + topology_[parent.place].target +
+                                   " routes, by " + topology_.name(parent));
+        at = {parent.place, std::nullopt, std::nullopt};
+        query_.input = 0;
+        query_.output = parent.index;
+        return true;
     }
 
     const Topology& topology_;
@@ -171,42 +234,6 @@ class Walk {
 };
 
 }  // namespace
-
-RouteStep step_of(const kernel::RouteReply& reply) {
-    if (reply.route) {
-        switch (reply.route->kind) {
-            case RTN_LOCAL:
-            case RTN_ANYCAST:
-                return RouteStep::delivered;
-            case RTN_BLACKHOLE:
-                return RouteStep::blackhole;
-            case RTN_UNREACHABLE:
-                return RouteStep::unreachable;
-            case RTN_PROHIBIT:
-                return RouteStep::prohibited;
-            default:
-                break;
-        }
-    }
-    switch (reply.error) {
-        case 0:
-            return RouteStep::routed;
-        case ENETUNREACH:
-        case EHOSTUNREACH:
-            return RouteStep::unreachable;
-        case EACCES:
-            return RouteStep::prohibited;
-        case EINVAL:
-            return RouteStep::blackhole;
-        default:
-            return RouteStep::refused;
-    }
-}
-
-bool is_lost(RouteStep step) {
-    return step == RouteStep::unreachable || step == RouteStep::prohibited || step == RouteStep::blackhole ||
-           step == RouteStep::refused;
-}
 
 Result<std::vector<RouteHop>> walk(const Topology& topology, std::size_t place,
                                    const kernel::RouteQuery& query, const AskKernel& ask) {

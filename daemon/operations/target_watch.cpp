@@ -50,6 +50,12 @@ Error TargetWatch::gone() const {
     return {errc::target_gone, "'" + target_ + "' has ended", "netlab ls shows what is there now", {}};
 }
 
+Result<void> TargetWatch::check() const {
+    pollfd ended{process_.get(), POLLIN, 0};
+    if (::poll(&ended, 1, 0) > 0 && ended.revents != 0) return gone();
+    return {};
+}
+
 Result<int> TargetWatch::wait(Output& output, std::span<pollfd> descriptors,
                               std::optional<Output::Clock::time_point> until) const {
     std::vector<pollfd> all(descriptors.begin(), descriptors.end());

@@ -28,6 +28,9 @@ class TargetWatch {
     [[nodiscard]] Result<int> wait(Output& output, std::span<pollfd> descriptors,
                                    std::optional<Output::Clock::time_point> until) const;
 
+    /// Without waiting. errc::target_gone.
+    [[nodiscard]] Result<void> check() const;
+
   private:
     [[nodiscard]] Result<void> watch_process(const api::Target& target, std::uint64_t start_time);
     [[nodiscard]] Error gone() const;

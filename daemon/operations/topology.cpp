@@ -20,6 +20,15 @@ bool shares_parents_segment(const std::string& kind) {
     return kind == "macvlan" || kind == "macvtap" || kind == "ipvlan" || kind == "ipvtap";
 }
 
+template <class Key>
+std::vector<Port> values(const std::multimap<Key, Port>& map, const Key& key) {
+    std::vector<Port> found;
+    const auto [first, last] = map.equal_range(key);
+    for (auto at = first; at != last; ++at)
+        found.push_back(at->second);
+    return found;
+}
+
 }  // namespace
 
 Topology::Topology(std::vector<NamespaceFacts> facts) : facts_(std::move(facts)) {
@@ -37,9 +46,14 @@ Topology::Topology(std::vector<NamespaceFacts> facts) : facts_(std::move(facts))
         for (const auto& link : facts_[place].links) {
             const Port port{place, link.index};
             if (const auto other = peer(port)) join(port, *other);
-            if (const auto bridge = master(port)) join(port, *bridge);
-            if (!shares_parents_segment(link.kind)) continue;
-            if (const auto parent = find(place, link.peer_nsid, link.peer.value_or(0))) join(port, *parent);
+            if (const auto bridge = master(port)) {
+                join(port, *bridge);
+                ports_.emplace(*bridge, port);
+            }
+            if (const auto above = parent(port)) {
+                join(port, *above);
+                children_.emplace(*above, port);
+            }
         }
     }
 }
@@ -85,6 +99,31 @@ std::optional<Port> Topology::master(Port port) const {
     return bridge != nullptr && switches(bridge->kind) ? std::optional(above) : std::nullopt;
 }
 
+std::optional<Port> Topology::parent(Port port) const {
+    const auto* here = link(port);
+    if (here == nullptr || !shares_parents_segment(here->kind)) return std::nullopt;
+    return find(port.place, here->peer_nsid, here->peer.value_or(0));
+}
+
+std::vector<Port> Topology::ports(Port bridge) const {
+    return values(ports_, bridge);
+}
+
+std::vector<Port> Topology::children(Port parent) const {
+    return values(children_, parent);
+}
+
+const FrameRules& Topology::rules(Port port) const {
+    static const FrameRules none;
+    const auto& all = facts_.at(port.place).rules;
+    const auto found = all.find(port.index);
+    return found == all.end() ? none : found->second;
+}
+
+std::string Topology::full_name(Port port) const {
+    return name(port) + " of " + facts_.at(port.place).target;
+}
+
 std::optional<std::size_t> Topology::number_of(Port port) const {
     const auto found = numbers_.find(port);
     return found == numbers_.end() ? std::nullopt : std::optional(found->second);
@@ -120,10 +159,14 @@ bool Topology::has_company(Port port) const {
 }
 
 std::vector<Port> Topology::owners(const IpAddress& address) const {
+    return values(owners_, address);
+}
+
+std::vector<Port> Topology::on_segment(std::size_t place, Port port) const {
     std::vector<Port> found;
-    const auto [first, last] = owners_.equal_range(address);
-    for (auto at = first; at != last; ++at)
-        found.push_back(at->second);
+    for (const auto& link : facts_.at(place).links) {
+        if (on_one_segment({place, link.index}, port)) found.push_back({place, link.index});
+    }
     return found;
 }
 

@@ -16,6 +16,20 @@ std::map<std::int32_t, std::size_t> numbered(KnownNamespaces& known, std::size_t
     return found;
 }
 
+/// The links, and what of them is worth keeping besides.
+std::vector<kernel::Link> take_links(std::vector<kernel::LinkDetails>&& details,
+                                     std::map<std::uint32_t, FrameRules>& rules) {
+    std::vector<kernel::Link> links;
+    links.reserve(details.size());
+    for (auto& one : details) {
+        const bool filters = one.bridge && one.bridge->vlan_filtering;
+        if (one.bridge_port || filters || !one.mode.empty())
+            rules[one.link.index] = {one.bridge_port, filters, std::move(one.mode), std::move(one.isolation)};
+        links.push_back(std::move(one.link));
+    }
+    return links;
+}
+
 /// One namespace with a million addresses must not cost the others theirs.
 template <class Row>
 bool limit(std::vector<Row>& rows) {
@@ -29,13 +43,13 @@ bool limit(std::vector<Row>& rows) {
 /// False where it could not be read, or not as a whole.
 bool read(KnownNamespaces& known, std::size_t place, NamespaceFacts& facts) try {
     const int socket = known.socket(place)->get();
-    auto links = kernel::dump_links(socket);
+    auto links = kernel::dump_link_details(socket, false);
     auto addresses = kernel::dump_addresses(socket);
     if (!links || !addresses) return false;
     const bool all_links = limit(links->rows);
     const bool all_addresses = limit(addresses->rows);
-    facts.numbered = numbered(known, place, links->rows);
-    facts.links = std::move(links->rows);
+    facts.links = take_links(std::move(links->rows), facts.rules);
+    facts.numbered = numbered(known, place, facts.links);
     facts.addresses = std::move(addresses->rows);
     return all_links && all_addresses && links->consistent && addresses->consistent;
 } catch (const std::bad_alloc&) {

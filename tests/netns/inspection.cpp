@@ -31,6 +31,9 @@ Inspected listen_to_inspection(OperationProcess& process) {
             std::uint16_t code = 0;
             std::memcpy(&code, frame->payload.data(), sizeof code);
             said.error = static_cast<errc>(code);
+            const std::string_view json(reinterpret_cast<const char*>(frame->payload.data()) + sizeof code,
+                                        frame->payload.size() - sizeof code);
+            said.hint = boost::json::parse(json).at("error").at("hint").as_string();
         } else if (frame->kind == frame::Kind::end) {
             said.ended = true;
         }

@@ -13,6 +13,7 @@ struct Inspected {
     std::vector<boost::json::object> rows;  ///< in their order, without the report
     boost::json::object report;
     std::optional<errc> error;  ///< of the operation
+    std::string hint;           ///< the error's
     bool ended = false;
 
     /// The rows of one type.

@@ -13,11 +13,13 @@ namespace netlab::test {
 namespace {
 
 [[noreturn]] void work(std::uint16_t number, const binary::Bytes& order,
-                       std::vector<operations::TargetHandle> handles, int stream) {
+                       std::vector<operations::TargetHandle> handles, int stream,
+                       const std::function<void()>& between) {
     operations::Output output(stream);
     operations::Namespaces namespaces(std::move(handles));
     const auto* operation = operations::find(number);
     auto prepared = operation->prepare(namespaces, order);
+    if (between) between();
     if (!prepared) {
         output.error(prepared.error());
     } else if (auto result = (*prepared)->run(output); !result) {
@@ -30,7 +32,8 @@ namespace {
 }  // namespace
 
 OperationProcess::OperationProcess(std::uint16_t number, binary::Bytes order,
-                                   std::vector<operations::TargetHandle> namespaces) {
+                                   std::vector<operations::TargetHandle> namespaces,
+                                   const std::function<void()>& between) {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         throw std::runtime_error("socketpair");
@@ -40,7 +43,7 @@ OperationProcess::OperationProcess(std::uint16_t number, binary::Bytes order,
     if (pid_ < 0) throw std::runtime_error("fork");
     if (pid_ == 0) {
         stream_.reset();
-        work(number, order, std::move(namespaces), theirs.get());
+        work(number, order, std::move(namespaces), theirs.get(), between);
     }
 }
 

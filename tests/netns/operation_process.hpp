@@ -6,6 +6,7 @@
 #include "daemon/operations/operation.hpp"
 
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,12 +24,13 @@ class OperationProcess {
         binary::Bytes payload;
     };
 
-    /// `namespaces` are moved into the child.
+    /// `namespaces` are moved into the child, which calls `between` after `prepare` and before `run`.
     template <class Request>
     OperationProcess(const Request& request, std::vector<operations::TargetHandle> namespaces,
-                     const api::Context& context = {})
+                     const api::Context& context = {}, const std::function<void()>& between = {})
         : OperationProcess(api::operation_number<Request>(),
-                           binary::encode(api::Order<Request>{context, request}), std::move(namespaces)) {}
+                           binary::encode(api::Order<Request>{context, request}), std::move(namespaces),
+                           between) {}
     /// Kills and reaps it.
     ~OperationProcess();
     OperationProcess(const OperationProcess&) = delete;
@@ -50,7 +52,7 @@ class OperationProcess {
 
   private:
     OperationProcess(std::uint16_t number, binary::Bytes order,
-                     std::vector<operations::TargetHandle> namespaces);
+                     std::vector<operations::TargetHandle> namespaces, const std::function<void()>& between);
     [[nodiscard]] bool read(void* out, std::size_t size, std::chrono::steady_clock::time_point until);
 
     pid_t pid_ = -1;

@@ -4,6 +4,9 @@
 
 #include <cerrno>
 
+#include <linux/if.h>
+#include <linux/rtnetlink.h>
+
 using namespace netlab;
 using namespace netlab::operations;
 
@@ -21,6 +24,7 @@ kernel::Link link(std::uint32_t index, const char* name, const char* kind, std::
     link.name = name;
     link.kind = kind;
     link.mac = mac(last_of_mac);
+    link.flags = IFF_UP | IFF_LOWER_UP;
     return link;
 }
 
@@ -126,13 +130,17 @@ TEST_CASE("route: what an errno means for a packet", "[unit]") {
 TEST_CASE("route: a way that goes in circles ends", "[unit]") {
     const auto all = lab();
     // Each sends it to the other.
-    const AskKernel ask = [](std::size_t place, const kernel::RouteQuery&) -> Result<kernel::RouteReply> {
+    AskKernel ask;
+    ask.route = [](std::size_t place, const kernel::RouteQuery&) -> Result<kernel::RouteReply> {
         kernel::Route route;
         route.hop.index = 2;
         route.hop.gateway = *IpAddress::parse(place == 1 ? "192.0.2.2" : "192.0.2.1");
         return kernel::RouteReply{0, route};
     };
-    const auto hops = walk(all, 1, {*IpAddress::parse("203.0.113.8"), std::nullopt, 0, 0, false}, ask);
+    ask.settings = [](std::size_t, Family, std::uint32_t) -> Result<kernel::InterfaceSettings> {
+        return kernel::InterfaceSettings{true, true, std::nullopt, false};
+    };
+    const auto hops = walk(all, 1, {*IpAddress::parse("203.0.113.8"), std::nullopt, 0, 0, 0, false}, ask);
     REQUIRE(hops);
     CHECK(hops->size() < 40);
     CHECK(hops->back().step == api::RouteStep::unknown);
