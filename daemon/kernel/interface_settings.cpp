@@ -1,7 +1,9 @@
 #include "daemon/kernel/interface_settings.hpp"
 
+#include "daemon/kernel/link_request.hpp"
 #include "daemon/kernel/netlink.hpp"
 
+#include <linux/if_link.h>
 #include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 
@@ -9,8 +11,8 @@ namespace netlab::kernel {
 
 namespace {
 
-/// include/uapi/linux/netconf.h since Linux 6.17.
-constexpr int netconfa_force_forwarding = NETCONFA_BC_FORWARDING + 1;
+/// DEVCONF_FORCE_FORWARDING of include/uapi/linux/ipv6.h since Linux 6.17, a place in IFLA_INET6_CONF.
+constexpr std::size_t devconf_force_forwarding = 59;
 
 struct SettingsRequest {
     nlmsghdr message{};
@@ -48,9 +50,27 @@ void take_settings(std::span<const std::byte> bytes, bool all, InterfaceSettings
             if (!read(value, number)) return;
             if (attribute == NETCONFA_FORWARDING) (all ? out.all_forwarding : out.forwarding) = number != 0;
             if (all) return;
-            if (attribute == netconfa_force_forwarding) out.force_forwarding = number != 0;
             if (attribute == NETCONFA_PROXY_NEIGH) out.proxies = number != 0;
         });
+    });
+}
+
+void take_force_forwarding(std::span<const std::byte> bytes, InterfaceSettings& out) {
+    const auto take = [&](int type, std::span<const std::byte> settings) {
+        constexpr std::size_t start = devconf_force_forwarding * sizeof(std::int32_t);
+        std::int32_t number = 0;
+        if (type != IFLA_INET6_CONF || settings.size() < start + sizeof number) return;
+        if (read(settings.subspan(start), number)) out.force_forwarding = number != 0;
+    };
+    for_each_message(bytes, [&](std::uint16_t message_type, std::span<const std::byte> message) {
+        if (message_type != RTM_NEWLINK || message.size() < sizeof(ifinfomsg)) return;
+        for_each_attribute(
+            message.subspan(sizeof(ifinfomsg)), [&](int type, std::span<const std::byte> value) {
+                if (type != IFLA_AF_SPEC) return;
+                for_each_attribute(value, [&](int family, std::span<const std::byte> of_family) {
+                    if (family == AF_INET6) for_each_attribute(of_family, take);
+                });
+            });
     });
 }
 
@@ -66,6 +86,13 @@ Result<InterfaceSettings> query_settings(int route_socket, Family family, std::u
     if (!one) return one.error();
     auto all = query(route_socket, family, NETCONFA_IFINDEX_ALL, true, out);
     if (!all) return all.error();
+    if (family == Family::ipv6 && out.all_forwarding == false) {
+        LinkRequest request(RTEXT_FILTER_SKIP_STATS);
+        request.header.ifi_index = static_cast<int>(index);
+        const auto link = ask(route_socket, request.bytes());
+        if (!link) return link.error();
+        if (link->error == 0) take_force_forwarding(link->message, out);
+    }
     return out;
 }
 

@@ -9,7 +9,7 @@
 namespace netlab::kernel {
 
 /// What decides in one namespace whether a packet that comes in by one interface is sent on, and who answers
-/// for it (RTM_GETNETCONF). Absent: this kernel does not say.
+/// for it (RTM_GETNETCONF; force_forwarding only RTM_GETLINK tells). Absent: this kernel does not say.
 struct InterfaceSettings {
     std::optional<bool> forwarding;        ///< net.ipvX.conf.INTERFACE.forwarding
     std::optional<bool> all_forwarding;    ///< net.ipvX.conf.all.forwarding; of IPv4 this is ip_forward
@@ -28,5 +28,8 @@ struct InterfaceSettings {
 /// Takes what one RTM_NEWNETCONF among `bytes` says of one interface into `out`, or with `all` only what it
 /// says of all of them.
 void take_settings(std::span<const std::byte> bytes, bool all, InterfaceSettings& out);
+
+/// Takes force_forwarding from an RTM_NEWLINK among `bytes` (IFLA_AF_SPEC).
+void take_force_forwarding(std::span<const std::byte> bytes, InterfaceSettings& out);
 
 }  // namespace netlab::kernel

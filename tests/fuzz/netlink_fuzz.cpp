@@ -25,6 +25,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     InterfaceSettings settings;
     take_settings(bytes, false, settings);
     take_settings(bytes, true, settings);
+    take_force_forwarding(bytes, settings);
     InetSocket inet;
     UnixSocket local;
     PacketSocket packet;

@@ -33,7 +33,8 @@ Inspected listen_to_inspection(OperationProcess& process) {
             said.error = static_cast<errc>(code);
             const std::string_view json(reinterpret_cast<const char*>(frame->payload.data()) + sizeof code,
                                         frame->payload.size() - sizeof code);
-            said.hint = boost::json::parse(json).at("error").at("hint").as_string();
+            const auto error = boost::json::parse(json).at("error").as_object();
+            if (const auto* hint = error.if_contains("hint")) said.hint = hint->as_string();
         } else if (frame->kind == frame::Kind::end) {
             said.ended = true;
         }

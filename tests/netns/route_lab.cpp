@@ -49,8 +49,10 @@ void set_sysctl(const TestNetwork& network, char letter, const std::string& path
 }
 
 bool ping_arrives(const TestNetwork& network, char letter, const std::string& destination) {
-    return support::run(
-               {"ip", "netns", "exec", network.name(letter), "ping", "-n", "-c", "1", "-W", "1", destination})
+    // The first IPv6 packets wait for the neighbours' link-local addresses to be theirs.
+    const std::string patience = destination.find(':') == destination.npos ? "1" : "4";
+    return support::run({"ip", "netns", "exec", network.name(letter), "ping", "-n", "-c", "1", "-w", patience,
+                         destination})
                .status == 0;
 }
 
@@ -79,6 +81,7 @@ RouteLab::RouteLab() {
     n.ip('i', "-6 route add 2001:db8:1::/64 via 2001:db8:2::2");
     n.ip('h', "-6 route add 2001:db8:8::/64 via 2001:db8:2::1");
     n.ip('a', "-6 route add 2001:db8:8::/64 via 2001:db8:1::fe");
+    n.ip('a', "-6 route add 2001:db8:2::/64 via 2001:db8:1::fe");
     set_sysctl(network, 'h', "net/ipv6/conf/all/forwarding", "1");
     forward("1");
 }

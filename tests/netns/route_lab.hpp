@@ -25,7 +25,7 @@ namespace netlab::test {
 /// A sysctl of a namespace: "net/ipv4/ip_forward".
 void set_sysctl(const TestNetwork& network, char letter, const std::string& path, const std::string& value);
 
-/// True where an echo from namespace `letter` is answered within a second: the referee of what passes.
+/// True where an echo from namespace `letter` is answered: the referee of what passes.
 [[nodiscard]] bool ping_arrives(const TestNetwork& network, char letter, const std::string& destination);
 
 /// a and b on a bridge of h, which forwards to i, which has 203.0.113.8 and 2001:db8:8::8.

@@ -1,10 +1,12 @@
 #include "daemon/kernel/namespace.hpp"
+#include "daemon/kernel/pidfd.hpp"
 #include "tests/netns/route_lab.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
 
 #include <csignal>
 
+#include <poll.h>
 #include <unistd.h>
 
 using namespace netlab;
@@ -35,6 +37,14 @@ std::string interface_by_ip(const RouteLab& lab, const std::string& words) {
 void pause_until_killed(int ready) {
     (void)!::write(ready, "x", 1);
     ::pause();
+}
+
+/// Kills a process that may be somebody else's child, and waits for its end.
+void end(pid_t pid) {
+    const UniqueFd process(::pidfd_open(pid, 0));
+    ::kill(pid, SIGKILL);
+    pollfd ended{process.get(), POLLIN, 0};
+    (void)::poll(&ended, 1, -1);
 }
 
 }  // namespace
@@ -127,9 +137,10 @@ TEST_CASE("route: a peer that ends in the middle is gone, and no way to it is sh
     asked.context.peer->runtime = api::Runtime::docker;
     asked.context.peer->pid = process.pid();
     asked.handles[1].start_time = kernel::open_process_namespace(process.pid())->start_time;
+    const auto unplug = "ip -n " + lab.network.name('b') + " link del eth0";
     OperationProcess operation(route_request("b"), std::move(asked.handles), asked.context, [&] {
-        ::kill(process.pid(), SIGKILL);
-        lab.network.ip('b', "link del eth0");
+        end(process.pid());
+        (void)shell(unplug);
     });
     const auto said = listen_to_inspection(operation);
     CHECK(said.error == errc::target_gone);
@@ -144,7 +155,7 @@ TEST_CASE("route: a target that ends in the middle is gone", "[netns]") {
     asked.context.targets[0].runtime = api::Runtime::docker;
     asked.context.targets[0].pid = process.pid();
     asked.handles[0].start_time = kernel::open_process_namespace(process.pid())->start_time;
-    const auto between = [&] { ::kill(process.pid(), SIGKILL); };
+    const auto between = [&] { end(process.pid()); };
     OperationProcess operation(route_request("192.0.2.2"), std::move(asked.handles), asked.context, between);
     CHECK(listen_to_inspection(operation).error == errc::target_gone);
 }

@@ -90,7 +90,8 @@ TEST_CASE("route: a macvlan and the host of its parent do not reach each other",
     }
     // By a macvlan of the host's own they do.
     const MacvlanLab lab("bridge", {});
-    lab.child('h', "198.51.100.3/24", "bridge");
+    lab.child('h', "198.51.100.3/32", "bridge");
+    lab.network.ip('h', "route add 198.51.100.11 dev eth0");
     REQUIRE(ping_arrives(lab.network, 'a', "198.51.100.3"));
     const auto shim = lab.answer("198.51.100.3", "hi");
     CHECK(steps(shim) == Steps{"a routed", "h switched", "h delivered"});
@@ -222,29 +223,38 @@ TEST_CASE("route: a macvlan whose parent is down sends nothing", "[netns]") {
 
 TEST_CASE("route: a bridge's port that is not forwarding passes nothing", "[netns]") {
     const RouteLab lab;
-    set_port(lab.network, "vb state 4");
-    REQUIRE(text(bridge_port(lab.network, "vb"), "state") == "blocking");
+    // A port that has just come up listens and learns for as long as the forward delay.
+    lab.network.ip('h', "link set br0 type bridge stp_state 1 forward_delay 3000");
+    const auto restart = [&](const std::string& port, const std::string& state) {
+        lab.network.ip('h', "link set " + port + " down");
+        lab.network.ip('h', "link set " + port + " up");
+        REQUIRE(text(bridge_port(lab.network, port), "state") == state);
+    };
+    restart("vb", "listening");
     REQUIRE_FALSE(ping_arrives(lab.network, 'a', "192.0.2.2"));
     auto answer = lab.answer("192.0.2.2");
     CHECK(steps(answer) == Steps{"a routed", "h blocked"});
     CHECK(text(hop(answer, 1), "output_port") == "vb");
-    CHECK(says(hop(answer, 1), "the port vb of br0 is in the state blocking"));
+    CHECK(says(hop(answer, 1), "the port vb of br0 is in the state listening"));
     CHECK(answer.at("findings") == 1);
-    set_port(lab.network, "vb state 3");
-    REQUIRE(ping_arrives(lab.network, 'a', "192.0.2.2"));
-    CHECK(steps(lab.answer("192.0.2.2")) == Steps{"a routed", "h switched", "b delivered"});
+    REQUIRE(ping_arrives(lab.network, 'a', "192.0.2.254"));
+    CHECK(steps(lab.answer("192.0.2.254")) == Steps{"a routed", "h delivered"});
 
     // By the port that it comes in by, it reaches neither the host nor what nobody is known to have.
-    set_port(lab.network, "va state 2");
-    REQUIRE(text(bridge_port(lab.network, "va"), "state") == "learning");
+    restart("va", "listening");
     for (const std::string destination : {"192.0.2.2", "192.0.2.254", "203.0.113.8", "192.0.2.99"}) {
         INFO(destination);
         REQUIRE_FALSE(ping_arrives(lab.network, 'a', destination));
         answer = lab.answer(destination);
         CHECK(steps(answer) == Steps{"a routed", "h blocked"});
         CHECK(text(hop(answer, 1), "port") == "va");
-        CHECK(says(hop(answer, 1), "the port va of br0 is in the state learning"));
+        CHECK(says(hop(answer, 1), "the port va of br0 is in the state listening"));
     }
+    lab.network.ip('h', "link set br0 type bridge stp_state 0");
+    restart("va", "forwarding");
+    restart("vb", "forwarding");
+    REQUIRE(ping_arrives(lab.network, 'a', "192.0.2.2"));
+    CHECK(steps(lab.answer("192.0.2.2")) == Steps{"a routed", "h switched", "b delivered"});
 }
 
 TEST_CASE("route: two isolated ports of a bridge do not reach each other, but both the host", "[netns]") {
@@ -273,16 +283,16 @@ TEST_CASE("route: a frame over two bridges shows both", "[netns]") {
     }
     network.veth('a', "eth0", "192.0.2.1/24", 'h', "va", "");
     network.veth('b', "eth0", "192.0.2.2/24", 'i', "vb", "");
-    network.veth('h', "up", "", 'i', "down", "");
+    network.veth('h', "to_i", "", 'i', "to_h", "");
     network.ip('h', "link set va master br0");
-    network.ip('h', "link set up master br0");
+    network.ip('h', "link set to_i master br0");
     network.ip('i', "link set vb master br0");
-    network.ip('i', "link set down master br0");
+    network.ip('i', "link set to_h master br0");
     REQUIRE(ping_arrives(network, 'a', "192.0.2.2"));
     const auto answer = route_answer(network, route_request("192.0.2.2"), "hbi");
     CHECK(steps(answer) == Steps{"a routed", "h switched", "i switched", "b delivered"});
-    CHECK(text(hop(answer, 1), "output_port") == "up");
-    CHECK(text(hop(answer, 2), "port") == "down");
+    CHECK(text(hop(answer, 1), "output_port") == "to_i");
+    CHECK(text(hop(answer, 2), "port") == "to_h");
     CHECK(text(hop(answer, 2), "output_port") == "vb");
 }
 

@@ -187,11 +187,11 @@ TEST_CASE("route, rule, neighbour: bytes that are cut or changed anywhere are su
 }
 
 TEST_CASE("route: a question names only what was given", "[unit]") {
-    const auto plain = route_request({*IpAddress::parse("192.0.2.1"), std::nullopt, 0, 0, false});
+    const auto plain = route_request({*IpAddress::parse("192.0.2.1"), std::nullopt, 0, 0, 0, false});
     CHECK(plain.size() == sizeof(nlmsghdr) + sizeof(rtmsg) + 8);
     const auto full =
-        route_request({*IpAddress::parse("2001:db8::1"), *IpAddress::parse("2001:db8::2"), 7, 3, true});
-    CHECK(full.size() == sizeof(nlmsghdr) + sizeof(rtmsg) + 20 + 20 + 8 + 8);
+        route_request({*IpAddress::parse("2001:db8::1"), *IpAddress::parse("2001:db8::2"), 7, 3, 4, true});
+    CHECK(full.size() == sizeof(nlmsghdr) + sizeof(rtmsg) + 20 + 20 + 8 + 8 + 8);
     rtmsg header;
     REQUIRE(read(std::span(full).subspan(sizeof(nlmsghdr)), header));
     CHECK(header.rtm_family == AF_INET6);
