@@ -38,7 +38,9 @@ class Case {
         // EINVAL is a blackhole's, but also what a packet gets whose source is not acceptable: without source
         // and input there is no other reason for it.
         if (step == RouteStep::blackhole && !reply_.route && error_of_own() != EINVAL)
-            return {RouteStep::refused, kernel_words(reply_.error)};
+            return {RouteStep::refused,
+                    kernel_words(reply_.error) +
+                        (query_.from ? "" : ": what comes in has a source, and none was given")};
         return {step, cause(step, reply_.error)};
     }
 

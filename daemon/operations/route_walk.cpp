@@ -129,6 +129,7 @@ class Walk {
     /// hop before, and what the receiving one's does in the next: then the port that it comes in by is
     /// returned.
     std::optional<Port> show(const FramePath& path, Port out, const IpAddress& next) {
+        const auto before = hops_.size();
         std::optional<Port> port;
         for (const auto& crossing : path.crossings) {
             if (path.arrived && crossing.device == path.last) {
@@ -141,6 +142,8 @@ class Walk {
         }
         if (path.obstacle) {
             hops_.back().step = step_of(path.obstacle->kind);
+            // It names who is concerned better than what is there by now.
+            if (hops_.size() > before) hops_.back().note.clear();
             add_note(hops_.back(), path.obstacle->note);
         }
         return port;

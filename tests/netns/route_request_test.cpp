@@ -73,6 +73,13 @@ TEST_CASE("route: of a source that is no address of an interface the kernel deci
     request.from = *IpAddress::parse("192.0.2.1");
     CHECK(steps(lab.answer(request)) == Steps{"a blackhole"});
 
+    // What comes in needs one, and the answer says that too.
+    request = route_request("203.0.113.8");
+    request.iif = "eth0";
+    answer = lab.answer(request);
+    CHECK(steps(answer) == Steps{"a refused"});
+    CHECK(text(hop(answer, 0), "note").find("none was given") != std::string::npos);
+
     // IPv6 looks up the route only; whether a program may is told by the note.
     request = route_request("2001:db8:8::8");
     request.from = *IpAddress::parse("2001:db8:1::99");
