@@ -139,8 +139,9 @@ class Dns {
     [[nodiscard]] std::vector<std::string> in_hosts(std::string_view text, std::uint16_t type) const {
         std::vector<std::string> data;
         if (type == dns_type::ptr && address_) {
-            for (auto& name : hosts_names(text, *IpAddress::parse(request_.name)))
-                data.push_back(dotted(std::move(name)));
+            // The first is the address' name, the others are aliases.
+            auto names = hosts_names(text, *IpAddress::parse(request_.name));
+            if (!names.empty()) data.push_back(dotted(bare(std::move(names.front()))));
         }
         if (type != dns_type::a && type != dns_type::aaaa) return data;
         const auto family = type == dns_type::a ? Family::ipv4 : Family::ipv6;

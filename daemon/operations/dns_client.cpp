@@ -150,6 +150,8 @@ class DnsClient::Asking {
     /// Ends it, so that no callback comes later.
     DnsExchange finish() {
         if (!done_) sockets_.give_up();
+        if (const auto answer = sockets_.long_answer(); !answer.empty())
+            answer_.assign(answer.begin(), answer.end());
         const bool answered = done_ && !answer_.empty();
         if (!done_) ::ares_cancel(channel_.get());
         DnsExchange exchange;

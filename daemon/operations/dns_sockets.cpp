@@ -26,6 +26,7 @@ using api::DnsTransport;
 /// A server, or somebody in its place, that floods us with what is no answer is not listened to any longer.
 constexpr unsigned most_ignored = 64;
 constexpr std::size_t largest_message = 65'535;
+constexpr std::size_t longest_datagram = 512;  // without EDNS (RFC 1035, 4.2.1)
 
 std::string error_words(int error) {
     return std::generic_category().message(error);
@@ -130,6 +131,7 @@ void DnsSockets::begin(const NameServer& server, std::span<const std::uint8_t> q
     server_ = &server;
     query_ = query;
     facts_.clear();
+    long_answer_.clear();
     ignored_ = 0;
 }
 
@@ -294,7 +296,13 @@ ssize_t DnsSockets::receive_datagram(Open& open, std::span<std::uint8_t> buffer,
             if (errno != EAGAIN && errno != EINTR) fail(open, errno);
             return -1;
         }
-        if (is_answer(open, buffer.first(static_cast<std::size_t>(size)), source)) {
+        const auto datagram = buffer.first(static_cast<std::size_t>(size));
+        if (is_answer(open, datagram, source)) {
+            if (datagram.size() > longest_datagram && !is_truncated(datagram)) {
+                long_answer_.assign(datagram.begin(), datagram.end());
+                errno = ECONNABORTED;
+                return -1;
+            }
             if (from != nullptr && from_length != nullptr) {
                 std::memcpy(from, &source, std::min(length, *from_length));
                 *from_length = length;

@@ -46,6 +46,9 @@ class DnsSockets {
     /// A new question: `query` as it will be sent to `server`. Both must last until the next.
     void begin(const NameServer& server, std::span<const std::uint8_t> query);
     [[nodiscard]] std::span<const DnsSocketFacts> facts() const { return facts_; }
+    /// A good answer over UDP that is longer than RFC 1035 lets it be. c-ares would ask again over TCP for
+    /// it; glibc takes it, and so do we: to c-ares it is a failure.
+    [[nodiscard]] std::span<const std::uint8_t> long_answer() const { return long_answer_; }
     /// No answer has come and none is waited for any more: what was left unsaid is looked at.
     void give_up();
 
@@ -79,6 +82,7 @@ class DnsSockets {
     std::span<const std::uint8_t> query_;
     std::vector<Open> open_;
     std::vector<DnsSocketFacts> facts_;
+    std::vector<std::uint8_t> long_answer_;
     unsigned ignored_ = 0;  ///< datagrams of this question
 };
 
