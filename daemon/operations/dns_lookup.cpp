@@ -41,7 +41,8 @@ class Lookup {
         auto& resolution = result_.resolution;
         // The root is no name that a program would look up.
         if (plan_.name == ".") return ask_root();
-        while (Clock::now() < plan_.until) {
+        // However little time there is, something is asked.
+        while (resolution.candidates.empty() || Clock::now() < plan_.until) {
             const auto candidate = search.next();
             if (!candidate) break;
             result_.name = *candidate;
@@ -97,7 +98,7 @@ class Lookup {
         auto& answers = result_.answers.front();
         const auto& servers = plan_.conf.servers;
         const auto tries = plan_.conf.attempts * servers.size();
-        for (std::size_t i = 0; i < tries && Clock::now() < plan_.until; ++i) {
+        for (std::size_t i = 0; i < tries && (i == 0 || Clock::now() < plan_.until); ++i) {
             const auto at = i % servers.size();
             const auto now = Clock::now();
             const auto until = now + share_of(plan_.until - now, server_timeout(plan_.conf, at), tries - i);
@@ -116,7 +117,8 @@ class Lookup {
 
     /// All at once; those that said nothing once more, as long as there is time.
     Result<NameOutcome> ask_all() {
-        for (unsigned attempt = 0; attempt < plan_.conf.attempts && Clock::now() < plan_.until; ++attempt) {
+        for (unsigned attempt = 0;
+             attempt < plan_.conf.attempts && (attempt == 0 || Clock::now() < plan_.until); ++attempt) {
             std::vector<DnsCall> calls;
             std::vector<DnsExchange*> into;
             for (auto& answers : result_.answers) {
