@@ -123,7 +123,8 @@ Result<int> Dns::run(const Session& session) {
         if (*taken) report = std::move(**taken);
     }
     if (auto shown = show_report(session, *report); !shown) return shown.error();
-    const bool good = report->outcome == api::DnsOutcome::answered && report->agreed.value_or(true);
+    const bool good = report->outcome == api::DnsOutcome::answered && report->agreed.value_or(true) &&
+                      report->silent.value_or(0) == 0;
     return good ? 0 : 1;
 }
 

@@ -186,6 +186,7 @@ struct DnsReport {
     std::vector<std::string>
         candidates;              ///< the names that were asked for, in their order, with a dot at the end
     std::optional<bool> agreed;  ///< with `all_servers`: whether those that answered say the same
+    std::optional<std::uint64_t> silent;  ///< with `all_servers`: how many servers did not answer
     std::vector<std::string> explanations;
     std::optional<std::string> suggestion;  ///< a command, and in brackets another way
     double elapsed_ms = 0;

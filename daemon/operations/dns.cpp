@@ -240,7 +240,10 @@ class Dns {
         for (const auto& candidate : lookup.resolution.candidates)
             report_.candidates.push_back(dotted(candidate));
         report_.outcome = outcome_of(lookup.resolution.outcome);
-        if (request_.all_servers) report_.agreed = agree(lookup.answers);
+        if (request_.all_servers) {
+            report_.agreed = agree(lookup.answers);
+            report_.silent = silent_servers(lookup.answers);
+        }
         if (lookup.resolution.candidates.empty()) return;
         for (const auto& answers : lookup.answers) {
             for (std::size_t i = 0; i < plan_.types.size(); ++i)
@@ -325,8 +328,8 @@ Result<void> run(Handles& handles, const DnsRequest& request, const Context& con
     return Dns(handles, request, context, output).run();
 }
 
-const Registration<DnsRequest> registered{
-    operation<prepare, run>({.resolver_files = true, .ip_sockets = true, .cpu_seconds = 1})};
+const Registration<DnsRequest> registered{operation<prepare, run>(
+    {.resolver_files = true, .ip_sockets = true, .cpu_seconds = 1, .address_space = 32ULL << 20})};
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include "daemon/operations/network_facts.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 
 namespace netlab::operations {
@@ -45,6 +46,11 @@ bool is_silent(DnsAttemptOutcome outcome) {
     return outcome != DnsAttemptOutcome::answered && outcome != DnsAttemptOutcome::truncated;
 }
 
+bool answers_all(const DnsServerAnswers& answers) {
+    return std::ranges::all_of(answers.exchanges,
+                               [](const DnsExchange& exchange) { return exchange.message.has_value(); });
+}
+
 class Explainer {
   public:
     explicit Explainer(const DnsFacts& facts) : facts_(facts), attempts_(attempts_of(facts.lookup)) {}
@@ -53,6 +59,7 @@ class Explainer {
         say(facts_.embedded.explanation, facts_.embedded.suggestion);
         unresolved();
         disagreement();
+        embedded_failure();
         truncated_without_tcp();
         loopback_server();
         wrong_answers();
@@ -94,12 +101,29 @@ class Explainer {
 
     void disagreement() {
         const auto& answers = facts_.lookup.answers;
-        if (!facts_.plan.all || agree(answers)) return;
+        if (!facts_.plan.all) return;
+        std::vector<std::string> silent;
+        for (const auto& one : answers) {
+            if (!answers_all(one)) silent.push_back(one.server.to_string());
+        }
+        if (!silent.empty() && silent.size() < answers.size())
+            say(list_and(silent) + (silent.size() > 1 ? " give" : " gives") + " no answer");
+        if (agree(answers)) return;
         std::vector<std::string> each;
         for (const auto& one : answers)
             each.push_back(one.server.to_string() + " says " + what_it_says(one));
         say("the servers disagree: " + list_and(each) + ": a program in " + from() +
             " goes by the first that answers at all");
+    }
+
+    /// Docker's resolver says SERVFAIL where the servers behind it say nothing (libnetwork, resolver.go).
+    void embedded_failure() {
+        const auto failed = [](const DnsAttempt& attempt) {
+            return attempt.server == embedded_server && attempt.rcode == "SERVFAIL";
+        };
+        if (facts_.plan.all || !std::ranges::any_of(attempts_, failed)) return;
+        say("Docker's resolver at 127.0.0.11 says SERVFAIL where the servers behind it fail or do not answer",
+            "netlab dns " + from() + " " + facts_.request.name + " --all-servers");
     }
 
     void truncated_without_tcp() {
@@ -219,6 +243,10 @@ std::vector<std::string> comparable(const DnsExchange& exchange) {
 
 DnsExplanation explain_dns(const DnsFacts& facts) {
     return Explainer(facts).explain();
+}
+
+std::size_t silent_servers(std::span<const DnsServerAnswers> answers) {
+    return static_cast<std::size_t>(std::ranges::count_if(answers, std::not_fn(answers_all)));
 }
 
 std::string what_it_says(const DnsServerAnswers& answers) {

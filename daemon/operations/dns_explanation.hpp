@@ -37,6 +37,9 @@ struct DnsExplanation {
 /// What a server's answers to all types come to, for a comparison: "NXDOMAIN", "172.18.0.3", "no answer".
 [[nodiscard]] std::string what_it_says(const DnsServerAnswers& answers);
 
+/// How many of the servers did not answer one of their questions.
+[[nodiscard]] std::size_t silent_servers(std::span<const DnsServerAnswers> answers);
+
 /// Whether all servers that answered say the same: response codes and records, but for their order and their
 /// TTL.
 [[nodiscard]] bool agree(std::span<const DnsServerAnswers> answers);

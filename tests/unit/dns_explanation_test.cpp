@@ -142,7 +142,8 @@ TEST_CASE("dns explanation: servers that disagree are told with what each says",
     c.lookup.answers.push_back(
         {server("192.0.2.3"), {failed({{DnsTransport::udp, DnsAttemptOutcome::timed_out}})}});
     CHECK(c.said() ==
-          "the servers disagree: 192.0.2.1 says 10.0.0.1, 192.0.2.2 says NXDOMAIN and 192.0.2.3 says "
+          "192.0.2.3 gives no answer\nthe servers disagree: 192.0.2.1 says 10.0.0.1, 192.0.2.2 says NXDOMAIN "
+          "and 192.0.2.3 says "
           "nothing: a program in co1 goes by the first that answers at all\n");
 }
 
