@@ -28,10 +28,11 @@ concept Text = requires(const T& value, std::string_view text) {
     { T::parse(text) } -> std::same_as<Result<T>>;
 };
 
-/// A struct that names itself in streams: {"type":"reply",…}.
+/// A struct that names itself in streams: {"type":"reply",…}. (A member of that name, as a DNS record has, is
+/// no constant.)
 template <class T>
 concept Tagged = requires {
-    { T::type } -> std::convertible_to<std::string_view>;
+    typename std::bool_constant<std::string_view(T::type).empty()>;
 };
 
 template <class T>

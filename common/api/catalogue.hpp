@@ -2,6 +2,7 @@
 
 #include "common/api/addresses.hpp"
 #include "common/api/bridges.hpp"
+#include "common/api/dns.hpp"
 #include "common/api/links.hpp"
 #include "common/api/neighbours.hpp"
 #include "common/api/networks.hpp"
@@ -103,6 +104,11 @@ inline constexpr auto catalogue = std::tuple{
     Row<PingRequest>("ping", Verb::post, "/v1/ping", Role::probe, Kind::stream)
         .in(&PingRequest::from)
         .towards(&PingRequest::to)
+        .checked(&check)
+        .within(&deadline_ms),
+    Row<DnsRequest>("dns", Verb::post, "/v1/dns", Role::probe, Kind::stream)
+        .in(&DnsRequest::from)
+        .towards(&DnsRequest::name)
         .checked(&check)
         .within(&deadline_ms),
     Row<AddressesRequest>("addresses", Verb::post, "/v1/addresses", Role::observe, Kind::stream)

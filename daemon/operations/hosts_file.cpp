@@ -47,4 +47,20 @@ std::vector<IpAddress> hosts_addresses(std::string_view text, std::string_view n
     return found;
 }
 
+std::vector<std::string> hosts_names(std::string_view text, const IpAddress& address) {
+    while (!text.empty()) {
+        const auto end = std::min(text.size(), text.find('\n'));
+        auto line = text.substr(0, end);
+        text.remove_prefix(std::min(text.size(), end + 1));
+        line = line.substr(0, line.find_first_of(std::string_view("#\0", 2)));
+        const auto parsed = IpAddress::parse(next_word(line));
+        if (!parsed || *parsed != address) continue;
+        std::vector<std::string> names;
+        for (auto word = next_word(line); !word.empty(); word = next_word(line))
+            names.emplace_back(word);
+        if (!names.empty()) return names;
+    }
+    return {};
+}
+
 }  // namespace netlab::operations

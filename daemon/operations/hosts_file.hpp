@@ -3,6 +3,7 @@
 #include "common/address.hpp"
 
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -13,5 +14,9 @@ namespace netlab::operations {
 /// will do.
 [[nodiscard]] std::vector<IpAddress> hosts_addresses(std::string_view text, std::string_view name,
                                                      std::optional<Family> family);
+
+/// The names that hosts(5) gives that address, as gethostbyaddr(3) finds them: those of the first line that
+/// has it.
+[[nodiscard]] std::vector<std::string> hosts_names(std::string_view text, const IpAddress& address);
 
 }  // namespace netlab::operations

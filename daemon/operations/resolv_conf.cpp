@@ -34,7 +34,7 @@ std::string_view next_word(std::string_view& text) {
 std::optional<NameServer> parse_server(std::string_view word) {
     auto host = parse_numeric_host(word);
     if (!host) return std::nullopt;
-    return NameServer{host->address, std::move(host->zone)};
+    return NameServer{host->address, std::move(host->zone), 53};
 }
 
 /// As atoi(3) and then capped: no digits are a zero.
@@ -77,7 +77,9 @@ void apply_line(ResolvConf& conf, std::string_view line) {
 }  // namespace
 
 std::string NameServer::to_string() const {
-    return zone.empty() ? address.to_string() : address.to_string() + "%" + zone;
+    const auto host = zone.empty() ? address.to_string() : address.to_string() + "%" + zone;
+    if (port == 53) return host;
+    return (address.is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(port);
 }
 
 ResolvConf parse_resolv_conf(std::string_view text) {
@@ -91,7 +93,7 @@ ResolvConf parse_resolv_conf(std::string_view text) {
         if (line.starts_with('#') || line.starts_with(';')) continue;
         apply_line(conf, line);
     }
-    if (conf.servers.empty()) conf.servers.push_back({*IpAddress::parse("127.0.0.1"), {}});
+    if (conf.servers.empty()) conf.servers.push_back({*IpAddress::parse("127.0.0.1"), {}, 53});
     return conf;
 }
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,8 +15,9 @@ namespace netlab::operations {
 struct NameServer {
     IpAddress address;
     std::string zone;  ///< after '%', an interface's name or index; empty where there is none
+    std::uint16_t port = 53;
 
-    /// "127.0.0.11", "fe80::1%eth0"
+    /// "127.0.0.11", "fe80::1%eth0"; with another port than 53 "192.0.2.1:5353", "[2001:db8::1]:5353"
     [[nodiscard]] std::string to_string() const;
     friend bool operator==(const NameServer&, const NameServer&) = default;
 };

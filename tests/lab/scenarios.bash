@@ -1,7 +1,7 @@
 # What can be put into a lab, one function each; each may be run again at any time. Sourced by tests/lab/lab.
 # shellcheck shell=bash disable=SC2154
 
-scenarios=(seed napt web hostnet shared scratch netns v6 internal stopped podman)
+scenarios=(seed napt web hostnet shared scratch netns v6 internal stopped roots podman)
 
 declare -A container_state=()
 declare -A network_there=()

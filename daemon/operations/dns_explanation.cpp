@@ -1,0 +1,290 @@
+#include "daemon/operations/dns_explanation.hpp"
+
+#include "daemon/operations/dns_rdata.hpp"
+#include "daemon/operations/name_explanation.hpp"
+#include "daemon/operations/network_facts.hpp"
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+namespace netlab::operations {
+
+namespace {
+
+using api::DnsAttempt;
+using api::DnsAttemptOutcome;
+using api::DnsTransport;
+using api::Runtime;
+
+constexpr std::string_view embedded_server = "127.0.0.11";
+
+std::string quoted(std::string_view name) {
+    return "'" + std::string(name) + "'";
+}
+
+bool asks_addresses(const DnsPlan& plan) {
+    return std::ranges::all_of(plan.types,
+                               [](auto type) { return type == dns_type::a || type == dns_type::aaaa; });
+}
+
+bool from_host_namespace(const api::Target& from) {
+    return from.runtime == Runtime::host || from.network_mode == "host";
+}
+
+/// Every attempt that was made, of all types and servers.
+std::vector<DnsAttempt> attempts_of(const DnsLookup& lookup) {
+    std::vector<DnsAttempt> all;
+    for (const auto& answers : lookup.answers) {
+        for (const auto& exchange : answers.exchanges)
+            all.insert(all.end(), exchange.attempts.begin(), exchange.attempts.end());
+    }
+    return all;
+}
+
+bool is_silent(DnsAttemptOutcome outcome) {
+    return outcome != DnsAttemptOutcome::answered && outcome != DnsAttemptOutcome::truncated;
+}
+
+bool answers_all(const DnsServerAnswers& answers) {
+    return std::ranges::all_of(answers.exchanges,
+                               [](const DnsExchange& exchange) { return exchange.message.has_value(); });
+}
+
+class Explainer {
+  public:
+    explicit Explainer(const DnsFacts& facts) : facts_(facts), attempts_(attempts_of(facts.lookup)) {}
+
+    DnsExplanation explain() {
+        say(facts_.embedded.explanation, facts_.embedded.suggestion);
+        unresolved();
+        disagreement();
+        embedded_failure();
+        truncated_without_tcp();
+        loopback_server();
+        wrong_answers();
+        search_list();
+        late_server();
+        hosts_file();
+        return std::move(said_);
+    }
+
+  private:
+    [[nodiscard]] const std::string& from() const { return facts_.request.from; }
+    [[nodiscard]] const Resolution& resolution() const { return facts_.lookup.resolution; }
+
+    void say(std::string sentence, std::string suggestion = {}) {
+        if (!sentence.empty()) said_.sentences.push_back(std::move(sentence));
+        if (said_.suggestion.empty()) said_.suggestion = std::move(suggestion);
+    }
+
+    /// The name is one of netlab's, or the address is a target's, and DNS does not know it.
+    void unresolved() {
+        if (resolution().outcome == NameOutcome::resolved) return;
+        api::PingRequest asked;
+        asked.from = from();
+        asked.to = facts_.request.name;
+        auto context = facts_.context;
+        const bool of_address = context.peer && context.peer_match == api::PeerMatch::address;
+        if (of_address && resolution().outcome == NameOutcome::no_such_name) {
+            say(asked.to + " is an address of " + context.peer->name);
+            context.peer_match = api::PeerMatch::name;
+            asked.to = context.peer->name;
+        } else if (!asks_addresses(facts_.plan) && resolution().outcome != NameOutcome::invalid_name) {
+            return;
+        }
+        if (facts_.plan.types.size() == 1 && asks_addresses(facts_.plan))
+            asked.family = facts_.plan.types.front() == dns_type::a ? Family::ipv4 : Family::ipv6;
+        auto why = explain_unresolved(context, asked, resolution());
+        say(std::move(why.explanation), std::move(why.suggestion));
+    }
+
+    void disagreement() {
+        const auto& answers = facts_.lookup.answers;
+        if (!facts_.plan.all) return;
+        std::vector<std::string> silent;
+        for (const auto& one : answers) {
+            if (!answers_all(one)) silent.push_back(one.server.to_string());
+        }
+        if (!silent.empty() && silent.size() < answers.size())
+            say(list_and(silent) + (silent.size() > 1 ? " give" : " gives") + " no answer");
+        if (agree(answers)) return;
+        std::vector<std::string> each;
+        for (const auto& one : answers)
+            each.push_back(one.server.to_string() + " says " + what_it_says(one));
+        say("the servers disagree: " + list_and(each) + ": a program in " + from() +
+            " goes by the first that answers at all");
+    }
+
+    /// Docker's resolver says SERVFAIL where the servers behind it say nothing (libnetwork, resolver.go).
+    void embedded_failure() {
+        const auto failed = [](const DnsAttempt& attempt) {
+            return attempt.server == embedded_server && attempt.rcode == "SERVFAIL";
+        };
+        if (facts_.plan.all || !std::ranges::any_of(attempts_, failed)) return;
+        say("Docker's resolver at 127.0.0.11 says SERVFAIL where the servers behind it fail or do not answer",
+            "netlab dns " + from() + " " + facts_.request.name + " --all-servers");
+    }
+
+    void truncated_without_tcp() {
+        std::set<std::string> told;
+        for (std::size_t i = 0; i + 1 < attempts_.size(); ++i) {
+            const auto& udp = attempts_[i];
+            const auto& tcp = attempts_[i + 1];
+            if (udp.outcome != DnsAttemptOutcome::truncated || tcp.transport != DnsTransport::tcp) continue;
+            if (tcp.outcome == DnsAttemptOutcome::answered || !told.insert(tcp.server).second) continue;
+            say("the answer of " + tcp.server + " does not fit into a datagram, and over TCP " +
+                    (tcp.outcome == DnsAttemptOutcome::refused ? "it refuses the connection"
+                                                               : "no answer comes") +
+                    ": programs in " + from() + " get none",
+                "let TCP port 53 through to " + tcp.server);
+        }
+    }
+
+    void loopback_server() {
+        if (facts_.context.targets.empty() || from_host_namespace(facts_.context.targets.front())) return;
+        const auto& target = facts_.context.targets.front();
+        for (const auto& server : facts_.plan.conf.servers) {
+            const auto text = server.to_string();
+            if (!server.address.is_loopback() || text == embedded_server) continue;
+            const auto failed = [&](const DnsAttempt& attempt) {
+                return attempt.server == text && is_silent(attempt.outcome);
+            };
+            if (!facts_.request.servers.empty() || !std::ranges::any_of(attempts_, failed)) continue;
+            std::string what = "write the address of a real server into its resolv.conf";
+            if (target.runtime == Runtime::netns)
+                what = "write the address of a real server into /etc/netns/" + target.name + "/resolv.conf";
+            if (is_container(target)) what = engine_command(target.runtime) + " run --dns ADDRESS …";
+            say(text + " is " + from() +
+                    " itself, where nobody serves DNS: a loopback address that was copied "
+                    "from the host's resolv.conf means the host only there",
+                std::move(what));
+            return;
+        }
+    }
+
+    void wrong_answers() {
+        std::set<std::string> told;
+        for (const auto& attempt : attempts_) {
+            std::string what;
+            if (attempt.outcome == DnsAttemptOutcome::wrong_source) {
+                what = "the answer to what " + attempt.server + " was asked comes from elsewhere (" +
+                       attempt.detail.value_or("") +
+                       "): programs do not take it; address translation on the way "
+                       "back is missing";
+            } else if (attempt.outcome == DnsAttemptOutcome::wrong_id) {
+                what = attempt.server +
+                       " answers with another ID than was asked with: programs do not take that";
+            } else if (attempt.outcome == DnsAttemptOutcome::wrong_question) {
+                what = attempt.server + " answers another question than was asked: programs do not take that";
+            } else if (attempt.outcome == DnsAttemptOutcome::malformed) {
+                what = "what " + attempt.server + " sends is no DNS message";
+            }
+            if (!what.empty() && told.insert(what).second) say(std::move(what));
+        }
+    }
+
+    void search_list() {
+        const auto& name = facts_.request.name;
+        if (resolution().outcome != NameOutcome::resolved || name.ends_with('.')) return;
+        if (same_dns_name(facts_.lookup.name, name) || resolution().candidates.empty()) return;
+        if (IpAddress::parse(name)) return;
+        std::string text = "the answer is for " + quoted(dotted(facts_.lookup.name)) +
+                           ", by the search list of " + from() + "'s resolv.conf";
+        if (facts_.as_is) {
+            text += "; for " + quoted(dotted(name)) + " as it is " + resolution().resolved_by + " says " +
+                    what_it_says(*facts_.as_is);
+        }
+        say(std::move(text), "netlab dns " + from() + " " + name + ". (a dot at its end: the name as it is)");
+    }
+
+    /// A server in front of the one that answered said nothing.
+    void late_server() {
+        const auto& asked = resolution().asked;
+        if (facts_.plan.all || asked.size() < 2) return;
+        std::chrono::seconds lost{0};
+        std::vector<std::string> silent;
+        for (std::size_t i = 0; i + 1 < asked.size(); ++i) {
+            if (asked[i].outcome != NameOutcome::timed_out) continue;
+            silent.push_back(asked[i].server);
+            lost += server_timeout(facts_.plan.conf, i);
+        }
+        const bool answered = resolution().outcome == NameOutcome::resolved ||
+                              resolution().outcome == NameOutcome::no_such_name;
+        if (silent.empty() || !answered) return;
+        say(list_and(silent) + (silent.size() > 1 ? " give" : " gives") + " no answer: a program in " +
+            from() + " waits " + std::to_string(lost.count()) + " s before it asks the next server");
+    }
+
+    void hosts_file() {
+        if (facts_.in_hosts.empty()) return;
+        say("programs in " + from() + " find " + quoted(facts_.request.name) + " in its /etc/hosts (" +
+            list_and(facts_.in_hosts) + ") before any server is asked");
+    }
+
+    const DnsFacts& facts_;
+    std::vector<DnsAttempt> attempts_;
+    DnsExplanation said_;
+};
+
+/// Records of one type at one server, in an order of their own and without what may differ.
+std::vector<std::string> comparable(const DnsExchange& exchange) {
+    std::vector<std::string> lines;
+    for (const auto& record : exchange.message ? exchange.message->answers : std::vector<DnsResource>{})
+        lines.push_back(record.name + " " + std::to_string(record.type) + " " + record.data);
+    for (auto& line : lines)
+        std::ranges::transform(line, line.begin(),
+                               [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c | 0x20) : c; });
+    std::ranges::sort(lines);
+    return lines;
+}
+
+}  // namespace
+
+DnsExplanation explain_dns(const DnsFacts& facts) {
+    return Explainer(facts).explain();
+}
+
+std::size_t silent_servers(std::span<const DnsServerAnswers> answers) {
+    return static_cast<std::size_t>(std::ranges::count_if(answers, std::not_fn(answers_all)));
+}
+
+std::string what_it_says(const DnsServerAnswers& answers) {
+    std::vector<std::string> data;
+    std::vector<std::string> otherwise;
+    const auto add = [](std::vector<std::string>& words, std::string word) {
+        if (std::ranges::find(words, word) == words.end()) words.push_back(std::move(word));
+    };
+    constexpr std::size_t most = 8;
+    for (const auto& exchange : answers.exchanges) {
+        if (!exchange.message) {
+            add(otherwise, "nothing");
+        } else if (exchange.message->rcode != dns_rcode::no_error) {
+            add(otherwise, dns_rcode_name(exchange.message->rcode));
+        } else if (exchange.message->answers.empty()) {
+            add(otherwise, "no data");
+        } else {
+            for (const auto& record : exchange.message->answers)
+                if (data.size() < most) add(data, record.data);
+        }
+    }
+    return list_and(data.empty() ? otherwise : data);
+}
+
+bool agree(std::span<const DnsServerAnswers> answers) {
+    const auto types = answers.empty() ? 0 : answers.front().exchanges.size();
+    for (std::size_t type = 0; type < types; ++type) {
+        const DnsExchange* first = nullptr;
+        for (const auto& one : answers) {
+            const auto& exchange = one.exchanges[type];
+            if (!exchange.message) continue;
+            if (first == nullptr) first = &exchange;
+            if (first->message->rcode != exchange.message->rcode ||
+                comparable(*first) != comparable(exchange))
+                return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace netlab::operations

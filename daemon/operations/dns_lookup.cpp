@@ -1,0 +1,172 @@
+#include "daemon/operations/dns_lookup.hpp"
+
+#include <algorithm>
+
+namespace netlab::operations {
+
+namespace {
+
+using Clock = Output::Clock;
+
+bool is_answer(NameOutcome outcome) {
+    return outcome == NameOutcome::resolved || outcome == NameOutcome::no_such_name ||
+           outcome == NameOutcome::no_data || outcome == NameOutcome::invalid_name;
+}
+
+/// Nothing came, or what came was no answer: it may be asked again.
+bool is_silence(NameOutcome outcome) {
+    return outcome == NameOutcome::timed_out;
+}
+
+NameOutcome joined(const DnsServerAnswers& answers) {
+    std::vector<NameOutcome> outcomes;
+    std::ranges::transform(answers.exchanges, std::back_inserter(outcomes), &DnsExchange::outcome);
+    return join(outcomes);
+}
+
+/// `later` has what is to be shown; what was tried before comes first.
+void follow(DnsExchange& earlier, DnsExchange later) {
+    later.attempts.insert(later.attempts.begin(), std::make_move_iterator(earlier.attempts.begin()),
+                          std::make_move_iterator(earlier.attempts.end()));
+    earlier = std::move(later);
+}
+
+class Lookup {
+  public:
+    Lookup(const DnsPlan& plan, const DnsSetting& setting) : plan_(plan), setting_(setting) {}
+
+    Result<DnsLookup> run() {
+        begin_answers();
+        NameSearch search(plan_.conf, plan_.name);
+        auto& resolution = result_.resolution;
+        // The root is no name that a program would look up.
+        if (plan_.name == ".") return ask_root();
+        // However little time there is, something is asked.
+        while (resolution.candidates.empty() || Clock::now() < plan_.until) {
+            const auto candidate = search.next();
+            if (!candidate) break;
+            result_.name = *candidate;
+            resolution.candidates.push_back(*candidate);
+            resolution.asked.clear();
+            auto asked = plan_.all ? ask_all() : ask_in_order();
+            if (!asked) return asked.error();
+            if (*asked == NameOutcome::resolved) {
+                resolution.outcome = NameOutcome::resolved;
+                resolution.name = *candidate;
+                return std::move(result_);
+            }
+            search.failed(*asked);
+        }
+        resolution.outcome = search.outcome();
+        return std::move(result_);
+    }
+
+  private:
+    Result<DnsLookup> ask_root() {
+        result_.resolution.candidates.emplace_back();
+        const auto asked = plan_.all ? ask_all() : ask_in_order();
+        if (!asked) return asked.error();
+        result_.resolution.outcome = *asked;
+        return std::move(result_);
+    }
+
+    void begin_answers() {
+        const auto count = plan_.all ? plan_.conf.servers.size() : 1;
+        for (std::size_t i = 0; i < count; ++i)
+            result_.answers.push_back({plan_.conf.servers[i], std::vector<DnsExchange>(plan_.types.size())});
+    }
+
+    [[nodiscard]] std::vector<DnsCall> calls_to(const NameServer& server) const {
+        std::vector<DnsCall> calls;
+        for (const auto type : plan_.types)
+            calls.push_back({server, result_.name, type, plan_.transport, true});
+        return calls;
+    }
+
+    void note(std::size_t server, NameOutcome outcome) {
+        auto& resolution = result_.resolution;
+        if (server >= resolution.asked.size()) {
+            resolution.asked.push_back({plan_.conf.servers[server].to_string(), outcome});
+        } else {
+            resolution.asked[server].outcome = outcome;
+        }
+        if (outcome == NameOutcome::resolved && resolution.resolved_by.empty())
+            resolution.resolved_by = plan_.conf.servers[server].to_string();
+    }
+
+    Result<NameOutcome> ask_in_order() {
+        auto& answers = result_.answers.front();
+        const auto& servers = plan_.conf.servers;
+        const auto tries = plan_.conf.attempts * servers.size();
+        for (std::size_t i = 0; i < tries && (i == 0 || Clock::now() < plan_.until); ++i) {
+            const auto at = i % servers.size();
+            const auto now = Clock::now();
+            const auto until = now + share_of(plan_.until - now, server_timeout(plan_.conf, at), tries - i);
+            const auto calls = calls_to(servers[at]);
+            auto exchanges = setting_.client.ask(calls, until, setting_.watch, setting_.output);
+            if (!exchanges) return exchanges.error();
+            answers.server = servers[at];
+            for (std::size_t type = 0; type < exchanges->size(); ++type)
+                follow(answers.exchanges[type], std::move((*exchanges)[type]));
+            const auto outcome = joined(answers);
+            note(at, outcome);
+            if (is_answer(outcome)) return outcome;
+        }
+        return outcome_of_all();
+    }
+
+    /// All at once; those that said nothing once more, as long as there is time.
+    Result<NameOutcome> ask_all() {
+        for (unsigned attempt = 0;
+             attempt < plan_.conf.attempts && (attempt == 0 || Clock::now() < plan_.until); ++attempt) {
+            std::vector<DnsCall> calls;
+            std::vector<DnsExchange*> into;
+            for (auto& answers : result_.answers) {
+                auto more = calls_to(answers.server);
+                for (std::size_t type = 0; type < more.size(); ++type) {
+                    auto& exchange = answers.exchanges[type];
+                    if (attempt > 0 && !is_silence(exchange.outcome)) continue;
+                    calls.push_back(std::move(more[type]));
+                    into.push_back(&exchange);
+                }
+            }
+            const auto now = Clock::now();
+            const auto until =
+                now + share_of(plan_.until - now, plan_.conf.timeout, plan_.conf.attempts - attempt);
+            auto exchanges = setting_.client.ask(calls, until, setting_.watch, setting_.output);
+            if (!exchanges) return exchanges.error();
+            for (std::size_t i = 0; i < into.size(); ++i)
+                follow(*into[i], std::move((*exchanges)[i]));
+        }
+        for (std::size_t i = 0; i < result_.answers.size(); ++i)
+            note(i, joined(result_.answers[i]));
+        // Where they disagree, a program goes by the first that answers at all.
+        for (const auto& asked : result_.resolution.asked) {
+            if (is_answer(asked.outcome)) return asked.outcome;
+        }
+        return outcome_of_all();
+    }
+
+    [[nodiscard]] NameOutcome outcome_of_all() const {
+        std::vector<NameOutcome> outcomes;
+        std::ranges::transform(result_.resolution.asked, std::back_inserter(outcomes), &AskedServer::outcome);
+        return join(outcomes);
+    }
+
+    const DnsPlan& plan_;
+    const DnsSetting& setting_;
+    DnsLookup result_;
+};
+
+}  // namespace
+
+Result<DnsLookup> look_up(const DnsPlan& plan, const DnsSetting& setting) {
+    return Lookup(plan, setting).run();
+}
+
+Clock::duration share_of(Clock::duration left, std::chrono::seconds configured, std::size_t tries) {
+    const auto share = left / static_cast<Clock::rep>(std::max<std::size_t>(1, tries));
+    return std::min<Clock::duration>(configured, share);
+}
+
+}  // namespace netlab::operations

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "daemon/operations/dns_client.hpp"
+#include "daemon/operations/resolver.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace netlab::operations {
+
+/// What is asked for, of whom, and how.
+struct DnsPlan {
+    std::string name;  ///< as the user wrote it
+    std::vector<std::uint16_t> types;
+    ResolvConf conf;   ///< its servers are asked in their order; its search list is gone through
+    bool all = false;  ///< every server is asked, not the next one only where one fails
+    api::DnsTransport transport = api::DnsTransport::udp;
+    Output::Clock::time_point until{};
+};
+
+/// What one server made of the deciding name.
+struct DnsServerAnswers {
+    NameServer server;
+    std::vector<DnsExchange> exchanges;  ///< one for each type; `attempts` are all that were made for it
+};
+
+struct DnsLookup {
+    std::string name;  ///< that decided: the last of `resolution.candidates`, "" for the root
+    std::vector<DnsServerAnswers> answers;  ///< of one server; with DnsPlan::all of each
+    Resolution resolution;                  ///< what it came to, in a resolver's terms
+};
+
+/// Sockets, time and listener, all borrowed.
+struct DnsSetting {
+    DnsClient& client;
+    const TargetWatch& watch;
+    Output& output;
+};
+
+/// Asks as glibc's resolver does (the names of the search list, the servers one after the other, as often as
+/// the configuration says), with two differences: all types at once, and a server gets a fair share of the
+/// time that is left where resolv.conf would give it more. errc::target_gone, errc::operation_failed.
+[[nodiscard]] Result<DnsLookup> look_up(const DnsPlan& plan, const DnsSetting& setting);
+
+/// How long one server may take: what resolv.conf says, at most its share of what is left for `tries`.
+[[nodiscard]] Output::Clock::duration share_of(Output::Clock::duration left, std::chrono::seconds configured,
+                                               std::size_t tries);
+
+}  // namespace netlab::operations

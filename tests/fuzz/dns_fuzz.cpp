@@ -1,0 +1,71 @@
+#include "daemon/operations/dns_datagram.hpp"
+#include "daemon/operations/dns_message.hpp"
+#include "daemon/operations/hosts_file.hpp"
+#include "daemon/operations/resolv_conf.hpp"
+
+#include <cstdlib>
+#include <string_view>
+
+/// What a DNS server, and whoever writes a container's resolver files, can make netlab read.
+
+using namespace netlab;
+using namespace netlab::operations;
+
+namespace {
+
+void check(bool holds) {
+    if (!holds) std::abort();
+}
+
+/// Printable ASCII: what a zone file has.
+bool is_presentation(std::string_view text) {
+    for (const char c : text) {
+        if (c < 0x20 || c > 0x7E) return false;
+    }
+    return true;
+}
+
+void check_record(const DnsResource& record) {
+    check(record.name.ends_with('.') && is_presentation(record.name) && is_presentation(record.data));
+    check(record.address.has_value() == (record.type == dns_type::a || record.type == dns_type::aaaa));
+}
+
+void fuzz_message(std::span<const std::uint8_t> bytes) {
+    const auto message = parse_dns_message(bytes);
+    if (!message) return;
+    check(message->size == bytes.size());
+    const auto kept = message->answers.size() + message->authority.size() + message->additional.size();
+    check(kept <= DnsMessage::most_records);
+    for (const auto* section : {&message->answers, &message->authority, &message->additional}) {
+        for (const auto& record : *section)
+            check_record(record);
+    }
+    check(records_of(*message, message->question, message->question_type).size() <= message->answers.size());
+}
+
+void fuzz_datagram(std::span<const std::uint8_t> bytes) {
+    // The query of a real question: "www.example.com A".
+    constexpr std::uint8_t query[] = {0x12, 0x34, 1,   0,   0,   1,   0,   0,   0,   0,   0,
+                                      0,    3,    'w', 'w', 'w', 7,   'e', 'x', 'a', 'm', 'p',
+                                      'l',  'e',  3,   'c', 'o', 'm', 0,   0,   1,   0,   1};
+    const auto why = why_no_answer(query, bytes);
+    if (!why) check(bytes.size() >= sizeof query && bytes[0] == 0x12 && bytes[1] == 0x34);
+}
+
+void fuzz_files(std::string_view text) {
+    const auto conf = parse_resolv_conf(text);
+    check(!conf.servers.empty() && conf.servers.size() <= ResolvConf::most_servers);
+    check(conf.ndots <= 15 && conf.attempts >= 1 && conf.attempts <= 5);
+    (void)hosts_addresses(text, "localhost", std::nullopt);
+    (void)hosts_names(text, *IpAddress::parse("127.0.0.1"));
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const std::span bytes(data, size);
+    fuzz_message(bytes);
+    fuzz_datagram(bytes);
+    fuzz_files({reinterpret_cast<const char*>(data), size});
+    return 0;
+}

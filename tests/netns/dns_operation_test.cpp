@@ -1,0 +1,456 @@
+#include "common/api/dns.hpp"
+#include "tests/netns/dns_responder.hpp"
+#include "tests/netns/hostile_dns.hpp"
+#include "tests/netns/operation_process.hpp"
+#include "tests/netns/packet_counter.hpp"
+#include "tests/netns/test_network.hpp"
+#include "tests/support/catch.hpp"
+#include "tests/support/command.hpp"
+
+#include <cstring>
+
+#include <boost/json/parse.hpp>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+using namespace netlab;
+using namespace netlab::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+using api::DnsRequest;
+using boost::json::object;
+using Clock = std::chrono::steady_clock;
+
+/// All that one question brought.
+struct Said {
+    std::vector<object> events;
+    std::optional<errc> error;
+    std::string error_text;
+    bool ended = false;
+    Clock::duration took{};
+    double cpu_ms = 0;
+
+    [[nodiscard]] const object& report() const {
+        INFO(error_text);
+        REQUIRE(!events.empty());
+        REQUIRE(events.back().at("type").as_string() == "report");
+        return events.back();
+    }
+    /// The answer of that type.
+    [[nodiscard]] const object& answer(std::string_view qtype = "A") const {
+        for (const auto& event : events) {
+            if (event.at("type").as_string() == "answer" && event.at("qtype").as_string() == qtype)
+                return event;
+        }
+        throw std::runtime_error("no answer of that type");
+    }
+    [[nodiscard]] std::string outcome() const { return std::string(report().at("outcome").as_string()); }
+    /// "udp timed_out, tcp answered": the attempts for A.
+    [[nodiscard]] std::string attempts(std::string_view qtype = "A") const {
+        std::string text;
+        for (const auto& attempt : answer(qtype).at("attempts").as_array())
+            text += (text.empty() ? "" : ", ") + std::string(attempt.at("transport").as_string()) + " " +
+                    std::string(attempt.at("outcome").as_string());
+        return text;
+    }
+    [[nodiscard]] std::vector<std::string> data(std::string_view qtype = "A") const {
+        std::vector<std::string> all;
+        for (const auto& record : answer(qtype).at("answers").as_array())
+            all.emplace_back(record.at("data").as_string());
+        return all;
+    }
+    [[nodiscard]] std::string explanations() const {
+        std::string text;
+        for (const auto& sentence : report().at("explanations").as_array())
+            text += std::string(sentence.as_string()) + "\n";
+        return text;
+    }
+};
+
+double cpu_of_children() {
+    rusage usage{};
+    ::getrusage(RUSAGE_CHILDREN, &usage);
+    const auto milliseconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) * 1000 + static_cast<double>(time.tv_usec) / 1000;
+    };
+    return milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime);
+}
+
+api::Context from_a(api::Runtime runtime = api::Runtime::docker) {
+    api::Target target;
+    target.name = "a";
+    target.runtime = runtime;
+    target.state = api::State::running;
+    api::Context context;
+    context.targets.push_back(target);
+    return context;
+}
+
+Said ask(const DnsRequest& request, operations::TargetHandle from, const api::Context& context = from_a()) {
+    Said said;
+    const auto cpu = cpu_of_children();
+    {
+        std::vector<operations::TargetHandle> handles;
+        handles.push_back(std::move(from));
+        OperationProcess process(request, std::move(handles), context);
+        const auto start = Clock::now();
+        while (!said.ended && Clock::now() - start < 20s) {
+            const auto frame = process.next(20s);
+            if (!frame) break;
+            const std::string text(reinterpret_cast<const char*>(frame->payload.data()),
+                                   frame->payload.size());
+            if (frame->kind == frame::Kind::data) {
+                for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
+                    said.events.push_back(
+                        boost::json::parse(text.substr(at, text.find('\n', at) - at)).as_object());
+            } else if (frame->kind == frame::Kind::error) {
+                std::uint16_t code = 0;
+                std::memcpy(&code, frame->payload.data(), sizeof code);
+                said.error = static_cast<errc>(code);
+                said.error_text = text.substr(sizeof code);
+            } else {
+                said.ended = frame->kind == frame::Kind::end;
+            }
+        }
+        said.took = Clock::now() - start;
+    }
+    said.cpu_ms = cpu_of_children() - cpu;
+    return said;
+}
+
+DnsRequest question(std::string name, std::string type = {}) {
+    DnsRequest request;
+    request.from = "a";
+    request.name = std::move(name);
+    request.type = std::move(type);
+    request.wait_ms = 2000;
+    return request;
+}
+
+/// a (10.1.0.1) -- b (10.1.0.2), where the well-behaved server of dns_responder.hpp listens at 10.1.0.2, and
+/// c.
+struct Served {
+    TestNetwork network{"abc"};
+    std::optional<NamespaceProcess> server;
+    std::string conf = "nameserver 10.1.0.2\n";
+    Served() {
+        network.veth('a', "eth0", "10.1.0.1/24", 'b', "eth0", "10.1.0.2/24");
+        server.emplace(network.name('b'), [](int ready) { serve_dns(ready, "10.1.0.2"); });
+    }
+    [[nodiscard]] Said ask(const DnsRequest& request, const std::string& hosts = {}) const {
+        return ::ask(request, network.handle('a', conf, hosts));
+    }
+};
+
+/// The same with the server of hostile_dns.hpp.
+struct Hostile {
+    TestNetwork network{"ab"};
+    std::optional<NamespaceProcess> server;
+    explicit Hostile(bool tcp) {
+        network.veth('a', "eth0", "10.1.0.1/24", 'b', "eth0", "10.1.0.2/24");
+        server.emplace(network.name('b'), [tcp](int ready) { serve_hostile_dns(ready, "10.1.0.2", tcp); });
+        // The kernel takes its time to notice that a veth has a carrier.
+        REQUIRE(support::eventually([&] { return ask("good.test").outcome() == "answered"; }, 5s));
+    }
+    [[nodiscard]] Said ask(const std::string& name, double wait_ms = 400) const {
+        auto request = question(name, "A");
+        request.wait_ms = wait_ms;
+        return ::ask(request, network.handle('a', "nameserver 10.1.0.2\noptions attempts:1\n"));
+    }
+};
+
+}  // namespace
+
+TEST_CASE("dns: A and AAAA at once, as the target's resolv.conf says, and dig says the same", "[netns]") {
+    const Served net;
+    const auto said = net.ask(question("both.test"));
+    CHECK(said.ended);
+    CHECK(said.outcome() == "answered");
+    CHECK(said.events.size() == 3);
+    CHECK(said.data("A") == std::vector<std::string>{"10.77.0.10"});
+    CHECK(said.data("AAAA") == std::vector<std::string>{"fd77::10"});
+    const auto& a = said.answer("A");
+    CHECK(a.at("from") == "a");
+    CHECK(a.at("name") == "both.test.");
+    CHECK(a.at("server") == "10.1.0.2");
+    CHECK(a.at("transport") == "udp");
+    CHECK(a.at("rcode") == "NOERROR");
+    CHECK(a.at("flags").at("rd") == true);
+    CHECK(a.at("flags").at("ra") == true);
+    CHECK(a.at("flags").at("aa") == false);
+    CHECK(a.at("answers").at(0).at("name") == "both.test.");
+    CHECK(a.at("answers").at(0).at("type") == "A");
+    CHECK(a.at("answers").at(0).at("ttl") == 60);
+    CHECK(a.at("elapsed_us").to_number<double>() > 0);
+    CHECK(a.at("elapsed_us").to_number<double>() < 100'000);
+    CHECK(said.attempts() == "udp answered");
+    CHECK(said.report().at("records") == 2);
+    const auto dig = support::run_well({"ip", "netns", "exec", net.network.name('a'), "dig", "@10.1.0.2",
+                                        "both.test", "A", "+noall", "+answer"});
+    CHECK(dig.out == "both.test.\t\t60\tIN\tA\t10.77.0.10\n");
+}
+
+TEST_CASE("dns: one type, no data, no such name, and a server that fails", "[netns]") {
+    const Served net;
+    CHECK(net.ask(question("six.test", "aaaa")).data("AAAA") == std::vector<std::string>{"fd77::10"});
+    const auto none = net.ask(question("good.test", "AAAA"));
+    CHECK(none.outcome() == "no_data");
+    CHECK(none.answer("AAAA").at("rcode") == "NOERROR");
+    const auto unknown = net.ask(question("nobody.test"));
+    CHECK(unknown.outcome() == "no_such_name");
+    CHECK(unknown.answer().at("rcode") == "NXDOMAIN");
+    CHECK(unknown.explanations().find("10.1.0.2 says that there is no 'nobody.test' (NXDOMAIN)") !=
+          std::string::npos);
+    CHECK(net.ask(question("fail.test", "A")).outcome() == "server_failure");
+    CHECK(net.ask(question("refused.test", "A")).outcome() == "refused");
+    const auto invalid = net.ask(question("a..b"));
+    CHECK(invalid.outcome() == "invalid_name");
+    CHECK(invalid.explanations().find("is no name") != std::string::npos);
+}
+
+TEST_CASE("dns: a truncated answer is asked for over TCP; --tcp begins with it", "[netns]") {
+    const Served net;
+    const auto big = net.ask(question("big.test", "A"));
+    CHECK(big.attempts() == "udp truncated, tcp answered");
+    CHECK(big.answer().at("transport") == "tcp");
+    CHECK(big.data() == std::vector<std::string>{"10.77.0.10"});
+    auto request = question("good.test");
+    request.tcp = true;
+    const auto tcp = net.ask(request);
+    CHECK(tcp.attempts() == "tcp answered");
+    CHECK(tcp.data() == std::vector<std::string>{"10.77.0.10"});
+}
+
+TEST_CASE("dns: the hosts file comes first, where programs would look there first", "[netns]") {
+    const Served net;
+    const std::string hosts = "10.9.9.9 good.test alias # x\nfd99::9 six.test\n";
+    const auto said = net.ask(question("Good.test"), hosts);
+    CHECK(said.answer().at("server") == "/etc/hosts");
+    CHECK(said.answer().at("transport") == "file");
+    CHECK(!said.answer().contains("rcode"));
+    CHECK(said.data() == std::vector<std::string>{"10.9.9.9"});
+    CHECK(said.answer("AAAA").at("outcome") == "no_data");
+    CHECK(said.outcome() == "answered");
+    // An address' name.
+    CHECK(net.ask(question("10.9.9.9"), hosts).data("PTR") == std::vector<std::string>{"good.test."});
+    // Another server is not what a program would ask: said is what it would find.
+    auto request = question("good.test", "A");
+    request.servers = {"10.1.0.2"};
+    const auto asked = net.ask(request, hosts);
+    CHECK(asked.data() == std::vector<std::string>{"10.77.0.10"});
+    CHECK(asked.explanations().find("find 'good.test' in its /etc/hosts (10.9.9.9)") != std::string::npos);
+    // localhost is nobody's to tell.
+    CHECK(net.ask(question("localhost")).data("AAAA") == std::vector<std::string>{"::1"});
+    CHECK(net.ask(question("localhost")).answer().at("server") == "localhost");
+    // Types that the file cannot have.
+    CHECK(net.ask(question("good.test", "MX"), hosts).answer("MX").at("server") == "10.1.0.2");
+}
+
+TEST_CASE("dns: the search list is gone through, and told where it changed the answer", "[netns]") {
+    Served net;
+    net.conf = "nameserver 10.1.0.2\nsearch none.test ok.test\noptions ndots:1\n";
+    const auto said = net.ask(question("good", "A"));
+    // The responder goes by the first label: the first name of the list is answered.
+    CHECK(said.answer().at("name") == "good.none.test.");
+    CHECK(said.report().at("candidates").as_array().size() == 1);
+    CHECK(said.explanations().find("'good.none.test.', by the search list") != std::string::npos);
+    CHECK(said.explanations().find("for 'good.' as it is 10.1.0.2 says 10.77.0.10") != std::string::npos);
+    auto request = question("good", "A");
+    request.search = false;
+    const auto plain = net.ask(request);
+    CHECK(plain.answer().at("name") == "good.");
+    CHECK(plain.explanations().empty());
+    const auto nobody = net.ask(question("nobody", "A"));
+    CHECK(nobody.report().at("candidates").as_array().size() == 3);
+    CHECK(nobody.answer().at("attempts").as_array().size() == 3);
+    CHECK(net.ask(question("good.", "A")).answer().at("name") == "good.");
+}
+
+TEST_CASE("dns: a server that is not there is passed over, by ICMP at once and in silence within its share",
+          "[netns]") {
+    Served net;
+    net.network.ip('b', "addr add 10.1.0.3/24 dev eth0");
+    net.network.ip('a', "neigh add 10.1.0.66 lladdr 02:00:00:00:00:66 dev eth0");
+    SECTION("a closed port") {
+        net.conf = "nameserver 10.1.0.3\nnameserver 10.1.0.2\n";
+        const auto said = net.ask(question("good.test", "A"));
+        CHECK(said.attempts() == "udp refused, udp answered");
+        const auto& attempt = said.answer().at("attempts").at(0).as_object();
+        CHECK(attempt.at("server") == "10.1.0.3");
+        CHECK(attempt.at("detail") == "port unreachable, from 10.1.0.3");
+        CHECK(said.took < 500ms);
+        CHECK(said.explanations().empty());  // it costs a program nothing
+    }
+    SECTION("silence") {
+        net.conf = "nameserver 10.1.0.66\nnameserver 10.1.0.2\n";
+        const auto said = net.ask(question("good.test", "A"));
+        CHECK(said.attempts() == "udp timed_out, udp answered");
+        CHECK(said.took > 450ms);
+        CHECK(said.took < 1s);
+        CHECK(said.explanations().find(
+                  "10.1.0.66 gives no answer: a program in a waits 5 s before it asks") != std::string::npos);
+    }
+    SECTION("only silence") {
+        net.conf = "nameserver 10.1.0.66\n";
+        const auto said = net.ask(question("good.test", "A"));
+        CHECK(said.attempts() == "udp timed_out, udp timed_out");
+        CHECK(said.outcome() == "timed_out");
+        CHECK(said.took > 1900ms);
+        CHECK(said.took < 2300ms);
+    }
+    SECTION("no route") {
+        net.conf = "nameserver 192.0.2.1\n";
+        const auto said = net.ask(question("good.test", "A"));
+        CHECK(said.attempts() == "udp unreachable, udp unreachable");
+        CHECK(said.outcome() == "no_server");
+        CHECK(said.took < 500ms);
+    }
+    SECTION("over TCP") {
+        net.conf = "nameserver 10.1.0.3\nnameserver 10.1.0.2\n";
+        auto request = question("good.test", "A");
+        request.tcp = true;
+        CHECK(net.ask(request).attempts() == "tcp refused, tcp answered");
+    }
+}
+
+TEST_CASE("dns: --server with a port, and all servers compared", "[netns]") {
+    Served net;
+    net.network.ip('b', "addr add 10.1.0.3/24 dev eth0");
+    const NamespaceProcess other(net.network.name('b'),
+                                 [](int ready) { serve_hostile_dns(ready, "10.1.0.3", false); });
+    auto request = question("good.test", "A");
+    request.servers = {"10.1.0.3:54"};
+    const auto closed = net.ask(request);
+    CHECK(closed.attempts() == "udp refused, udp refused");
+    CHECK(closed.answer().at("server") == "10.1.0.3:54");
+    net.conf = "nameserver 10.1.0.2\nnameserver 10.1.0.3\n";
+    request.servers.clear();
+    request.all_servers = true;
+    const auto said = net.ask(request);
+    REQUIRE(said.events.size() == 3);
+    CHECK(said.events[0].at("server") == "10.1.0.2");
+    CHECK(said.events[1].at("server") == "10.1.0.3");
+    CHECK(said.report().at("agreed") == false);
+    CHECK(said.explanations().find("10.1.0.2 says 10.77.0.10 and 10.1.0.3 says 10.1.0.9") !=
+          std::string::npos);
+    request.servers = {"10.1.0.2", "10.1.0.2"};
+    CHECK(net.ask(request).report().at("agreed") == true);
+}
+
+TEST_CASE("dns: no packet leaves from any namespace but the target's", "[netns]") {
+    const Served net;
+    const auto server = *IpAddress::parse("10.1.0.2");
+    DnsPacketCounter own("", server);
+    DnsPacketCounter other(net.network.name('c'), server);
+    DnsPacketCounter target(net.network.name('a'), server);
+    for (const auto* name : {"both.test", "big.test", "nobody.test", "silent.test"})
+        (void)net.ask(question(name));
+    CHECK(target.count() > 8);
+    CHECK(own.count() == 0);
+    CHECK(other.count() == 0);
+}
+
+TEST_CASE("dns: what a server does over UDP has its name, in time and at little cost", "[netns]") {
+    const Hostile net(false);
+    const auto expect = [&](const std::string& label, const std::string& attempts, const std::string& outcome,
+                            bool at_once) {
+        const auto said = net.ask(label + ".test");
+        INFO(label << " " << said.cpu_ms << " ms of CPU time");
+        CHECK(said.ended);
+        CHECK(said.attempts() == attempts);
+        CHECK(said.outcome() == outcome);
+        CHECK(said.took < 700ms);
+        CHECK((said.took < 300ms) == at_once);
+        CHECK(said.cpu_ms < 50);
+    };
+    expect("good", "udp answered", "answered", true);
+    expect("silent", "udp timed_out", "timed_out", false);
+    expect("empty", "udp malformed", "server_failure", true);
+    expect("short", "udp malformed", "server_failure", true);
+    expect("text", "udp malformed", "server_failure", true);
+    expect("echo", "udp malformed", "server_failure", true);
+    expect("loop", "udp malformed", "server_failure", true);
+    expect("counts", "udp malformed", "server_failure", true);
+    expect("bomb", "udp answered", "no_data", true);
+    expect("wrongid", "udp wrong_id", "timed_out", false);
+    expect("wrongquestion", "udp wrong_question", "timed_out", false);
+    expect("othersource", "udp wrong_source", "timed_out", false);
+    expect("flood", "udp wrong_id", "timed_out", true);
+    expect("late", "udp answered", "answered", true);
+    expect("tcp", "udp truncated, tcp refused", "no_server", true);
+}
+
+TEST_CASE("dns: what a server does over TCP has its name, in time and at little cost", "[netns]") {
+    const Hostile net(true);
+    const auto expect = [&](const std::string& label, const std::string& tcp, const std::string& outcome,
+                            bool at_once) {
+        const auto said = net.ask(label + ".test");
+        INFO(label << " " << said.cpu_ms << " ms of CPU time");
+        CHECK(said.attempts() == "udp truncated, tcp " + tcp);
+        CHECK(said.outcome() == outcome);
+        CHECK(said.took < 700ms);
+        CHECK((said.took < 300ms) == at_once);
+        CHECK(said.cpu_ms < 50);
+    };
+    expect("tcpgood", "answered", "answered", true);
+    expect("tcpclose", "closed", "server_failure", true);
+    expect("tcphang", "timed_out", "timed_out", false);
+    expect("tcphalf", "timed_out", "timed_out", false);
+    expect("tcpwrongid", "wrong_id", "timed_out", false);
+    expect("tcpcounts", "malformed", "server_failure", true);
+    expect("tcpbomb", "answered", "no_data", true);
+    CHECK(net.ask("tcphang.test").explanations().find("does not fit into a datagram") != std::string::npos);
+}
+
+TEST_CASE("dns: a resolv.conf full of nonsense, and one of a gigabyte, cost nothing", "[netns]") {
+    const Served net;
+    const auto start = Clock::now();
+    auto handle = net.network.handle('a');
+    UniqueFd large(::memfd_create("large", MFD_CLOEXEC));
+    const std::string line = "nameserver 10.1.0.2\n";
+    REQUIRE(::write(large.get(), line.data(), line.size()) == std::ssize(line));
+    REQUIRE(::ftruncate(large.get(), 1 << 30) == 0);
+    handle.resolv_conf = std::move(large);
+    CHECK(ask(question("good.test", "A"), std::move(handle)).outcome() == "answered");
+    std::string nonsense(60'000, '\xFF');
+    nonsense += "\nnameserver\nnameserver x\nsearch\noptions ndots:x timeout:\n\nnameserver 10.1.0.2\n";
+    CHECK(ask(question("good.test", "A"), net.network.handle('a', nonsense)).outcome() == "answered");
+    CHECK(Clock::now() - start < 500ms);
+    // No file at all: a program asks itself.
+    const auto said = ask(question("good.test", "A"), net.network.handle('a'), from_a());
+    CHECK(said.answer().at("server") == "127.0.0.1");
+    CHECK(said.attempts() == "udp refused, udp refused");
+    CHECK(said.explanations().find("127.0.0.1 is a itself, where nobody serves DNS") != std::string::npos);
+}
+
+TEST_CASE("dns: an IPv6 server, and a link-local one on its interface", "[netns]") {
+    const Served net;
+    net.network.ip('a', "addr add fd01::1/64 dev eth0 nodad");
+    net.network.ip('b', "addr add fd01::2/64 dev eth0 nodad");
+    auto request = question("good.test", "A");
+    request.servers = {"fd01::2"};
+    // Nobody serves there, and that is told by ICMPv6.
+    const auto said = net.ask(request);
+    CHECK(said.attempts() == "udp refused, udp refused");
+    CHECK(said.answer().at("attempts").at(0).at("detail") == "port unreachable, from fd01::2");
+    net.network.ip('a', "addr add fe80::a/64 dev eth0 nodad");
+    net.network.ip('b', "addr add fe80::b/64 dev eth0 nodad");
+    request.servers = {"[fe80::b%eth0]:53"};
+    CHECK(net.ask(request).attempts() == "udp refused, udp refused");
+    request.servers = {"fe80::b%eth7"};
+    const auto elsewhere = net.ask(request);
+    CHECK(elsewhere.attempts() == "udp unreachable, udp unreachable");
+    CHECK(elsewhere.answer().at("attempts").at(0).at("detail").as_string().starts_with("interface eth7"));
+}
+
+TEST_CASE("dns: a word of netlab's is no name", "[netns]") {
+    const Served net;
+    auto context = from_a();
+    context.peer = context.targets.front();
+    context.peer_match = api::PeerMatch::explicit_;
+    const auto said = ask(question("docker:co2"), net.network.handle('a', net.conf), context);
+    CHECK(said.error == errc::bad_request);
+}
