@@ -35,9 +35,7 @@ class Case {
     Verdict incoming(RouteStep step) const {
         if (step == RouteStep::routed) return sent_on();
         if (step == RouteStep::unreachable && !reply_.route) return not_sent_on();
-        // EINVAL is a blackhole's, but also what a packet gets whose source is not acceptable: without source
-        // and input there is no other reason for it.
-        if (step == RouteStep::blackhole && !reply_.route && error_of_own() != EINVAL)
+        if (step == RouteStep::blackhole && !reply_.route && is_martian())
             return {RouteStep::refused,
                     kernel_words(reply_.error) +
                         (query_.from ? "" : ": what comes in has a source, and none was given")};
@@ -132,6 +130,19 @@ class Case {
         const auto found = ask_.route(place_, {address, std::nullopt, 0, 0, 0, false});
         return found && found->route &&
                (found->route->kind == RTN_LOCAL || found->route->kind == RTN_ANYCAST);
+    }
+
+    /// EINVAL is a blackhole's, but also what a packet gets that ip_route_input_slow() (net/ipv4/route.c)
+    /// finds impossible: its source is nobody's or one's own, its destination is no host outside.
+    bool is_martian() const {
+        const auto is_nobodys = [](const IpAddress& address) {
+            return address.is_loopback() || address.is_unspecified();
+        };
+        if (!query_.from || is_nobodys(*query_.from) || query_.from->is_multicast() ||
+            is_nobodys(query_.destination))
+            return true;
+        const auto back = ask_.route(place_, {*query_.from, std::nullopt, 0, 0, 0, false});
+        return back && back->route && back->route->kind != RTN_UNICAST;
     }
 
     [[nodiscard]] Family family() const { return query_.destination.family(); }

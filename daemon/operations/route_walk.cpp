@@ -74,6 +74,7 @@ class Walk {
         const auto next = reply.route->hop.gateway.value_or(query_.destination);
         here.output = topology_.name(out);
         here.next_hop = next;
+        add_note(here, one_of_several(at.place));
         // Behind the first namespace it is a packet like any other, from the source that it was given there.
         if (!query_.from) query_.from = reply.route->source;
         query_.mark = 0;
@@ -83,6 +84,16 @@ class Walk {
             return false;
         }
         return is_routed_by_parent(out) ? leave_to_parent(out, at) : cross(out, next, at);
+    }
+
+    /// Of a route with several next hops, the kernel's answer is one for this question only.
+    std::string one_of_several(std::size_t place) const {
+        auto query = query_;
+        query.which_entry = true;
+        const auto entry = ask_.route(place, query);
+        const auto count = entry && entry->route ? entry->route->hops.size() : 0;
+        if (count < 2) return {};
+        return "one of " + std::to_string(count) + " next hops: of a connection its hash decides";
     }
 
     // ---- over a segment

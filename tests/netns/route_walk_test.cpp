@@ -166,6 +166,31 @@ TEST_CASE("route: IPv4 is forwarded by the setting of the interface that it come
     CHECK(says(hop(lost, 1), "there is no route"));
 }
 
+TEST_CASE("route: a blackhole for some sources only is one, and no martian", "[netns]") {
+    const RouteLab lab;
+    lab.network.ip('h', "rule add from 192.0.2.0/24 lookup 100");
+    lab.network.ip('h', "route add blackhole default table 100");
+    REQUIRE(text(lab.referee('h', "203.0.113.8"), "dev") == "out");
+    REQUIRE_FALSE(ping_arrives(lab.network, 'a', "203.0.113.8"));
+    CHECK(steps(lab.answer("203.0.113.8")) == Steps{"a routed", "h blackhole"});
+    lab.network.ip('h', "route replace prohibit default table 100");
+    CHECK(steps(lab.answer("203.0.113.8")) == Steps{"a routed", "h prohibited"});
+    lab.network.ip('h', "route flush table 100");
+    // A source that is the host's own.
+    lab.network.ip('h', "addr add 192.0.2.1/32 dev lo");
+    const auto martian = lab.answer("203.0.113.8");
+    CHECK(steps(martian) == Steps{"a routed", "h refused"});
+    CHECK(says(hop(martian, 1), "martian"));
+}
+
+TEST_CASE("route: one of several next hops is said to be one", "[netns]") {
+    const RouteLab lab;
+    lab.network.ip('h', "route replace default nexthop via 198.51.100.1 nexthop via 198.51.100.9");
+    const auto answer = lab.answer("203.0.113.8");
+    CHECK(says(hop(answer, 1), "one of 2 next hops"));
+    CHECK_FALSE(says(hop(answer, 0), "next hops"));
+}
+
 TEST_CASE("route: what is down or has no carrier passes nothing", "[netns]") {
     const RouteLab lab;
     const auto& n = lab.network;
