@@ -95,6 +95,18 @@ Error explain(const CLI::ParseError& error, const CLI::App& app) {
     return usage(message, {});
 }
 
+/// A script's variable that was not set: what leaving the option out would do is not what was meant.
+std::optional<Error> empty_value(const CLI::App& app) {
+    for (const auto* option : app.get_options()) {
+        const bool empty = std::ranges::any_of(option->results(), &std::string::empty);
+        if (!empty) continue;
+        const auto name = option->get_name(option->get_positional());
+        if (option->get_positional()) return usage(name + " is empty", synopsis(app));
+        return usage(name + " needs a value", app.get_name() + " --help");
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::size_t> find_command(std::span<const std::string> words) {
@@ -162,6 +174,7 @@ Result<CommandLine> parse_command_line(Words words, std::span<const CommandEntry
         return explain(error, app);
     }
     if (!line.command) return usage("which command?", "netlab --help names them all");
+    if (auto empty = empty_value(app)) return *empty;
     return line;
 }
 

@@ -12,15 +12,6 @@ namespace netlab::json {
 
 namespace {
 
-constexpr std::size_t longest_quotation = 64;
-
-std::string quoted(std::string_view text) {
-    std::string out = "'";
-    out.append(valid_utf8(text.substr(0, longest_quotation)));
-    out.append(text.size() > longest_quotation ? "…'" : "'");
-    return out;
-}
-
 std::string field(std::string_view path) {
     return path.empty() ? std::string("the request") : "field " + quoted(path);
 }

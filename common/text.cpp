@@ -75,6 +75,11 @@ std::string valid_utf8(std::string_view bytes) {
     return out;
 }
 
+std::string quoted(std::string_view word) {
+    constexpr std::size_t longest = 64;
+    return "'" + valid_utf8(word.substr(0, longest)) + (word.size() > longest ? "…'" : "'");
+}
+
 std::vector<std::string> nearest(std::string_view word, std::span<const std::string> candidates,
                                  std::size_t limit) {
     // A name may be 64 bytes long; comparing longer words would let a request buy CPU time.

@@ -2,6 +2,7 @@
 
 #include "cli/arguments.hpp"
 #include "cli/inspection.hpp"
+#include "cli/render/error_text.hpp"
 #include "cli/render/socket_text.hpp"
 #include "cli/socket_line.hpp"
 
@@ -34,6 +35,7 @@ class SocketTable {
                                      number(row.send_queue, send_), local_, remote_});
         if (wide_) add_wide(row);
         if (processes_) {
+            withheld_ = withheld_ || !row.processes;
             write_processes(holders_, row);
             cells_.push_back(holders_);
         }
@@ -48,6 +50,8 @@ class SocketTable {
         return table_.add_plain(cells_);
     }
     Result<void> finish() { return table_.finish(); }
+    /// Who holds some of them was asked for and is not told.
+    [[nodiscard]] bool withheld() const { return withheld_; }
 
   private:
     [[nodiscard]] std::vector<std::string> headings() const {
@@ -77,6 +81,7 @@ class SocketTable {
     bool several_;
     bool wide_;
     bool processes_;
+    bool withheld_ = false;
     TableStream table_;
     std::vector<std::string_view> cells_;
     std::string local_, remote_, holders_, tcp_, memory_, timer_;
@@ -162,6 +167,11 @@ class Sockets final : public Command {
         if (session.options.format != Format::json) {
             if (auto printed = table.finish(); !printed) return printed.error();
             tell_shared(session, end->report);
+            if (table.withheld())
+                complain({errc::permission_denied,
+                          "who holds the sockets of the host's namespace is for the host role",
+                          "ask for a group of [access] host in netlabd.toml",
+                          {}});
         }
         return end->exit_code;
     }

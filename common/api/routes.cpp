@@ -15,12 +15,10 @@ Result<std::uint32_t> parse_table(std::string_view word) {
     std::uint32_t number = 0;
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), number);
     if (error == std::errc{} && end == word.data() + word.size() && number != 0) return number;
-    constexpr std::size_t longest = 32;
-    return Error{
-        errc::bad_request,
-        "there is no table '" + valid_utf8(word.substr(0, longest)) + (word.size() > longest ? "…'" : "'"),
-        "main, local, default, all, or a number from 1 to 4294967295",
-        {}};
+    return Error{errc::bad_request,
+                 "there is no table " + quoted(word),
+                 "main, local, default, all, or a number from 1 to 4294967295",
+                 {}};
 }
 
 Result<void> check(const RoutesRequest& request, Roles) {

@@ -80,7 +80,7 @@ Result<void> check(const SocketsRequest& request, Roles) {
         if (socket_states(state) != 0) continue;
         const auto near = nearest(state, names);
         return Error{errc::bad_request,
-                     "there is no socket state '" + state + "'",
+                     "there is no socket state " + quoted(state),
                      near.empty() ? "known: " + join_or(names) : "did you mean " + join_or(near) + "?",
                      {}};
     }

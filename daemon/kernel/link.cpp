@@ -62,6 +62,11 @@ std::optional<Link> parse_link(std::span<const std::byte> message) {
             case IFLA_LINK_NETNSID:
                 if (whole) out.peer_nsid = static_cast<std::int32_t>(number);
                 break;
+            case IFLA_PROP_LIST:
+                for_each_attribute(value, [&](int property, std::span<const std::byte> name) {
+                    if (property == IFLA_ALT_IFNAME) out.alternative_names.push_back(text(name));
+                });
+                break;
             default:
                 break;
         }

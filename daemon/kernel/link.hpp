@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 namespace netlab::kernel {
 
@@ -22,6 +23,7 @@ struct Link {
     std::optional<std::uint32_t>
         peer;  ///< IFLA_LINK: of a veth its other end's index, in the namespace `peer_nsid`
     std::optional<std::int32_t> peer_nsid;  ///< absent: this namespace
+    std::vector<std::string> alternative_names;
     friend bool operator==(const Link&, const Link&) = default;
 };
 

@@ -309,11 +309,6 @@ void take_attribute(int type, Bytes value, LinkDetails& out) {
         case IFLA_LINKINFO:
             take_info(value, out);
             break;
-        case IFLA_PROP_LIST:
-            for_each_attribute(value, [&](int property, Bytes name) {
-                if (property == IFLA_ALT_IFNAME) out.alternative_names.push_back(text(name));
-            });
-            break;
         default:
             break;
     }

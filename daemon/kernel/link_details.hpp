@@ -85,7 +85,6 @@ struct LinkDetails {
     std::uint32_t group = 0;
     std::uint32_t promiscuity = 0;  ///< how many asked for it
     std::string alias;              ///< IFLA_IFALIAS, what somebody noted down about it
-    std::vector<std::string> alternative_names;
     LinkStatistics statistics;
     std::string port_kind;  ///< of a port, its master's kind: "bridge", "bond", "vrf"
     std::optional<BridgeDetails> bridge;

@@ -54,7 +54,7 @@ Result<void> run(Handles& handles, const api::AddressesRequest& request, const a
         rows.note(names->consistent() && addresses->consistent);
         for (const auto& address : addresses->rows) {
             if (request.family && address.prefix.address().family() != *request.family) continue;
-            if (!request.interface.empty() && (*names)[address.index] != request.interface) continue;
+            if (!filter.admits(address.index)) continue;
             rows.add(row_of(context.targets[i].name, address, *names));
         }
         return {};

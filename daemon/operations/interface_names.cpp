@@ -10,8 +10,11 @@ namespace netlab::operations {
 using Entry = std::pair<std::uint32_t, std::string>;
 
 InterfaceNames::InterfaceNames(const std::vector<kernel::Link>& links) {
-    for (const auto& link : links)
+    for (const auto& link : links) {
         names_.emplace_back(link.index, link.name);
+        for (const auto& name : link.alternative_names)
+            alternatives_.emplace_back(link.index, name);
+    }
     std::ranges::sort(names_);
 }
 
@@ -37,6 +40,8 @@ bool InterfaceNames::has(std::uint32_t index) const {
 Result<std::uint32_t> InterfaceNames::find(const std::string& name) const {
     const auto found = std::ranges::find(names_, name, &Entry::second);
     if (found != names_.end()) return found->first;
+    const auto alternative = std::ranges::find(alternatives_, name, &Entry::second);
+    if (alternative != alternatives_.end()) return alternative->first;
     std::vector<std::string> names;
     for (const auto& [index, other] : names_)
         names.push_back(other);
@@ -49,13 +54,14 @@ Result<std::uint32_t> InterfaceNames::find(const std::string& name) const {
     if (cut) names.resize(most_listed);
     const auto hint = (near.empty() ? std::string() : "did you mean " + join_or(near) + "? ") + "it has " +
                       list_and(names) + (cut ? " and more" : "");
-    return Error{errc::no_such_interface, "there is no interface '" + name + "' in the target", hint,
+    return Error{errc::no_such_interface, "there is no interface " + quoted(name) + " in the target", hint,
                  std::move(names)};
 }
 
 Result<void> InterfaceFilter::check(const InterfaceNames& names) {
     if (name_.empty()) return {};
     const auto found = names.find(name_);
+    wanted_ = found ? *found : 0;
     if (found) {
         found_ = true;
         return {};
@@ -72,7 +78,7 @@ Result<void> InterfaceFilter::check(const InterfaceNames& names) {
 
 Result<void> InterfaceFilter::verdict() const {
     if (found_ || !missed_) return {};
-    return Error{errc::no_such_interface, "none of the targets has an interface '" + name_ + "'",
+    return Error{errc::no_such_interface, "none of the targets has an interface " + quoted(name_),
                  near_.empty() ? "" : "did you mean " + join_or(near_) + "?", near_};
 }
 

@@ -88,7 +88,7 @@ api::LinkRow link_row(const kernel::LinkDetails& details) {
     api::LinkRow row;
     row.index = details.link.index;
     row.name = details.link.name;
-    row.alternative_names = details.alternative_names;
+    row.alternative_names = details.link.alternative_names;
     row.kind = details.link.kind;
     row.link_type = kernel::link_type_name(details.type);
     row.state = kernel::operational_state_name(details.state);

@@ -41,7 +41,7 @@ Result<void> run(KnownNamespaces& known, const api::LinksRequest& request, const
         const InterfaceNames names(plain);
         if (auto checked = filter.check(names); !checked) return checked;
         for (const auto& details : links->rows) {
-            if (!request.interface.empty() && details.link.name != request.interface) continue;
+            if (!filter.admits(details.link.index)) continue;
             auto row = link_row(details);
             row.target = context.targets[i].name;
             if (details.link.master != 0) row.master = names[details.link.master];

@@ -90,7 +90,7 @@ Result<void> run(KnownNamespaces& known, const api::NeighboursRequest& request, 
         for (const auto& neighbour : *cache) {
             auto row = row_of(context.targets[i].name, neighbour, names);
             if (!is_wanted(neighbour, request)) continue;
-            if (!request.interface.empty() && row.interface != request.interface) continue;
+            if (!filter.admits(neighbour.index)) continue;
             if (is_resolved_by_asking(neighbour))
                 set_owner(read->topology, find_owner(read->topology, {place, neighbour.index}, neighbour),
                           row);

@@ -210,7 +210,7 @@ class Inspection {
     }
 
     [[nodiscard]] Error unknown() const {
-        Error error{errc::no_such_target, "no network is called '" + request_.name + "'", {}, {}};
+        Error error{errc::no_such_target, "no network is called " + quoted(request_.name), {}, {}};
         const auto near = nearest(request_.name, names_);
         error.hint =
             near.empty() ? "netlab networks shows all of them" : "did you mean " + join_or(near) + "?";

@@ -54,7 +54,7 @@ Result<PingDestination> target_address(const api::PingRequest& request, const ap
                                        const DestinationSources& sources) {
     if (!context.peer) {
         return Error{errc::no_such_target,
-                     "no target is called '" + request.to + "'",
+                     "no target is called " + quoted(request.to),
                      "netlab ls shows all targets",
                      {}};
     }

@@ -107,17 +107,35 @@ AskKernel ask_kernels(const KnownNamespaces& known) {
     return ask;
 }
 
-Result<api::RouteAnswer> answer(const api::RouteRequest& request, const api::Context& context,
-                                const KnownNamespaces& known, const Topology& topology) {
+/// The destination is a target, and another gets the packet, or nobody whom netlab sees does. What leaves may
+/// still come to it.
+bool misses(const RouteDestination& destination, const std::vector<api::RouteHop>& hops,
+            const Topology& topology) {
+    if (!destination.place) return false;
+    const auto& last = hops.back();
+    if (last.step == api::RouteStep::delivered) return last.target != topology[*destination.place].target;
+    return last.step == api::RouteStep::unknown;
+}
+
+struct Found {
+    api::RouteAnswer answer;
+    bool bad = false;  ///< the packet does not arrive
+};
+
+Result<Found> answer(const api::RouteRequest& request, const api::Context& context,
+                     const KnownNamespaces& known, const Topology& topology) {
     const auto destination = route_destination(request, context, known, topology);
     if (!destination) return destination.error();
     const auto query = query_of(request, *destination, topology);
     if (!query) return query.error();
     auto hops = walk(topology, 0, *query, ask_kernels(known));
     if (!hops) return hops.error();
+    Found found;
+    found.bad =
+        std::ranges::any_of(*hops, is_lost, &api::RouteHop::step) || misses(*destination, *hops, topology);
     const InterfaceNames names(topology[0].links);
     const auto& first = hops->front();
-    api::RouteAnswer out;
+    auto& out = found.answer;
     static_cast<api::RouteEntry&>(out) =
         first.route.value_or(entry_without_route(topology[0].target, *query, first.step));
     out.outcome = first.step;
@@ -125,7 +143,7 @@ Result<api::RouteAnswer> answer(const api::RouteRequest& request, const api::Con
     out.named = destination->named;
     out.explanation = destination->explanation;
     out.hops = std::move(*hops);
-    return out;
+    return found;
 }
 
 Result<void> run(Handles& handles, const api::RouteRequest& request, const api::Context& context,
@@ -141,8 +159,8 @@ Result<void> run(Handles& handles, const api::RouteRequest& request, const api::
             if (auto there = watch->check(); !there) return there.error();
         }
         if (!found) return found.error();
-        rows.add(*found);
-        if (std::ranges::any_of(found->hops, is_lost, &api::RouteHop::step)) rows.finding();
+        rows.add(found->answer);
+        if (found->bad) rows.finding();
         return {};
     });
 }

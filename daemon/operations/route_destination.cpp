@@ -59,7 +59,7 @@ Result<RouteDestination> peer_destination(const api::RouteRequest& request, cons
     if (!choice)
         return Error{
             errc::no_address, "'" + name + "' has no " + family + "address that could be routed to", {}, {}};
-    return RouteDestination{choice->address, 0, name, way_text(*choice)};
+    return RouteDestination{choice->address, 0, name, place, way_text(*choice)};
 }
 
 /// A zone is an interface's name or its number.
@@ -86,7 +86,7 @@ Error no_zone(const IpAddress& address, const Topology& topology) {
 
 Result<RouteDestination> numeric_destination(const api::RouteRequest& request, const NumericHost& host,
                                              const Topology& topology) {
-    RouteDestination out{host.address, 0, std::nullopt, {}};
+    RouteDestination out{host.address, 0, std::nullopt, std::nullopt, {}};
     if (!host.zone.empty()) {
         const auto index = zone_index(host.zone, InterfaceNames(topology[0].links));
         if (!index) return index.error();
@@ -111,7 +111,7 @@ Result<RouteDestination> route_destination(const api::RouteRequest& request, con
         if (const auto host = parse_numeric_host(request.destination))
             return numeric_destination(request, *host, topology);
         return Error{errc::bad_request,
-                     "'" + request.destination + "' is no address with a zone",
+                     quoted(request.destination) + " is no address with a zone",
                      "a zone is an interface behind an IPv6 address: fe80::1%eth0",
                      {}};
     }
@@ -119,7 +119,7 @@ Result<RouteDestination> route_destination(const api::RouteRequest& request, con
     const auto hint = context.similar.empty() ? "`netlab ping` resolves names as the target would; here an "
                                                 "address or a target is needed"
                                               : "did you mean " + join_or(context.similar) + "?";
-    return Error{errc::no_such_target, "'" + request.destination + "' is neither an address nor a target",
+    return Error{errc::no_such_target, quoted(request.destination) + " is neither an address nor a target",
                  hint, context.similar};
 }
 

@@ -15,6 +15,7 @@ struct RouteDestination {
     IpAddress address;
     std::uint32_t output = 0;          ///< index of the target's interface that the zone names; 0: none
     std::optional<std::string> named;  ///< the target whose address it is, where it was named
+    std::optional<std::size_t> place;  ///< of that target, in the topology
     std::string explanation;           ///< why that one of its addresses
 };
 

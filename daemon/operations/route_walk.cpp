@@ -1,7 +1,7 @@
 #include "daemon/operations/route_walk.hpp"
 
-#include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/route_row.hpp"
+#include "daemon/operations/segment_owners.hpp"
 #include "daemon/operations/segment_path.hpp"
 
 #include <algorithm>
@@ -101,10 +101,17 @@ class Walk {
     /// From an interface to whoever has the next hop's address on its segment; false where that is nobody, or
     /// where it is lost on the way.
     bool cross(Port out, const IpAddress& next, Position& at) {
-        const auto owners = owners_on_segment(out, next);
+        const auto owners = owners_on_segment(topology_, out, next);
         auto path = path_to(topology_, out, owners);
-        if (path && owners.size() > 1) add_note(hops_.back(), several(next, owners));
-        if (!path && next.is_v4()) path = path_to(topology_, out, answering_for(out, next));
+        if (path && owners.size() > 1)
+            add_note(hops_.back(),
+                     next.to_string() + " is there more than once: " + names_of(topology_, owners));
+        if (!path && next.is_v4()) {
+            path = path_to(topology_, out, answering_for(topology_, out, next));
+            if (path && path->arrived)
+                add_note(hops_.back(), topology_.full_name(path->last) + " answers for " + next.to_string() +
+                                           ", which another interface there has (unless arp_ignore)");
+        }
         if (!path) return nobody(out, next, at);
         const auto port = show(*path, out, next);
         if (path->obstacle) return false;
@@ -115,25 +122,6 @@ class Walk {
     void arrive(Port owner, std::optional<Port> port, Position& at) {
         at = {owner.place, owner, port};
         query_.input = owner.index;
-    }
-
-    std::vector<Port> owners_on_segment(Port out, const IpAddress& next) const {
-        auto owners = topology_.owners(next);
-        std::erase_if(owners, [&](Port owner) {
-            return owner.place == out.place || !topology_.on_one_segment(owner, out);
-        });
-        return owners;
-    }
-
-    /// IPv4 answers ARP for every address of its namespace on each interface (arp_ignore 0).
-    std::vector<Port> answering_for(Port out, const IpAddress& next) const {
-        std::vector<Port> found;
-        for (const auto owner : topology_.owners(next)) {
-            if (owner.place == out.place) continue;
-            const auto there = topology_.on_segment(owner.place, out);
-            found.insert(found.end(), there.begin(), there.end());
-        }
-        return found;
     }
 
     /// A hop for each device that passes it on. What the sending namespace's own bridge does is said in the
@@ -175,13 +163,6 @@ class Walk {
             add_note(here, topology_.name(device) + " filters by VLAN, which netlab does not look at");
     }
 
-    std::string several(const IpAddress& address, const std::vector<Port>& owners) const {
-        std::vector<std::string> names;
-        for (const auto owner : owners)
-            names.push_back(topology_[owner.place].target + " " + topology_.name(owner));
-        return address.to_string() + " is there more than once: " + list_and(names);
-    }
-
     /// False, but where a namespace answers for addresses that it does not have.
     bool nobody(Port out, const IpAddress& next, Position& at) {
         const auto path = path_to_nobody(topology_, out);
@@ -202,7 +183,8 @@ class Walk {
             auto& last = hops_.back();
             if (last.step == RouteStep::switched) last.step = RouteStep::unknown;
             add_note(last, "no target that netlab knows has " + text +
-                               (last.step == RouteStep::unknown ? " on this bridge" : " on this network"));
+                               (last.step == RouteStep::unknown ? " on this bridge" : " on this network") +
+                               elsewhere(topology_, out, next));
         } else {
             auto& last = hops_.emplace_back();
             last.step = RouteStep::leaves;

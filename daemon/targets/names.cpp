@@ -116,12 +116,6 @@ Result<std::int32_t> parse_pid(std::string_view text) {
     return Error{errc::bad_request, quoted(text) + " is not a PID", "such as pid:4242", {}};
 }
 
-std::string quoted(std::string_view word) {
-    constexpr std::size_t longest = 64;
-    auto text = "'" + valid_utf8(word.substr(0, longest));
-    return text + (word.size() > longest ? "…'" : "'");
-}
-
 Error no_such_target(const Word& word, std::span<const std::string> names, const std::string& remark) {
     if (!word.unknown_prefix.empty()) {
         auto error = unknown_prefix(word, names);

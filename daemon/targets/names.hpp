@@ -32,9 +32,6 @@ struct Word {
 /// 1 to 2147483647; errc::bad_request for the rest.
 [[nodiscard]] Result<std::int32_t> parse_pid(std::string_view text);
 
-/// What a user reads of a word: valid UTF-8, in quotes, cut where it is long.
-[[nodiscard]] std::string quoted(std::string_view word);
-
 /// `names` are all that could have been meant; `remark` says what else is worth knowing, such as an engine
 /// that is down.
 [[nodiscard]] Error no_such_target(const Word& word, std::span<const std::string> names,

@@ -118,6 +118,13 @@ TEST_CASE("roles: a group has what the table grants it, and no more", "[docker]"
     check_refused(as("adm,operator", {"ping", "-c", "0", "co1", "co2"}), 4, {"host"});
     check_refused(as("adm,operator", {"ping", "-c", "20000", "co1", "co2"}), 4, {"10000"});
     check_refused(as("adm,operator", {"ping", "-i", "0.001", "co1", "co2"}), 4, {"0.01"});
+    // An empty column would read as if nobody held them.
+    const auto withheld = as("adm", {"sockets", "host", "-a"});
+    CHECK(withheld.status == 0);
+    CHECK(contains(withheld.err, "host role"));
+    CHECK_FALSE(contains(as("adm", {"sockets", "host", "-a", "--no-processes"}).err, "host role"));
+    CHECK_FALSE(contains(as("adm", {"sockets", "co1", "-a"}).err, "host role"));
+    CHECK_FALSE(contains(as("adm,staff", {"sockets", "host", "-a"}).err, "host role"));
     CHECK(as("adm,operator,staff", {"ping", "-q", "--flood", "-c", "50", "co1", "co2"}).status == 0);
 }
 
@@ -144,6 +151,20 @@ TEST_CASE("API: what is no request gets a typed error, and the next request work
           "501", "unsupported");
     check("nonsense\r\n\r\n", "400", "bad_request");
     check(post("/v1/ping", R"({"from":"nobody","to":"co2"})"), "404", "no_such_target");
+    // A word as long as a request may be does not come back whole.
+    const std::string word(60'000, 'x');
+    for (const auto& [path, body] :
+         {std::pair("route", R"({"target":"co1","destination":")" + word + "\"}"),
+          std::pair("route", R"({"target":"co1","destination":"192.0.2.1","iif":")" + word + "\"}"),
+          std::pair("links", R"({"targets":["co1"],"interface":")" + word + "\"}"),
+          std::pair("sockets", R"({"targets":["co1"],"states":[")" + word + "\"]}"),
+          std::pair("networks", R"({"name":")" + word + "\"}")}) {
+        INFO(path);
+        const auto answer = daemon.raw(post(std::string("/v1/") + path, body));
+        CHECK(answer.starts_with("HTTP/1.1 40"));
+        CHECK(contains(answer, "xxx…'"));
+        CHECK(answer.size() < 2'000);
+    }
     CHECK(daemon.netlab({"ls"}).status == 0);
 }
 

@@ -100,6 +100,26 @@ TEST_CASE("addresses: of one interface, of one family, and of an interface that 
     CHECK(some.rows.empty());
 }
 
+TEST_CASE("inspections: an alternative name of an interface is as good as its own", "[netns]") {
+    const TestNetwork network("ab");
+    network.veth('a', "eth0", "192.0.2.1/24", 'b', "eth0", "192.0.2.2/24");
+    network.ip('a', "link property add dev eth0 altname the-way-out-of-this-namespace");
+    network.ip('a', "neigh add 192.0.2.9 dev eth0 lladdr 02:00:00:00:00:09");
+    const std::string name = "the-way-out-of-this-namespace";
+    // As ip takes it.
+    REQUIRE(text(ip_json(network, 'a', "link show dev " + name)[0].as_object(), "ifname") == "eth0");
+    const auto links = inspect(api::LinksRequest{.interface = name}, ask(network, "a"));
+    REQUIRE(links.rows.size() == 1);
+    CHECK(text(links.rows[0], "name") == "eth0");
+    const auto addresses = inspect(api::AddressesRequest{.interface = name}, ask(network, "ab"));
+    REQUIRE_FALSE(addresses.rows.empty());
+    CHECK(text(addresses.rows[0], "interface") == "eth0");
+    CHECK(text(addresses.rows[0], "target") == "a");
+    const auto neighbours = inspect(api::NeighboursRequest{.interface = name}, ask(network, "a"));
+    REQUIRE(neighbours.rows.size() == 1);
+    CHECK(text(neighbours.rows[0], "address") == "192.0.2.9");
+}
+
 TEST_CASE("addresses: the same flag is `temporary` of IPv6 and `secondary` of IPv4", "[unit]") {
     using Names = std::vector<std::string>;
     CHECK(kernel::address_flag_names(Family::ipv4, IFA_F_SECONDARY) == Names{"secondary"});

@@ -249,7 +249,7 @@ TEST_CASE("kernel: links with so many names that a message is longer than 32 KiB
     CHECK(details->consistent);
     REQUIRE(details->rows.size() == 4);
     for (std::size_t i = 1; i < 4; ++i)
-        CHECK(details->rows[i].alternative_names.size() == names);
+        CHECK(details->rows[i].link.alternative_names.size() == names);
     const auto links = dump_links(socket.get());
     REQUIRE(links);
     CHECK(links->consistent);

@@ -131,6 +131,32 @@ TEST_CASE("route: a name that is nobody's comes with the nearest ones", "[netns]
     CHECK(said.hint == "did you mean co1 or co2?");
 }
 
+TEST_CASE("route: a target that the packet does not come to is a finding, and where it is is said",
+          "[netns]") {
+    const RouteLab lab;
+    const auto ask_for_b = [&] {
+        const auto said = inspect(route_request("b"), with_peer(lab.network, 'b', "hbi"));
+        REQUIRE(said.of("answer").size() == 1);
+        auto answer = said.of("answer")[0];
+        answer["findings"] = said.report.at("findings");
+        return answer;
+    };
+    CHECK(ask_for_b().at("findings") == 0);
+    lab.network.ip('h', "link set vb nomaster");
+    auto answer = ask_for_b();
+    CHECK(steps(answer) == Steps{"a routed", "h unknown"});
+    CHECK(text(hop(answer, 1), "note").find("(eth0 of b has it, elsewhere)") != std::string::npos);
+    CHECK(answer.at("findings") == 1);
+    // Somebody else there has the address too.
+    lab.network.veth('i', "eth0", "192.0.2.2/24", 'h', "vi", "");
+    lab.network.ip('h', "link set vi master br0");
+    answer = ask_for_b();
+    CHECK(steps(answer) == Steps{"a routed", "h switched", "i delivered"});
+    CHECK(answer.at("findings") == 1);
+    // Of an address nobody was meant in particular.
+    CHECK(lab.answer("192.0.2.2").at("findings") == 0);
+}
+
 TEST_CASE("route: a peer that ends in the middle is gone, and no way to it is shown", "[netns]") {
     const RouteLab lab;
     // Its namespace could not be entered any more.

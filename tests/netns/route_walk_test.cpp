@@ -327,7 +327,9 @@ TEST_CASE("route: an address on a loopback is answered for by its namespace's ot
     lab.network.ip('a', "route add 203.0.113.9 dev eth0");
     lab.network.ip('b', "addr add 203.0.113.9/32 dev lo");
     REQUIRE(ping_arrives(lab.network, 'a', "203.0.113.9"));
-    CHECK(steps(lab.answer("203.0.113.9")) == Steps{"a routed", "h switched", "b delivered"});
+    const auto answer = lab.answer("203.0.113.9");
+    CHECK(steps(answer) == Steps{"a routed", "h switched", "b delivered"});
+    CHECK(says(hop(answer, 0), "eth0 of b answers for 203.0.113.9"));
     lab.network.ip('a', "-6 route add 2001:db8:9::9 dev eth0");
     lab.network.ip('b', "addr add 2001:db8:9::9/128 dev lo nodad");
     REQUIRE_FALSE(ping_arrives(lab.network, 'a', "2001:db8:9::9"));

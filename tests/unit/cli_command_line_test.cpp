@@ -16,6 +16,7 @@ class Probe final : public Command {
         app.add_option("FROM", from_, "from")->required();
         app.add_option("TO", to_, "to")->required();
         add_parsed(app, "-c,--count", count_, parse_whole, "how many");
+        app.add_option("-i,--interface", interface_, "through which");
     }
     Result<int> run(const Session&) override {
         last_count = count_;
@@ -24,7 +25,7 @@ class Probe final : public Command {
     }
 
   private:
-    std::string from_, to_;
+    std::string from_, to_, interface_;
     std::uint32_t count_ = 4;
 };
 
@@ -97,6 +98,14 @@ TEST_CASE("command line: what is wrong is told in one sentence with the nearest 
     check_usage({"ping", "a", "b", "-c", "-1"}, "-c: '-1' is not a whole number from 0 to 4294967295", "");
     check_usage({"-o", "jsn", "ls", "a", "b"}, "-o: 'jsn' is not table, wide or json — did you mean json?",
                 "");
+}
+
+TEST_CASE("command line: an empty value is not the want of one", "[unit]") {
+    check_usage({"ping", "a", "b", "-i", ""}, "--interface needs a value", "netlab ping --help");
+    check_usage({"ping", "a", "b", "--interface="}, "--interface needs a value", "netlab ping --help");
+    check_usage({"ping", "a", ""}, "TO is empty", "netlab ping FROM TO");
+    check_usage({"-H", "", "ping", "a", "b"}, "--host needs a value", "netlab ping --help");
+    CHECK(parse({"ping", "a", "b"}));
 }
 
 TEST_CASE("command line: help and version need no command to be right", "[unit]") {

@@ -90,7 +90,7 @@ TEST_CASE("link details: counters, names, queue and bridge port of an interface 
     CHECK(row.group == 9);
     CHECK(row.qdisc == "noqueue");
     CHECK(row.alias == "of co1");
-    CHECK(row.alternative_names == std::vector<std::string>{"a-much-longer-name-of-it", "another"});
+    CHECK(row.link.alternative_names == std::vector<std::string>{"a-much-longer-name-of-it", "another"});
     CHECK(row.statistics.rx_bytes == 1ULL << 40);
     CHECK(row.statistics.tx_dropped == 3);
     CHECK(row.statistics.rx_multicast == 4);
