@@ -1,36 +1,16 @@
 #include "daemon/operations/resolver.hpp"
 
+#include "daemon/operations/container_text.hpp"
 #include "daemon/operations/hosts_file.hpp"
 #include "daemon/operations/numeric_host.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 
 namespace netlab::operations {
 
 namespace {
 
 using Clock = Output::Clock;
-
-/// The first 64 KiB, whole lines only; empty where there is no file.
-Result<std::string> read_file(int file) {
-    if (file < 0) return std::string{};
-    constexpr std::size_t most = 64 * 1024;
-    std::string text(most, '\0');
-    std::size_t size = 0;
-    while (size < most) {
-        const auto got = ::pread(file, text.data() + size, most - size, static_cast<off_t>(size));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return system_error(errc::operation_failed, "read the target's resolver files", errno);
-        if (got == 0) break;
-        size += static_cast<std::size_t>(got);
-    }
-    text.resize(size);
-    // A line that was cut could say something else than the whole one.
-    if (size == most) text.resize(text.rfind('\n') == text.npos ? 0 : text.rfind('\n') + 1);
-    return text;
-}
 
 bool is_localhost(std::string_view name) {
     if (name.ends_with('.')) name.remove_suffix(1);
@@ -111,9 +91,9 @@ Result<Resolution> Resolver::resolve(std::string_view name, std::optional<Family
         resolution.zone = std::move(numeric->zone);
         return resolution;
     }
-    auto hosts = read_file(hosts_.get());
+    const auto hosts = read_container_text(hosts_.get());
     if (!hosts) return hosts.error();
-    if (auto addresses = hosts_addresses(*hosts, name, family); !addresses.empty()) {
+    if (auto addresses = hosts_addresses(hosts->text, name, family); !addresses.empty()) {
         return resolved(std::move(addresses), name, "/etc/hosts");
     }
     if (is_localhost(name)) return resolved(loopbacks(family), name, "localhost");
@@ -122,9 +102,9 @@ Result<Resolution> Resolver::resolve(std::string_view name, std::optional<Family
 
 Result<Resolution> Resolver::ask_dns(std::string_view name, std::optional<Family> family,
                                      const TargetWatch& watch, Output& output) {
-    const auto text = read_file(resolv_conf_.get());
-    if (!text) return text.error();
-    const auto conf = parse_resolv_conf(*text);
+    const auto file = read_container_text(resolv_conf_.get());
+    if (!file) return file.error();
+    const auto conf = parse_resolv_conf(file->text);
     Round round{dns_, conf, {}, Clock::now() + longest, watch, output};
     if (family != Family::ipv6) round.families.push_back(Family::ipv4);
     if (family != Family::ipv4 && !conf.no_aaaa) round.families.push_back(Family::ipv6);
