@@ -211,6 +211,7 @@ enum class ResolvFindingCode : std::uint8_t {
     private_resolv_conf,   ///< its mode lets only its owner read it
     nameserver_ignored,    ///< a nameserver line that is none, or the fourth and later
     no_embedded_dns,       ///< the engine's default network: no names of containers
+    embedded_not_used,     ///< on a network where Docker's DNS would serve it, and not asking it
     loopback_server,       ///< a loopback address that nobody listens on here: the host's
     embedded_rules_gone,   ///< nothing leads from 127.0.0.11:53 to the embedded resolver
     embedded_socket_gone,  ///< the rules lead to where nobody listens
@@ -222,8 +223,9 @@ enum class ResolvFindingCode : std::uint8_t {
     upstream_silent,
 };
 BOOST_DESCRIBE_ENUM(ResolvFindingCode, no_resolv_conf, private_resolv_conf, nameserver_ignored,
-                    no_embedded_dns, loopback_server, embedded_rules_gone, embedded_socket_gone,
-                    embedded_silent, server_silent, udp_silent, tcp_silent, server_failing, upstream_silent)
+                    no_embedded_dns, embedded_not_used, loopback_server, embedded_rules_gone,
+                    embedded_socket_gone, embedded_silent, server_silent, udp_silent, tcp_silent,
+                    server_failing, upstream_silent)
 
 struct ResolvFinding {
     static constexpr std::string_view type = "finding";

@@ -61,6 +61,7 @@ class Findings {
                         " names no server: " + line.reason);
         }
         only_default_network();
+        embedded_not_used();
         return std::move(findings_);
     }
 
@@ -194,6 +195,22 @@ class Findings {
                     "resolv.conf are asked as they stand there",
                 command + " network connect NETWORK " + target.name + " (one made by `" + command +
                     " network create`)");
+        finding.problem = false;
+    }
+
+    /// Docker would serve it, and it asks others: the file was written by somebody else.
+    void embedded_not_used() {
+        const auto& target = facts_.target;
+        const bool used = std::ranges::any_of(facts_.servers, [](const ResolvServerRow& server) {
+            return server.kind == ResolvServerKind::docker || server.kind == ResolvServerKind::podman;
+        });
+        const auto networks = user_networks(target);
+        if (used || !is_container(target) || networks.empty() || facts_.conf.default_server) return;
+        const auto engine = engine_name(target.runtime);
+        auto& finding = add(ResolvFindingCode::embedded_not_used, facts_.conf.path,
+                            target.name + " is on " + list_and(networks) + ", where " + engine +
+                                "'s DNS knows the names of containers, but its " + facts_.conf.path +
+                                " does not name that DNS");
         finding.problem = false;
     }
 

@@ -23,7 +23,7 @@ struct Said {
     [[nodiscard]] std::vector<object> of(std::string_view type) const {
         std::vector<object> out;
         for (const auto& line : lines) {
-            if (line.at("type") == type) out.push_back(line);
+            if (line.at("type").as_string() == type) out.push_back(line);
         }
         return out;
     }
@@ -35,14 +35,14 @@ struct Said {
     }
     [[nodiscard]] object server(std::string_view address) const {
         for (const auto& row : of("server")) {
-            if (row.at("server") == address) return row;
+            if (row.at("server").as_string() == address) return row;
         }
         FAIL("no server " << address);
         return {};
     }
     [[nodiscard]] object path(std::string_view protocol) const {
         for (const auto& path : one("embedded").at("paths").as_array()) {
-            if (path.at("protocol") == protocol) return path.as_object();
+            if (path.at("protocol").as_string() == protocol) return path.as_object();
         }
         FAIL("no path of " << protocol);
         return {};
