@@ -15,10 +15,10 @@ using api::ResolvAnswer;
 using api::ResolvOutcome;
 using api::ResolvServerKind;
 
-std::string joined(const std::vector<std::string>& words, const char* between = " ") {
+std::string joined(const std::vector<std::string>& words) {
     std::string out;
     for (const auto& word : words)
-        out += (out.empty() ? "" : between) + escape(word);
+        out += (out.empty() ? "" : " ") + escape(word);
     return out;
 }
 
@@ -58,8 +58,12 @@ std::string hosts_text(const api::HostsRow& row, const Screen& screen) {
     std::string text = escape(row.path) + "\n";
     if (!row.message.empty()) text += field("state", escape(row.message));
     Table table{{"", ""}, {}};
-    for (const auto& entry : row.entries)
-        table.rows.push_back({"  " + entry.address.to_string(), joined(entry.names)});
+    for (const auto& entry : row.entries) {
+        std::string names;
+        for (const auto& name : entry.names)
+            names += (names.empty() ? "" : " ") + name;
+        table.rows.push_back({"  " + entry.address.to_string(), names});
+    }
     if (!table.rows.empty()) {
         const auto lines = to_text(table, screen);
         text += lines.substr(lines.find('\n') + 1);
@@ -145,7 +149,8 @@ const char* source_words(api::ResolvUpstreamSource source) {
 }
 
 std::string embedded_text(const api::EmbeddedResolverRow& row, const Screen& screen, bool wide) {
-    Table table{{"127.0.0.11:53", "LEADS TO", "SOCKET OF", "BY RULE"}, {}};
+    const auto port = row.address.find(':') == row.address.npos ? ":53" : " port 53";
+    Table table{{escape(row.address) + port, "LEADS TO", "SOCKET OF", "BY RULE"}, {}};
     for (const auto& path : row.paths) {
         const Cell to =
             path.to ? Cell(*path.to)
@@ -165,6 +170,7 @@ std::string embedded_text(const api::EmbeddedResolverRow& row, const Screen& scr
         for (const auto& one : row.source_rules)
             rule(one);
     }
+    if (row.engine != api::Runtime::docker) return text;
     std::string upstreams;
     for (const auto& upstream : row.upstreams) {
         upstreams += (upstreams.empty() ? "" : ", ") + escape(upstream.server);
@@ -193,7 +199,8 @@ std::string resolv_text(const ResolvRows& rows, const Screen& screen, bool wide)
     const auto part = [&](const std::string& more) { text += (text.empty() ? "" : "\n") + more; };
     if (rows.conf) part(conf_text(*rows.conf, wide));
     if (!rows.servers.empty()) part(servers_text(rows.servers, screen));
-    if (rows.embedded) part(embedded_text(*rows.embedded, screen, wide));
+    for (const auto& embedded : rows.embedded)
+        part(embedded_text(embedded, screen, wide));
     if (rows.hosts) part(hosts_text(*rows.hosts, screen));
     if (!rows.findings.empty()) part(findings_text(rows.findings));
     return text;

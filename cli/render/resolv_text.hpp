@@ -12,7 +12,7 @@ namespace netlab::cli {
 struct ResolvRows {
     std::optional<api::ResolvConfRow> conf;
     std::optional<api::HostsRow> hosts;
-    std::optional<api::EmbeddedResolverRow> embedded;
+    std::vector<api::EmbeddedResolverRow> embedded;
     std::vector<api::ResolvServerRow> servers;
     std::vector<api::ResolvFinding> findings;
 };

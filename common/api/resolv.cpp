@@ -13,7 +13,7 @@ Result<void> check(const ResolvRequest& request, Roles) {
 std::uint32_t deadline_ms(const ResolvRequest& request) {
     // The kernel's tables, a look at all processes and an engine that hangs each have seconds of their own.
     constexpr double reading = 15'000;
-    return static_cast<std::uint32_t>(reading + request.wait_ms);
+    return static_cast<std::uint32_t>(reading + 2 * request.wait_ms);
 }
 
 }  // namespace netlab::api

@@ -3,6 +3,7 @@
 #include "common/address.hpp"
 #include "common/api/inspection.hpp"
 #include "common/api/role.hpp"
+#include "common/api/target.hpp"
 
 #include <optional>
 
@@ -161,14 +162,14 @@ struct ResolvSocket {
 };
 BOOST_DESCRIBE_STRUCT(ResolvSocket, (), (inode, uid, owner))
 
-/// The way of a question to 127.0.0.11:53 over one transport.
+/// The way of a question to the engine's DNS over one transport.
 struct ResolvPath {
     std::string protocol;                ///< udp, tcp
     std::optional<std::string> to;       ///< "127.0.0.11:34567": where the rules lead; absent: nowhere else
     std::optional<ResolvRule> rule;      ///< that leads there
     std::optional<ResolvSocket> socket;  ///< that is there
     std::vector<std::string>
-        listening;  ///< other ports at 127.0.0.11 where something listens: "127.0.0.11:40001"
+        listening;  ///< other ports at its address where something listens: "127.0.0.11:40001"
     friend bool operator==(const ResolvPath&, const ResolvPath&) = default;
 };
 BOOST_DESCRIBE_STRUCT(ResolvPath, (), (protocol, to, rule, socket, listening))
@@ -190,10 +191,14 @@ struct ResolvUpstream {
 };
 BOOST_DESCRIBE_STRUCT(ResolvUpstream, (), (server, from_host))
 
-/// What stands behind 127.0.0.11.
+/// What stands behind an engine's own DNS: behind 127.0.0.11 in a container of Docker's, whose rules and
+/// sockets are in the container's namespace; behind a network's gateway with Podman, whose aardvark-dns is on
+/// the host.
 struct EmbeddedResolverRow {
     static constexpr std::string_view type = "embedded";
     std::string target;
+    Runtime engine = Runtime::docker;
+    std::string address;       ///< at port 53, as resolv.conf has it
     bool rules_known = false;  ///< false: the rules could not be read
     bool uncertain =
         false;  ///< rules with conditions that netlab does not know stand before the ones it tells of
@@ -203,7 +208,8 @@ struct EmbeddedResolverRow {
     ResolvUpstreamSource upstreams_from = ResolvUpstreamSource::unknown;
 };
 BOOST_DESCRIBE_STRUCT(EmbeddedResolverRow, (),
-                      (target, rules_known, uncertain, paths, source_rules, upstreams, upstreams_from))
+                      (target, engine, address, rules_known, uncertain, paths, source_rules, upstreams,
+                       upstreams_from))
 
 /// Stable names of what there is to say.
 enum class ResolvFindingCode : std::uint8_t {

@@ -92,8 +92,10 @@ std::optional<ContainerDns> parse_container_dns(std::string_view body) {
 Upstreams docker_upstreams(const UpstreamSources& sources) {
     if (!sources.noted.empty()) {
         Upstreams out{{}, ResolvUpstreamSource::resolv_conf};
-        for (const auto& server : sources.noted)
-            out.servers.push_back({server.address, server.from_host});
+        for (const auto& server : sources.noted) {
+            if (out.servers.size() < most_upstreams)
+                out.servers.push_back({server.address, server.from_host});
+        }
         return out;
     }
     if (!sources.container) return {};

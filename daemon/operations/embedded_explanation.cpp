@@ -49,11 +49,19 @@ std::optional<api::ResolvFinding> explain_embedded_resolver(const api::Target& t
         const bool sockets = std::ranges::any_of(
             embedded.paths, [](const auto& path) { return !path.to && !path.listening.empty(); });
         finding.code = ResolvFindingCode::embedded_rules_gone;
-        finding.message = "the DNAT rules of " + std::string(resolver_name) +
-                          " are gone from the nat table of " + target.name + ": over " + no_rule +
-                          ", 127.0.0.11 port 53 leads nowhere";
-        if (sockets) finding.message += ", although the engine still listens there";
-        finding.message += "; something in that namespace flushed or replaced them";
+        const auto other = std::ranges::find_if(
+            embedded.paths, [](const auto& path) { return !path.to && !path.socket && path.rule; });
+        if (other != embedded.paths.end()) {
+            finding.message = "the rule '" + other->rule->text + "' decides over what " + target.name +
+                              " asks 127.0.0.11, before those of " + std::string(resolver_name) +
+                              " or without them";
+        } else {
+            finding.message = "the DNAT rules of " + std::string(resolver_name) +
+                              " are gone from the nat table of " + target.name + ": over " + no_rule +
+                              ", 127.0.0.11 port 53 leads nowhere";
+            if (sockets) finding.message += ", although the engine still listens there";
+            finding.message += "; something in that namespace flushed or replaced them";
+        }
         finding.suggestion = restart;
         return finding;
     }

@@ -1,14 +1,14 @@
 #include "daemon/operations/embedded_resolver.hpp"
 
+#include "daemon/kernel/netlink.hpp"
 #include "daemon/kernel/packet_rule.hpp"
-#include "daemon/kernel/sock_diag.hpp"
 #include "daemon/operations/embedded_explanation.hpp"
+#include "daemon/operations/resolver_sockets.hpp"
 
 #include <algorithm>
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
-#include <netinet/tcp.h>
 
 namespace netlab::operations {
 
@@ -16,43 +16,6 @@ namespace {
 
 using kernel::RuleAction;
 using kernel::RuleChain;
-
-constexpr std::uint16_t dns_port = 53;
-
-struct Protocol {
-    const char* name;
-    std::uint8_t number;
-    std::uint32_t states;  ///< of a socket that takes questions
-};
-constexpr Protocol protocols[] = {{"udp", IPPROTO_UDP, 1U << TCP_CLOSE},
-                                  {"tcp", IPPROTO_TCP, 1U << TCP_LISTEN}};
-
-struct Socket {
-    IpAddress address;
-    std::uint16_t port = 0;
-    std::uint64_t inode = 0;
-    std::uint32_t uid = 0;
-};
-
-IpAddress local_address(const kernel::InetSocket& socket) {
-    return IpAddress::from_bytes(std::span(socket.local).first(4));
-}
-
-/// Those that IPv4 questions may come to.
-Result<std::vector<Socket>> listening(int diag, const Protocol& protocol) {
-    std::vector<Socket> out;
-    kernel::InetQuery query;
-    query.family = AF_INET;
-    query.protocol = protocol.number;
-    query.states = protocol.states;
-    const auto end = kernel::dump_inet_sockets(diag, query, [&](const kernel::InetSocket& socket) {
-        constexpr std::size_t most = 10'000;
-        if ((protocol.states & (1U << socket.state)) == 0 || out.size() >= most) return;
-        out.push_back({local_address(socket), socket.local_port, socket.inode, socket.uid});
-    });
-    if (!end) return end.error();
-    return out;
-}
 
 api::ResolvRule described(const RuleChain& chain, const kernel::PacketRule& rule) {
     api::ResolvRule out;
@@ -66,17 +29,13 @@ api::ResolvRule described(const RuleChain& chain, const kernel::PacketRule& rule
     return out;
 }
 
-std::string endpoint(const IpAddress& address, std::uint16_t port) {
-    return address.to_string() + ":" + std::to_string(port);
-}
-
 class Reading {
   public:
     Reading(const std::vector<RuleChain>& chains, const kernel::SocketHolders& holders)
         : chains_(chains), holders_(holders), address_(*IpAddress::parse(embedded_address)) {}
 
-    Result<void> path(const Protocol& protocol, int diag, api::EmbeddedResolverRow& row) const {
-        const auto sockets = listening(diag, protocol);
+    Result<void> path(const ResolverProtocol& protocol, int diag, api::EmbeddedResolverRow& row) const {
+        const auto sockets = listening_sockets(diag, protocol, Family::ipv4);
         if (!sockets) return sockets.error();
         auto& out = row.paths.emplace_back();
         out.protocol = protocol.name;
@@ -97,10 +56,8 @@ class Reading {
             }
         }
         for (const auto& socket : *sockets) {
-            const bool there =
-                socket.port == to_port && (socket.address == to_address || socket.address.is_unspecified());
-            if (there && !out.socket) {
-                out.socket = owned(socket);
+            if (takes(socket, to_address, to_port) && !out.socket) {
+                out.socket = owned(socket, holders_);
             } else if (socket.address == address_) {
                 constexpr std::size_t most = 16;
                 if (out.listening.size() < most)
@@ -124,16 +81,6 @@ class Reading {
     }
 
   private:
-    [[nodiscard]] api::ResolvSocket owned(const Socket& socket) const {
-        api::ResolvSocket out{socket.inode, socket.uid, {}};
-        const auto holders = holders_.of(socket.inode);
-        if (!holders.empty()) {
-            const auto& process = holders_.process(holders.front());
-            out.owner = {process.host_pid, process.name, holders.front().fd};
-        }
-        return out;
-    }
-
     const std::vector<RuleChain>& chains_;
     const kernel::SocketHolders& holders_;
     IpAddress address_;
@@ -150,6 +97,7 @@ Result<EmbeddedResolver> EmbeddedResolver::open() {
 
 Result<api::EmbeddedResolverRow> EmbeddedResolver::read(const kernel::SocketHolders& holders) {
     api::EmbeddedResolverRow row;
+    row.address = embedded_address;
     std::vector<RuleChain> chains;
     bool complete = true;
     bool any = false;
@@ -174,7 +122,7 @@ Result<api::EmbeddedResolverRow> EmbeddedResolver::read(const kernel::SocketHold
     }
     row.rules_known = any && complete;
     const Reading reading(chains, holders);
-    for (const auto& protocol : protocols) {
+    for (const auto& protocol : resolver_protocols()) {
         if (auto read = reading.path(protocol, diag_.get(), row); !read) return read.error();
     }
     reading.source_rules(row);

@@ -8,6 +8,7 @@
 #include "daemon/operations/inspection.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/numeric_host.hpp"
+#include "daemon/operations/podman_resolver.hpp"
 #include "daemon/operations/resolv_findings.hpp"
 #include "daemon/operations/resolver_files.hpp"
 #include "daemon/operations/server_probe.hpp"
@@ -23,6 +24,9 @@ namespace {
 
 using api::ResolvServerKind;
 
+/// Those of resolv.conf, and those behind Docker's.
+constexpr std::size_t most_servers = 2 * ResolvConf::most_servers;
+
 /// An engine that hangs costs no more.
 constexpr std::chrono::milliseconds engine_patience{1000};
 
@@ -33,10 +37,12 @@ struct Handles {
     UniqueFd conf;
     UniqueFd hosts;
     UniqueFd route;
+    std::optional<DnsClient> dns;
     // Of a container of Docker's.
     std::vector<UniqueFd> engines;  ///< that take connections
     std::optional<DockerProcess> docker;
     std::optional<EmbeddedResolver> embedded;
+    std::optional<PodmanResolver> podman;  ///< of a container of Podman's
 };
 
 /// What stands behind Docker's resolver is in the container's namespace, in dockerd's process and in its
@@ -73,6 +79,12 @@ Result<Handles> prepare(Namespaces& namespaces, const api::ResolvRequest&, const
     handles.hosts_file = std::move(target.hosts_file);
     complete(handles.conf_file, handles.conf, "/etc/resolv.conf");
     complete(handles.hosts_file, handles.hosts, "/etc/hosts");
+    if (context.targets.front().runtime == api::Runtime::podman) {
+        // Nothing has been entered yet: this is the host's namespace.
+        auto podman = PodmanResolver::open();
+        if (!podman) return podman.error();
+        handles.podman = std::move(*podman);
+    }
     if (context.targets.front().runtime == api::Runtime::docker) {
         if (auto opened = open_docker(handles, namespaces, context); !opened) return opened.error();
     }
@@ -80,6 +92,9 @@ Result<Handles> prepare(Namespaces& namespaces, const api::ResolvRequest&, const
     auto route = kernel::open_route_socket();
     if (!route) return route.error();
     handles.route = std::move(*route);
+    auto dns = DnsClient::open(most_servers, most_servers);
+    if (!dns) return dns.error();
+    handles.dns = std::move(*dns);
     return handles;
 }
 
@@ -124,15 +139,12 @@ class Inspection {
         rows_.add(read_hosts_row(target_.name, {handles_.hosts_file, handles_.hosts.get()}));
         for (const auto& server : conf.reading.conf.servers)
             add_server(server);
-        if (const bool used = std::ranges::count(servers_, ResolvServerKind::docker, &ServerRow::kind) > 0;
-            used) {
-            if (auto looked = look_behind(conf.reading); !looked) return looked;
-        }
+        if (auto looked = look_behind(conf.reading); !looked) return looked;
         if (auto asked = ask(); !asked) return asked;
         for (const auto& server : servers_)
             rows_.add(server);
-        for (const auto& finding : resolv_findings({target_, conf.row, conf.reading.skipped, servers_,
-                                                    embedded_ ? &*embedded_ : nullptr, engine_answers_})) {
+        for (const auto& finding : resolv_findings(
+                 {target_, conf.row, conf.reading.skipped, servers_, embedded_, engine_answers_})) {
             rows_.add(finding);
             if (finding.problem) rows_.finding();
         }
@@ -142,24 +154,41 @@ class Inspection {
   private:
     using ServerRow = api::ResolvServerRow;
 
+    /// What stands behind each server that is an engine's own.
     Result<void> look_behind(const ResolvConfReading& conf) {
-        if (!handles_.embedded || !handles_.docker) return {};
+        // Upstreams are added to the servers meanwhile.
+        const auto configured = servers_.size();
+        for (std::size_t i = 0; i < configured; ++i) {
+            Result<api::EmbeddedResolverRow> row{api::EmbeddedResolverRow()};
+            if (servers_[i].kind == ResolvServerKind::docker && handles_.embedded && handles_.docker) {
+                row = behind_docker(conf);
+            } else if (servers_[i].kind == ResolvServerKind::podman && handles_.podman) {
+                row = handles_.podman->read(conf.conf.servers[i].address);
+            } else {
+                continue;
+            }
+            if (!row) return row.error();
+            row->target = target_.name;
+            rows_.add(*row);
+            for (const auto& upstream : row->upstreams)
+                add_upstream(upstream);
+            embedded_.push_back(std::move(*row));
+        }
+        return {};
+    }
+
+    Result<api::EmbeddedResolverRow> behind_docker(const ResolvConfReading& conf) {
         handles_.docker->settle();
         auto row = handles_.embedded->read(handles_.docker->holders());
-        if (!row) return row.error();
+        if (!row) return row;
         UpstreamSources sources;
         sources.noted = conf.external;
         sources.container = ask_engine();
         handles_.docker->tell(sources);
         auto upstreams = docker_upstreams(sources);
-        row->target = target_.name;
         row->upstreams = std::move(upstreams.servers);
         row->upstreams_from = upstreams.from;
-        for (const auto& upstream : row->upstreams)
-            add_upstream(upstream);
-        rows_.add(*row);
-        embedded_ = std::move(*row);
-        return {};
+        return row;
     }
 
     /// What Docker says of the container, or of the one in whose namespace it lives.
@@ -195,8 +224,8 @@ class Inspection {
             row.udp.message = row.tcp.message = "Docker asks it from the host's namespace";
             return;
         }
-        ServerQuestion question{{host->address, host->zone}, {{}, dns_type_ns}, 53};
-        row.question = question.question.to_string();
+        ServerQuestion question{{host->address, host->zone, 53}};
+        row.question = question.to_string();
         asked_.push_back(servers_.size() - 1);
         questions_.push_back(std::move(question));
     }
@@ -205,22 +234,24 @@ class Inspection {
         auto& row = servers_.emplace_back();
         row.target = target_.name;
         row.server = server.to_string();
-        ServerQuestion question{server, {{}, dns_type_ns}, 53};
+        ServerQuestion question{server};
         if (is_embedded_resolver(target_, row.server)) row.kind = ResolvServerKind::docker;
         if (is_podman_server(target_, server.address)) row.kind = ResolvServerKind::podman;
         if (row.kind != ResolvServerKind::plain) {
             // An engine's DNS answers this itself, so the time is its own and not that of a server behind it.
-            if (const auto own = own_address(target_, handles_.route.get()))
-                question.question = {reverse_name(*own), dns_type_ptr};
+            if (const auto own = own_address(target_, handles_.route.get())) {
+                question.name = reverse_dns_name(*own);
+                question.type = dns_type::ptr;
+            }
         }
-        row.question = question.question.to_string();
+        row.question = question.to_string();
         asked_.push_back(servers_.size() - 1);
         questions_.push_back(std::move(question));
     }
 
     Result<void> ask() {
         const auto wait = std::chrono::microseconds(static_cast<std::int64_t>(request_.wait_ms * 1000));
-        auto answers = probe_servers(questions_, wait, handles_.watch, output_);
+        auto answers = probe_servers(*handles_.dns, questions_, wait, handles_.watch, output_);
         if (!answers) return answers.error();
         for (std::size_t i = 0; i < answers->size(); ++i) {
             servers_[asked_[i]].udp = std::move((*answers)[i].udp);
@@ -237,7 +268,7 @@ class Inspection {
     std::vector<ServerRow> servers_;
     std::vector<ServerQuestion> questions_;
     std::vector<std::size_t> asked_;  ///< whose question each is
-    std::optional<api::EmbeddedResolverRow> embedded_;
+    std::vector<api::EmbeddedResolverRow> embedded_;
     bool engine_answers_ = true;
 };
 

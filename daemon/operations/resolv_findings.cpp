@@ -27,7 +27,7 @@ std::string outcome_words(const ResolvAnswer& answer) {
         case ResolvOutcome::timed_out:
             return "no answer";
         case ResolvOutcome::refused:
-            return "refused: nobody listens there";
+            return answer.message.empty() ? "refused" : "refused: " + answer.message;
         default:
             return answer.message.empty() ? "no answer" : answer.message;
     }
@@ -94,6 +94,7 @@ class Findings {
         const bool tcp = answered(server.tcp);
         if (server.udp.outcome == ResolvOutcome::not_asked) return;
         if (server.kind == ResolvServerKind::docker) return judge_embedded(server, udp, tcp);
+        if (server.kind == ResolvServerKind::podman) return judge_podman(server, udp, tcp);
         if (server.kind == ResolvServerKind::upstream) return judge_upstream(server, udp, tcp);
         if (!udp && !tcp) return silent(server);
         transports(server, udp, tcp);
@@ -132,16 +133,40 @@ class Findings {
                     " run --dns ADDRESS, or \"dns\" in the engine's configuration");
             return;
         }
-        if (server.kind == ResolvServerKind::podman) {
-            add(ResolvFindingCode::server_silent, server.server,
-                server.server + ", Podman's aardvark-dns on the host, gives no answer to " + target.name +
-                    ": " + silence(server),
-                "podman network reload " + target.name);
-            return;
-        }
         add(ResolvFindingCode::server_silent, server.server,
             server.server + " gives no answer to " + target.name + ": " + silence(server),
             is_loopback(server) ? "" : "netlab ping " + target.name + " " + server.server);
+    }
+
+    [[nodiscard]] const api::EmbeddedResolverRow* behind(const ResolvServerRow& server) const {
+        const auto found =
+            std::ranges::find(facts_.embedded, server.server, &api::EmbeddedResolverRow::address);
+        return found == facts_.embedded.end() ? nullptr : &*found;
+    }
+
+    void judge_podman(const ResolvServerRow& server, bool udp, bool tcp) {
+        if (udp && tcp) return;
+        const auto* embedded = behind(server);
+        const auto listens = [&](std::string_view protocol) {
+            return embedded == nullptr || std::ranges::any_of(embedded->paths, [&](const auto& path) {
+                       return path.protocol == protocol && path.socket;
+                   });
+        };
+        const auto whose = server.server + ", Podman's aardvark-dns";
+        if (udp && !listens("tcp")) {
+            add(ResolvFindingCode::tcp_silent, server.server,
+                whose +
+                    ", listens on UDP only, as its older versions do: an answer that does not fit into one "
+                    "datagram does not arrive")
+                .problem = false;
+            return;
+        }
+        if (udp || tcp) return transports(server, udp, tcp);
+        const auto& name = facts_.target.name;
+        add(ResolvFindingCode::server_silent, server.server,
+            listens("udp") ? whose + " on the host, gives no answer to " + name + ": " + silence(server)
+                           : whose + ", does not run: nobody listens at that address on the host",
+            listens("udp") ? "podman network reload " + name : "podman restart " + name);
     }
 
     void judge_embedded(const ResolvServerRow& server, bool udp, bool tcp) {

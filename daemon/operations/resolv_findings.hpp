@@ -16,7 +16,7 @@ struct ResolvFacts {
     const api::ResolvConfRow& conf;
     std::span<const SkippedLine> skipped;
     std::span<const api::ResolvServerRow> servers;
-    const api::EmbeddedResolverRow* embedded = nullptr;
+    std::span<const api::EmbeddedResolverRow> embedded;  ///< of the servers that are an engine's own
     bool engine_answers = true;
 };
 

@@ -132,9 +132,11 @@ TEST_CASE("resolv: one lost datagram is no silent server", "[netns]") {
     net.nft("udp dport 53 limit rate over 1/hour burst 1 packets accept");
     net.nft("udp dport 53 drop");
     // The first datagram is dropped, the second, over the limit, accepted.
-    const auto said = resolv(net.network, "nameserver 10.77.0.2\n", 600);
+    const auto start = std::chrono::steady_clock::now();
+    const auto said = resolv(net.network, "nameserver 10.77.0.2\n", 300);
+    CHECK(std::chrono::steady_clock::now() - start > 300ms);
     CHECK(servers(said) == Texts{"10.77.0.2 udp=answered/NXDOMAIN tcp=answered/NXDOMAIN"});
-    CHECK(said.of("server").at(0).at("udp").at("elapsed_us").to_number<double>() > 290'000);
+    CHECK(findings(said).empty());
 }
 
 TEST_CASE("resolv: three servers are asked at once, and one's silence costs no more than the wait",
