@@ -41,39 +41,59 @@ bool is_answer(NameOutcome outcome) {
 
 /// One candidate at all the servers, as often as the configuration says.
 struct Round {
-    DnsChannel& dns;
+    DnsClient& dns;
     const ResolvConf& conf;
     std::vector<Family> families;
     Clock::time_point end;
     const TargetWatch& watch;
     Output& output;
 
-    Result<DnsReply> ask(const std::string& name, Resolution& resolution) const {
+    /// What all the servers made of it; the addresses go into `resolution`.
+    Result<NameOutcome> ask(const std::string& name, Resolution& resolution) const {
         resolution.asked.clear();
         for (unsigned attempt = 0; attempt < conf.attempts; ++attempt) {
             for (std::size_t i = 0; i < conf.servers.size() && Clock::now() < end; ++i) {
-                const auto until = std::min(end, Clock::now() + server_timeout(conf, i));
-                auto reply = dns.ask(conf.servers[i], name, families, until, watch, output);
-                if (!reply) return reply.error();
-                if (attempt == 0) resolution.asked.push_back({conf.servers[i].to_string(), reply->outcome});
-                resolution.asked[i].outcome = reply->outcome;
-                if (!is_answer(reply->outcome)) continue;
-                if (reply->outcome == NameOutcome::resolved)
-                    resolution.resolved_by = conf.servers[i].to_string();
-                return reply;
+                const auto outcome = ask_one(i, name, resolution);
+                if (!outcome) return outcome.error();
+                if (attempt == 0) resolution.asked.push_back({conf.servers[i].to_string(), *outcome});
+                resolution.asked[i].outcome = *outcome;
+                if (!is_answer(*outcome)) continue;
+                if (*outcome == NameOutcome::resolved) resolution.resolved_by = conf.servers[i].to_string();
+                return outcome;
             }
         }
         std::vector<NameOutcome> outcomes;
         for (const auto& asked : resolution.asked)
             outcomes.push_back(asked.outcome);
-        return DnsReply{join(outcomes), {}};
+        return join(outcomes);
+    }
+
+    Result<NameOutcome> ask_one(std::size_t server, const std::string& name, Resolution& resolution) const {
+        std::vector<DnsCall> calls;
+        for (const auto family : families)
+            calls.push_back(
+                {conf.servers[server], name, family == Family::ipv4 ? dns_type::a : dns_type::aaaa});
+        const auto until = std::min(end, Clock::now() + server_timeout(conf, server));
+        const auto exchanges = dns.ask(calls, until, watch, output);
+        if (!exchanges) return exchanges.error();
+        resolution.addresses.clear();
+        std::vector<NameOutcome> outcomes;
+        for (std::size_t i = 0; i < calls.size(); ++i) {
+            const auto& exchange = (*exchanges)[i];
+            outcomes.push_back(exchange.outcome);
+            if (!exchange.message) continue;
+            for (const auto& record : records_of(*exchange.message, name, calls[i].type)) {
+                if (record.address) resolution.addresses.push_back(*record.address);
+            }
+        }
+        return join(outcomes);
     }
 };
 
 }  // namespace
 
 Result<Resolver> Resolver::open(TargetHandle& target) {
-    auto dns = DnsChannel::open();
+    auto dns = DnsClient::open(2, 0);
     if (!dns) return dns.error();
     return Resolver(std::move(target.resolv_conf), std::move(target.hosts), std::move(*dns));
 }
@@ -119,15 +139,14 @@ Result<Resolution> Resolver::ask_dns(std::string_view name, std::optional<Family
         const auto candidate = search.next();
         if (!candidate) break;
         resolution.candidates.push_back(*candidate);
-        auto reply = round.ask(*candidate, resolution);
-        if (!reply) return reply.error();
-        if (reply->outcome == NameOutcome::resolved) {
+        const auto outcome = round.ask(*candidate, resolution);
+        if (!outcome) return outcome.error();
+        if (*outcome == NameOutcome::resolved) {
             resolution.outcome = NameOutcome::resolved;
             resolution.name = *candidate;
-            resolution.addresses = std::move(reply->addresses);
             return resolution;
         }
-        search.failed(reply->outcome);
+        search.failed(*outcome);
     }
     resolution.outcome = search.outcome();
     return resolution;
