@@ -110,6 +110,7 @@ inline constexpr auto catalogue = std::tuple{
     Row<DnsRequest>("dns", Verb::post, "/v1/dns", Role::probe, Kind::stream)
         .in(&DnsRequest::from)
         .towards(&DnsRequest::name)
+        .asking_engines()
         .checked(&check)
         .within(&deadline_ms),
     Row<ResolvRequest>("resolv", Verb::post, "/v1/resolv", Role::probe, Kind::stream)

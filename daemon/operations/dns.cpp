@@ -5,7 +5,10 @@
 #include "daemon/operations/dns_plan.hpp"
 #include "daemon/operations/dns_rdata.hpp"
 #include "daemon/operations/dns_trace.hpp"
+#include "daemon/operations/docker_resolver.hpp"
+#include "daemon/operations/embedded_explanation.hpp"
 #include "daemon/operations/operation.hpp"
+#include "daemon/operations/resolver_files.hpp"
 
 #include <algorithm>
 
@@ -22,10 +25,22 @@ using Clock = Output::Clock;
 
 struct Handles {
     std::optional<DnsClient> client;
+    ResolverFile resolv_conf_file;
     UniqueFd resolv_conf;
     UniqueFd hosts;
     TargetWatch watch;
+    std::optional<DockerResolver> docker;  ///< of a container of Docker's that may ask 127.0.0.11
 };
+
+/// How many questions may be under way at once.
+std::size_t questions_at_once(const DnsRequest& request) {
+    const auto types = requested_types(request).size();
+    // Of a server that a trace is referred to, both addresses are asked for.
+    if (request.trace) return 2;
+    if (!request.all_servers) return types;
+    // Those of resolv.conf, and those behind Docker's.
+    return types * (request.servers.empty() ? 2 * ResolvConf::most_servers : request.servers.size());
+}
 
 Result<Handles> prepare(Namespaces& namespaces, const DnsRequest& request, const Context& context) {
     Handles handles;
@@ -34,13 +49,22 @@ Result<Handles> prepare(Namespaces& namespaces, const DnsRequest& request, const
         if (!watch) return watch.error();
         handles.watch = std::move(*watch);
     }
+    const bool docker = !context.targets.empty() && context.targets.front().runtime == api::Runtime::docker;
+    if (docker && request.servers.empty() && !request.trace) {
+        auto resolver = DockerResolver::open(namespaces, context, request.all_servers);
+        if (!resolver) return resolver.error();
+        handles.docker = std::move(*resolver);
+    }
     if (auto entered = namespaces.enter(0); !entered) return entered.error();
-    // Of a server that a trace is referred to, both addresses are asked for.
-    const std::size_t at_once = request.trace ? 2 : requested_types(request).size();
+    const auto at_once = questions_at_once(request);
     auto client = DnsClient::open(request.tcp ? 0 : at_once, request.tcp ? at_once : 0);
     if (!client) return client.error();
     handles.client = std::move(*client);
     handles.resolv_conf = std::move(namespaces[0].resolv_conf);
+    handles.resolv_conf_file = std::move(namespaces[0].resolv_conf_file);
+    if (handles.resolv_conf_file.path.empty()) handles.resolv_conf_file.path = "/etc/resolv.conf";
+    if (handles.resolv_conf && handles.resolv_conf_file.look.state == kernel::FileState::unknown)
+        handles.resolv_conf_file.look = {kernel::FileState::regular, 0644, 0};
     handles.hosts = std::move(namespaces[0].hosts);
     return handles;
 }
@@ -61,20 +85,38 @@ class Dns {
                 "netlab dns " + request_.from + " " + request_.name.substr(request_.name.find(':') + 1),
                 {}};
         }
-        const auto resolv_conf = read_container_text(handles_.resolv_conf.get());
-        if (!resolv_conf) return resolv_conf.error();
-        auto plan = make_dns_plan(request_, resolv_conf->text, begin_);
+        auto file =
+            read_resolv_conf_row(request_.from, {handles_.resolv_conf_file, handles_.resolv_conf.get()});
+        auto plan = make_dns_plan(request_, file.reading.conf, begin_);
         if (!plan) return plan.error();
         plan_ = std::move(*plan);
+        external_ = std::move(file.reading.external);
+        if (auto known = know_servers(file.row); !known) return known;
         if (request_.trace) return trace();
         const auto hosts = read_container_text(handles_.hosts.get());
         if (!hosts) return hosts.error();
         auto files = answers_of_files(request_, plan_, hosts->text);
         if (files.decide) return tell(files);
+        if (auto found = find_servers_behind(); !found) return found;
         return ask(std::move(files.in_hosts));
     }
 
   private:
+    /// That 127.0.0.1 is asked is worth a word; that nobody knows whom to ask is an error.
+    Result<void> know_servers(const api::ResolvConfRow& file) {
+        if (!request_.servers.empty() || !request_.root.empty() || !file.default_server) return {};
+        if (file.state == api::ResolvFileState::unknown) {
+            return Error{errc::operation_failed,
+                         file.message + ": whom its programs would ask is not known",
+                         "name a server: --server IP",
+                         {}};
+        }
+        default_server_ = true;
+        remarks_.push_back((file.message.empty() ? file.path + " names no server" : file.message) +
+                           ": programs in " + request_.from + " ask 127.0.0.1");
+        return {};
+    }
+
     Result<void> tell(const DnsFileAnswers& files) {
         report_.outcome = DnsOutcome::answered;
         for (const auto& answer : files.answers)
@@ -93,11 +135,57 @@ class Dns {
         tell(*lookup);
         auto as_is = ask_as_is(*lookup);
         if (!as_is) return as_is.error();
-        auto why =
-            explain_dns({context_, request_, plan_, *lookup, std::move(in_hosts), std::move(*as_is), {}});
+        auto embedded = look_at_docker(*lookup);
+        if (!embedded) return embedded.error();
+        auto why = explain_dns({context_, request_, plan_, *lookup, std::move(remarks_), std::move(in_hosts),
+                                std::move(*as_is), std::move(*embedded), default_server_});
         report_.explanations = std::move(why.sentences);
         if (!why.suggestion.empty()) report_.suggestion = std::move(why.suggestion);
         return finish();
+    }
+
+    [[nodiscard]] bool is_docker(const NameServer& server) const {
+        return handles_.docker && is_embedded_resolver(context_.targets.front(), server.to_string());
+    }
+
+    Result<void> find_servers_behind() {
+        const auto has_docker =
+            std::ranges::any_of(plan_.conf.servers, [&](const auto& one) { return is_docker(one); });
+        if (!plan_.all || !has_docker) return {};
+        auto row = handles_.docker->read(context_.targets.front(), external_, output_);
+        if (!row) return row.error();
+        for (const auto& upstream : row->upstreams) {
+            auto server = api::parse_dns_server(upstream.server);
+            if (upstream.from_host || !server) {
+                remarks_.push_back("127.0.0.11 also asks " + upstream.server +
+                                   ", from the host's namespace: from " + request_.from +
+                                   " that is another server");
+                continue;
+            }
+            plan_.behind.push_back({server->address, std::move(server->zone), server->port});
+        }
+        if (row->upstreams.empty()) remarks_.push_back("which servers stand behind 127.0.0.11 is not known");
+        docker_ = std::move(*row);
+        return {};
+    }
+
+    /// Where Docker's resolver did not answer: what its rules and sockets say.
+    Result<Explanation> look_at_docker(const DnsLookup& lookup) {
+        const auto is_silent = [&](const DnsServerAnswers& one) {
+            return is_docker(one.server) && std::ranges::none_of(one.exchanges, [](const auto& exchange) {
+                       return exchange.message.has_value();
+                   });
+        };
+        if (!std::ranges::any_of(lookup.answers, is_silent)) return Explanation{};
+        const auto& target = context_.targets.front();
+        if (!docker_) {
+            auto row = handles_.docker->read(target, external_, output_);
+            if (!row) return row.error();
+            docker_ = std::move(*row);
+        }
+        auto finding = explain_embedded_resolver(target, *docker_, handles_.docker->engine_answers());
+        if (!finding) return Explanation{};
+        return Explanation{std::move(finding->message), std::move(finding->suggestion)};
     }
 
     void tell(const DnsLookup& lookup) {
@@ -111,7 +199,8 @@ class Dns {
         if (candidates.empty()) return;
         for (const auto& one : lookup.answers) {
             for (std::size_t i = 0; i < plan_.types.size(); ++i)
-                tell(answer_event(request_.from, lookup.name, plan_.types[i], one.server, one.exchanges[i]));
+                tell(answer_event(request_.from, lookup.name, plan_.types[i], one.server, one.exchanges[i],
+                                  one.behind ? "behind 127.0.0.11" : ""));
         }
     }
 
@@ -132,7 +221,7 @@ class Dns {
         const auto until = std::min(plan_.until, Clock::now() + patience);
         auto exchanges = handles_.client->ask(calls, until, handles_.watch, output_);
         if (!exchanges) return exchanges.error();
-        return std::optional(DnsServerAnswers{server, std::move(*exchanges)});
+        return std::optional(DnsServerAnswers{server, false, std::move(*exchanges)});
     }
 
     Result<void> trace() {
@@ -155,6 +244,7 @@ class Dns {
             if (!root) return root.error();
             setting.roots.push_back({{root->address, std::move(root->zone), root->port}, {}});
         }
+        report_.explanations = std::move(remarks_);
         const auto end = trace_dns(plan_.name, plan_.types.front(), setting);
         if (!end) return end.error();
         auto answer = answer_event(request_.from, end->name, plan_.types.front(), end->server.server,
@@ -183,6 +273,10 @@ class Dns {
     Output& output_;
     Clock::time_point begin_;
     DnsPlan plan_;
+    std::vector<ExternalServer> external_;  ///< that resolv.conf notes
+    std::vector<std::string> remarks_;
+    bool default_server_ = false;
+    std::optional<api::EmbeddedResolverRow> docker_;
     DnsReport report_;
 };
 
@@ -190,8 +284,12 @@ Result<void> run(Handles& handles, const DnsRequest& request, const Context& con
     return Dns(handles, request, context, output).run();
 }
 
-const Registration<DnsRequest> registered{operation<prepare, run>(
-    {.resolver_files = true, .ip_sockets = true, .cpu_seconds = 1, .address_space = 32ULL << 20})};
+const Registration<DnsRequest> registered{operation<prepare, run>({.net_admin = true,
+                                                                   .processes = true,
+                                                                   .resolver_files = true,
+                                                                   .ip_sockets = true,
+                                                                   .cpu_seconds = 1,
+                                                                   .address_space = 32ULL << 20})};
 
 }  // namespace
 

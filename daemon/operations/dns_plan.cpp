@@ -69,10 +69,10 @@ std::vector<std::uint16_t> requested_types(const DnsRequest& request) {
     return {dns_type::a, dns_type::aaaa};
 }
 
-Result<DnsPlan> make_dns_plan(const DnsRequest& request, std::string_view resolv_conf,
+Result<DnsPlan> make_dns_plan(const DnsRequest& request, const ResolvConf& conf,
                               Output::Clock::time_point begin) {
     DnsPlan plan;
-    plan.conf = parse_resolv_conf(resolv_conf);
+    plan.conf = conf;
     const auto address = IpAddress::parse(request.name);
     plan.name = address ? reverse_dns_name(*address) + "." : request.name;
     plan.types = requested_types(request);

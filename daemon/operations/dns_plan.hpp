@@ -12,8 +12,8 @@ namespace netlab::operations {
 /// The types of the request by their numbers, as far as it says: resolv.conf may take AAAA away.
 [[nodiscard]] std::vector<std::uint16_t> requested_types(const api::DnsRequest& request);
 
-/// `resolv_conf` is FROM's file; `begin` is when the request's time began. errc::bad_request.
-[[nodiscard]] Result<DnsPlan> make_dns_plan(const api::DnsRequest& request, std::string_view resolv_conf,
+/// `conf` is FROM's; `begin` is when the request's time began. errc::bad_request.
+[[nodiscard]] Result<DnsPlan> make_dns_plan(const api::DnsRequest& request, const ResolvConf& conf,
                                             Output::Clock::time_point begin);
 
 /// What FROM's files have for the types of a plan.

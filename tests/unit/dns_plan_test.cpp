@@ -19,7 +19,7 @@ api::DnsRequest question(std::string name, std::string type = {}) {
 
 DnsPlan plan(const api::DnsRequest& request,
              std::string_view conf = "nameserver 127.0.0.11\nsearch a.test b.test\n") {
-    return make_dns_plan(request, conf, Output::Clock::time_point{}).value();
+    return make_dns_plan(request, parse_resolv_conf(conf), Output::Clock::time_point{}).value();
 }
 
 Words servers(const DnsPlan& plan) {
