@@ -8,6 +8,7 @@
 #include "common/api/networks.hpp"
 #include "common/api/ping.hpp"
 #include "common/api/processes.hpp"
+#include "common/api/resolv.hpp"
 #include "common/api/role.hpp"
 #include "common/api/route.hpp"
 #include "common/api/routes.hpp"
@@ -109,6 +110,12 @@ inline constexpr auto catalogue = std::tuple{
     Row<DnsRequest>("dns", Verb::post, "/v1/dns", Role::probe, Kind::stream)
         .in(&DnsRequest::from)
         .towards(&DnsRequest::name)
+        .asking_engines()
+        .checked(&check)
+        .within(&deadline_ms),
+    Row<ResolvRequest>("resolv", Verb::post, "/v1/resolv", Role::probe, Kind::stream)
+        .in(&ResolvRequest::from)
+        .asking_engines()
         .checked(&check)
         .within(&deadline_ms),
     Row<AddressesRequest>("addresses", Verb::post, "/v1/addresses", Role::observe, Kind::stream)

@@ -70,6 +70,10 @@ Result<UniqueFd> open_sock_diag_socket() {
     return open_netlink_socket(NETLINK_SOCK_DIAG, {NETLINK_EXT_ACK}, 0);
 }
 
+Result<UniqueFd> open_netfilter_socket() {
+    return open_netlink_socket(NETLINK_NETFILTER, {NETLINK_EXT_ACK}, 0);
+}
+
 Result<Answer> ask(int socket, std::span<std::byte> message) {
     const auto until = Clock::now() + dump_deadline;
     const auto sequence = complete_header(message, NLM_F_REQUEST);

@@ -64,9 +64,18 @@ struct DumpEnd {
 [[nodiscard]] Result<DumpEnd> stream_dump(int socket, std::span<std::byte> message,
                                           const std::function<void(std::span<const std::byte>)>& take);
 
+/// The two halves of stream_dump(), for a request whose sender must be privileged while its reader need not
+/// be. send_dump() returns the sequence number that read_dump() wants. errc as dump().
+[[nodiscard]] Result<std::uint32_t> send_dump(int socket, std::span<std::byte> message);
+[[nodiscard]] Result<DumpEnd> read_dump(int socket, std::uint32_t sequence,
+                                        const std::function<void(std::span<const std::byte>)>& take);
+
 /// A bound, non-blocking NETLINK_SOCK_DIAG socket in the calling thread's network namespace.
 /// errc::operation_failed.
 [[nodiscard]] Result<UniqueFd> open_sock_diag_socket();
+
+/// The same of NETLINK_NETFILTER. What is asked on it takes CAP_NET_ADMIN, what is read does not.
+[[nodiscard]] Result<UniqueFd> open_netfilter_socket();
 
 /// Throws away what has been received: multicast messages that only say that something changed, and the rest
 /// of a dump that came late. False where there was nothing; an overrun (ENOBUFS) counts as something.

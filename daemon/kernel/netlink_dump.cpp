@@ -132,12 +132,10 @@ Result<Attempt> attempt(int socket, std::span<std::byte> message, Clock::time_po
     return gathering.interrupted() || truncated ? Attempt::interrupted : Attempt::complete;
 }
 
-/// One attempt of stream_dump(); nullopt: `busy`.
-Result<std::optional<DumpEnd>> stream(int socket, std::span<std::byte> message,
+/// Reads one attempt of stream_dump(); nullopt: `busy`.
+Result<std::optional<DumpEnd>> stream(int socket, std::uint32_t sequence,
                                       const std::function<void(std::span<const std::byte>)>& take) {
     const auto buffer = receive_buffer();
-    const auto sequence = complete_header(message, NLM_F_REQUEST | NLM_F_DUMP);
-    if (auto sent = send(socket, message); !sent) return sent.error();
     DumpEnd end;
     bool any = false;
     Dump<std::byte> piece;
@@ -203,11 +201,26 @@ Result<Dump<std::byte>> dump(int socket, std::span<std::byte> message, std::chro
 Result<DumpEnd> stream_dump(int socket, std::span<std::byte> message,
                             const std::function<void(std::span<const std::byte>)>& take) {
     for (const auto until = Clock::now() + dump_deadline; Clock::now() < until; abandon(socket)) {
-        const auto end = stream(socket, message, take);
+        const auto sequence = send_dump(socket, message);
+        if (!sequence) return sequence.error();
+        const auto end = stream(socket, *sequence, take);
         if (!end) return end.error();
         if (*end) return **end;
     }
     return read_too_slowly();
+}
+
+Result<std::uint32_t> send_dump(int socket, std::span<std::byte> message) {
+    const auto sequence = complete_header(message, NLM_F_REQUEST | NLM_F_DUMP);
+    if (auto sent = send(socket, message); !sent) return sent.error();
+    return sequence;
+}
+
+Result<DumpEnd> read_dump(int socket, std::uint32_t sequence,
+                          const std::function<void(std::span<const std::byte>)>& take) {
+    const auto end = stream(socket, sequence, take);
+    if (!end) return end.error();
+    return *end ? **end : DumpEnd{false, true};
 }
 
 }  // namespace netlab::kernel

@@ -1,7 +1,7 @@
 #include "daemon/launcher/namespaces.hpp"
 
+#include "daemon/kernel/container_file.hpp"
 #include "daemon/kernel/namespace.hpp"
-#include "daemon/launcher/container_files.hpp"
 
 #include <cerrno>
 #include <optional>
@@ -83,25 +83,32 @@ std::string named_namespace_file(const NamespaceReference& reference, const char
     return "/etc/netns/" + path.substr(slash + 1) + "/" + name;
 }
 
-UniqueFd open_resolver_file(const NamespaceReference& reference, const Opened& opened, int host_root,
-                            const char* name) {
-    const std::string usual = std::string("/etc/") + name;
+/// A file of the target's resolver into its place in the handle.
+void open_resolver_file(const NamespaceReference& reference, const Opened& opened, int host_root,
+                        const char* name, UniqueFd& out, operations::ResolverFile& about) {
+    about.path = std::string("/etc/") + name;
+    const auto take = [&](kernel::ContainerFile file) {
+        about.look = file.look;
+        out = std::move(file.file);
+    };
     if (opened.process) {
         const UniqueFd root(
             ::openat(opened.process->process.get(), "root", O_PATH | O_CLOEXEC | O_DIRECTORY));
-        if (!root) return {};
-        auto file = open_container_file(root.get(), usual.c_str());
-        return file ? std::move(*file) : UniqueFd();
+        if (root) take(kernel::open_container_file(root.get(), about.path.c_str()));
+        return;
     }
     // A container's files are reached by its process or not at all: the host's are another answer to the same
     // question.
-    if (reference.pid > 0) return {};
+    if (reference.pid > 0) return;
     if (reference.way == Way::path) {
-        auto own = open_container_file(host_root, named_namespace_file(reference, name).c_str());
-        if (own && *own) return std::move(*own);
+        auto path = named_namespace_file(reference, name);
+        auto own = kernel::open_container_file(host_root, path.c_str());
+        if (own.file) {
+            about.path = std::move(path);
+            return take(std::move(own));
+        }
     }
-    auto file = open_container_file(host_root, usual.c_str());
-    return file ? std::move(*file) : UniqueFd();
+    take(kernel::open_container_file(host_root, about.path.c_str()));
 }
 
 Result<TargetHandle> make_handle(const NamespaceReference& reference, const operations::Needs& needs,
@@ -122,8 +129,9 @@ Result<TargetHandle> make_handle(const NamespaceReference& reference, const oper
     handle.start_time = opened->process ? opened->process->start_time : 0;
     if (files) {
         const UniqueFd root(::open("/", O_PATH | O_CLOEXEC | O_DIRECTORY));
-        handle.resolv_conf = open_resolver_file(reference, *opened, root.get(), "resolv.conf");
-        handle.hosts = open_resolver_file(reference, *opened, root.get(), "hosts");
+        open_resolver_file(reference, *opened, root.get(), "resolv.conf", handle.resolv_conf,
+                           handle.resolv_conf_file);
+        open_resolver_file(reference, *opened, root.get(), "hosts", handle.hosts, handle.hosts_file);
     }
     handle.net = std::move(opened->net);
     return handle;

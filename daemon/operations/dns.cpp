@@ -2,11 +2,13 @@
 
 #include "daemon/operations/container_text.hpp"
 #include "daemon/operations/dns_explanation.hpp"
-#include "daemon/operations/dns_lookup.hpp"
+#include "daemon/operations/dns_plan.hpp"
 #include "daemon/operations/dns_rdata.hpp"
 #include "daemon/operations/dns_trace.hpp"
-#include "daemon/operations/hosts_file.hpp"
+#include "daemon/operations/docker_resolver.hpp"
+#include "daemon/operations/embedded_explanation.hpp"
 #include "daemon/operations/operation.hpp"
+#include "daemon/operations/resolver_files.hpp"
 
 #include <algorithm>
 
@@ -16,27 +18,28 @@ namespace netlab::operations {
 namespace {
 
 using api::Context;
-using api::DnsAnswer;
 using api::DnsOutcome;
 using api::DnsReport;
 using api::DnsRequest;
-using api::DnsTransport;
 using Clock = Output::Clock;
 
 struct Handles {
     std::optional<DnsClient> client;
+    ResolverFile resolv_conf_file;
     UniqueFd resolv_conf;
     UniqueFd hosts;
     TargetWatch watch;
+    std::optional<DockerResolver> docker;  ///< of a container of Docker's that may ask 127.0.0.11
 };
 
-/// The types of the request by their numbers.
-std::vector<std::uint16_t> types_of(const DnsRequest& request) {
-    if (const auto* type = api::find_dns_type(request.type)) return {type->number};
-    if (IpAddress::parse(request.name)) return {dns_type::ptr};
-    // One way at a time is followed, as dig does.
-    if (request.trace) return {dns_type::a};
-    return {dns_type::a, dns_type::aaaa};
+/// How many questions may be under way at once.
+std::size_t questions_at_once(const DnsRequest& request) {
+    const auto types = requested_types(request).size();
+    // Of a server that a trace is referred to, both addresses are asked for.
+    if (request.trace) return 2;
+    if (!request.all_servers) return types;
+    // Those of resolv.conf, and those behind Docker's.
+    return types * (request.servers.empty() ? 2 * ResolvConf::most_servers : request.servers.size());
 }
 
 Result<Handles> prepare(Namespaces& namespaces, const DnsRequest& request, const Context& context) {
@@ -46,37 +49,24 @@ Result<Handles> prepare(Namespaces& namespaces, const DnsRequest& request, const
         if (!watch) return watch.error();
         handles.watch = std::move(*watch);
     }
+    const bool docker = !context.targets.empty() && context.targets.front().runtime == api::Runtime::docker;
+    if (docker && request.servers.empty() && !request.trace) {
+        auto resolver = DockerResolver::open(namespaces, context, request.all_servers);
+        if (!resolver) return resolver.error();
+        handles.docker = std::move(*resolver);
+    }
     if (auto entered = namespaces.enter(0); !entered) return entered.error();
-    // Of a server that a trace is referred to, both addresses are asked for.
-    const std::size_t at_once = request.trace ? 2 : types_of(request).size();
+    const auto at_once = questions_at_once(request);
     auto client = DnsClient::open(request.tcp ? 0 : at_once, request.tcp ? at_once : 0);
     if (!client) return client.error();
     handles.client = std::move(*client);
     handles.resolv_conf = std::move(namespaces[0].resolv_conf);
+    handles.resolv_conf_file = std::move(namespaces[0].resolv_conf_file);
+    if (handles.resolv_conf_file.path.empty()) handles.resolv_conf_file.path = "/etc/resolv.conf";
+    if (handles.resolv_conf && handles.resolv_conf_file.look.state == kernel::FileState::unknown)
+        handles.resolv_conf_file.look = {kernel::FileState::regular, 0644, 0};
     handles.hosts = std::move(namespaces[0].hosts);
     return handles;
-}
-
-DnsOutcome outcome_of(NameOutcome outcome) {
-    switch (outcome) {
-        case NameOutcome::resolved:
-            return DnsOutcome::answered;
-        case NameOutcome::no_data:
-            return DnsOutcome::no_data;
-        case NameOutcome::no_such_name:
-            return DnsOutcome::no_such_name;
-        case NameOutcome::server_failure:
-            return DnsOutcome::server_failure;
-        case NameOutcome::refused:
-            return DnsOutcome::refused;
-        case NameOutcome::timed_out:
-            return DnsOutcome::timed_out;
-        case NameOutcome::no_server:
-            return DnsOutcome::no_server;
-        case NameOutcome::invalid_name:
-            break;
-    }
-    return DnsOutcome::invalid_name;
 }
 
 class Dns {
@@ -95,187 +85,123 @@ class Dns {
                 "netlab dns " + request_.from + " " + request_.name.substr(request_.name.find(':') + 1),
                 {}};
         }
-        auto made = make_plan();
-        if (!made) return made;
+        auto file =
+            read_resolv_conf_row(request_.from, {handles_.resolv_conf_file, handles_.resolv_conf.get()});
+        auto plan = make_dns_plan(request_, file.reading.conf, begin_);
+        if (!plan) return plan.error();
+        plan_ = std::move(*plan);
+        external_ = std::move(file.reading.external);
+        if (auto known = know_servers(file.row); !known) return known;
         if (request_.trace) return trace();
-        auto filed = answer_by_files();
-        if (!filed) return filed.error();
-        if (*filed) return finish();
-        auto lookup = look_up(plan_, {*handles_.client, handles_.watch, output_});
-        if (!lookup) return lookup.error();
-        tell(*lookup);
-        if (auto explained = explain(*lookup); !explained) return explained;
-        return finish();
+        const auto hosts = read_container_text(handles_.hosts.get());
+        if (!hosts) return hosts.error();
+        auto files = answers_of_files(request_, plan_, hosts->text);
+        if (files.decide) return tell(files);
+        if (auto found = find_servers_behind(); !found) return found;
+        return ask(std::move(files.in_hosts));
     }
 
   private:
-    Result<void> make_plan() {
-        const auto text = read_container_text(handles_.resolv_conf.get());
-        if (!text) return text.error();
-        plan_.conf = parse_resolv_conf(text->text);
-        address_ = IpAddress::parse(request_.name).has_value();
-        plan_.name = address_ ? reverse_dns_name(*IpAddress::parse(request_.name)) + "." : request_.name;
-        plan_.types = types_of(request_);
-        if (request_.type.empty() && plan_.conf.no_aaaa) std::erase(plan_.types, dns_type::aaaa);
-        if (!request_.servers.empty()) plan_.conf.servers.clear();
-        for (const auto& word : request_.servers) {
-            auto server = api::parse_dns_server(word);
-            if (!server) return server.error();
-            plan_.conf.servers.push_back({server->address, std::move(server->zone), server->port});
+    /// That 127.0.0.1 is asked is worth a word; that nobody knows whom to ask is an error.
+    Result<void> know_servers(const api::ResolvConfRow& file) {
+        if (!request_.servers.empty() || !request_.root.empty() || !file.default_server) return {};
+        if (file.state == api::ResolvFileState::unknown) {
+            return Error{errc::operation_failed,
+                         file.message + ": whom its programs would ask is not known",
+                         "name a server: --server IP",
+                         {}};
         }
-        if (!request_.search) plan_.conf.search.clear();
-        plan_.all = request_.all_servers;
-        plan_.transport = request_.tcp ? DnsTransport::tcp : DnsTransport::udp;
-        plan_.until = begin_ + std::chrono::microseconds(static_cast<std::int64_t>(request_.wait_ms * 1000));
+        default_server_ = true;
+        remarks_.push_back((file.message.empty() ? file.path + " names no server" : file.message) +
+                           ": programs in " + request_.from + " ask 127.0.0.1");
         return {};
     }
 
-    /// Whom a program would ask, and not one server or another way in particular.
-    [[nodiscard]] bool asks_as_programs_do() const {
-        return request_.servers.empty() && !request_.all_servers && !request_.tcp;
-    }
-
-    /// What the hosts file has of that type.
-    [[nodiscard]] std::vector<std::string> in_hosts(std::string_view text, std::uint16_t type) const {
-        std::vector<std::string> data;
-        if (type == dns_type::ptr && address_) {
-            // The first is the address' name, the others are aliases.
-            auto names = hosts_names(text, *IpAddress::parse(request_.name));
-            if (!names.empty()) data.push_back(dotted(bare(std::move(names.front()))));
-        }
-        if (type != dns_type::a && type != dns_type::aaaa) return data;
-        const auto family = type == dns_type::a ? Family::ipv4 : Family::ipv6;
-        for (const auto& address : hosts_addresses(text, request_.name, family))
-            data.push_back(address.to_string());
-        return data;
-    }
-
-    /// True where programs in FROM ask no server: the name is in its hosts file, or is localhost.
-    Result<bool> answer_by_files() {
-        const auto text = read_container_text(handles_.hosts.get());
-        if (!text) return text.error();
-        std::vector<DnsAnswer> answers;
-        for (const auto type : plan_.types) {
-            answers.push_back(file_answer("/etc/hosts", type, in_hosts(text->text, type)));
-            for (const auto& record : answers.back().answers)
-                in_hosts_.push_back(record.data);
-        }
-        if (in_hosts_.empty() && is_localhost(request_.name)) {
-            answers.clear();
-            for (const auto type : plan_.types) {
-                std::vector<std::string> data;
-                if (type == dns_type::a) data.emplace_back("127.0.0.1");
-                if (type == dns_type::aaaa) data.emplace_back("::1");
-                answers.push_back(file_answer("localhost", type, data));
-            }
-        }
-        const bool found =
-            std::ranges::any_of(answers, [](const auto& answer) { return !answer.answers.empty(); });
-        if (!found || !asks_as_programs_do()) return false;
+    Result<void> tell(const DnsFileAnswers& files) {
         report_.outcome = DnsOutcome::answered;
-        in_hosts_.clear();
-        for (const auto& answer : answers) {
-            report_.records += answer.answers.size();
-            output_.event(answer);
-        }
-        return true;
-    }
-
-    [[nodiscard]] DnsAnswer file_answer(std::string file, std::uint16_t type,
-                                        const std::vector<std::string>& data) const {
-        DnsAnswer answer;
-        answer.from = request_.from;
-        answer.name = dotted(bare(plan_.name));
-        answer.qtype = dns_type_name(type);
-        answer.outcome = data.empty() ? DnsOutcome::no_data : DnsOutcome::answered;
-        answer.server = std::move(file);
-        answer.transport = DnsTransport::file;
-        for (const auto& one : data)
-            answer.answers.push_back({answer.name, answer.qtype, std::nullopt, one});
-        return answer;
-    }
-
-    static bool is_localhost(std::string_view name) { return same_dns_name(name, "localhost"); }
-
-    static std::string bare(std::string name) {
-        if (name.ends_with('.')) name.pop_back();
-        return name;
-    }
-
-    Result<void> trace() {
-        DnsTraceSetting setting{{*handles_.client, handles_.watch, output_},
-                                plan_.conf,
-                                {},
-                                plan_.until,
-                                plan_.transport,
-                                [&](const api::DnsReferral& referral) {
-                                    auto told = referral;
-                                    told.from = request_.from;
-                                    output_.event(told);
-                                }};
-        if (!request_.root.empty()) {
-            auto root = api::parse_dns_server(request_.root);
-            if (!root) return root.error();
-            setting.roots.push_back({{root->address, std::move(root->zone), root->port}, {}});
-        }
-        if (!is_dns_name(plan_.name) && plan_.name != ".") {
-            report_.outcome = DnsOutcome::invalid_name;
-            report_.explanations.push_back("'" + plan_.name + "' is no name that DNS could be asked for");
-            return finish();
-        }
-        const auto end = trace_dns(plan_.name, plan_.types.front(), setting);
-        if (!end) return end.error();
-        const auto name = bare(plan_.name);
-        report_.candidates.push_back(dotted(name));
-        // A server that refers back to itself has data for nobody.
-        report_.outcome = end->difficulty.empty() ? outcome_of(end->exchange.outcome)
-                          : end->exchange.message ? DnsOutcome::refused
-                                                  : outcome_of(end->exchange.outcome);
-        tell(name, end->server.server, plan_.types.front(), end->exchange, end->server.name);
-        if (!end->difficulty.empty()) report_.explanations.push_back(end->difficulty);
+        for (const auto& answer : files.answers)
+            tell(answer);
         return finish();
     }
 
+    void tell(const api::DnsAnswer& answer) {
+        report_.records += answer.answers.size();
+        output_.event(answer);
+    }
+
+    Result<void> ask(std::vector<std::string> in_hosts) {
+        const auto lookup = look_up(plan_, {*handles_.client, handles_.watch, output_});
+        if (!lookup) return lookup.error();
+        tell(*lookup);
+        auto as_is = ask_as_is(*lookup);
+        if (!as_is) return as_is.error();
+        auto embedded = look_at_docker(*lookup);
+        if (!embedded) return embedded.error();
+        auto why = explain_dns({context_, request_, plan_, *lookup, std::move(remarks_), std::move(in_hosts),
+                                std::move(*as_is), std::move(*embedded), default_server_});
+        report_.explanations = std::move(why.sentences);
+        if (!why.suggestion.empty()) report_.suggestion = std::move(why.suggestion);
+        return finish();
+    }
+
+    [[nodiscard]] bool is_docker(const NameServer& server) const {
+        return handles_.docker && is_embedded_resolver(context_.targets.front(), server.to_string());
+    }
+
+    Result<void> find_servers_behind() {
+        const auto has_docker =
+            std::ranges::any_of(plan_.conf.servers, [&](const auto& one) { return is_docker(one); });
+        if (!plan_.all || !has_docker) return {};
+        auto row = handles_.docker->read(context_.targets.front(), external_, output_);
+        if (!row) return row.error();
+        for (const auto& upstream : row->upstreams) {
+            auto server = api::parse_dns_server(upstream.server);
+            if (upstream.from_host || !server) {
+                remarks_.push_back("127.0.0.11 also asks " + upstream.server +
+                                   ", from the host's namespace: from " + request_.from +
+                                   " that is another server");
+                continue;
+            }
+            plan_.behind.push_back({server->address, std::move(server->zone), server->port});
+        }
+        if (row->upstreams.empty()) remarks_.push_back("which servers stand behind 127.0.0.11 is not known");
+        docker_ = std::move(*row);
+        return {};
+    }
+
+    /// Where Docker's resolver did not answer: what its rules and sockets say.
+    Result<Explanation> look_at_docker(const DnsLookup& lookup) {
+        const auto is_silent = [&](const DnsServerAnswers& one) {
+            return is_docker(one.server) && std::ranges::none_of(one.exchanges, [](const auto& exchange) {
+                       return exchange.message.has_value();
+                   });
+        };
+        if (!std::ranges::any_of(lookup.answers, is_silent)) return Explanation{};
+        const auto& target = context_.targets.front();
+        if (!docker_) {
+            auto row = handles_.docker->read(target, external_, output_);
+            if (!row) return row.error();
+            docker_ = std::move(*row);
+        }
+        auto finding = explain_embedded_resolver(target, *docker_, handles_.docker->engine_answers());
+        if (!finding) return Explanation{};
+        return Explanation{std::move(finding->message), std::move(finding->suggestion)};
+    }
+
     void tell(const DnsLookup& lookup) {
-        for (const auto& candidate : lookup.resolution.candidates)
-            report_.candidates.push_back(dotted(candidate));
-        report_.outcome = outcome_of(lookup.resolution.outcome);
+        const auto& candidates = lookup.resolution.candidates;
+        std::ranges::transform(candidates, std::back_inserter(report_.candidates), dotted);
+        report_.outcome = dns_outcome(lookup.resolution.outcome);
         if (request_.all_servers) {
             report_.agreed = agree(lookup.answers);
             report_.silent = silent_servers(lookup.answers);
         }
-        if (lookup.resolution.candidates.empty()) return;
-        for (const auto& answers : lookup.answers) {
+        if (candidates.empty()) return;
+        for (const auto& one : lookup.answers) {
             for (std::size_t i = 0; i < plan_.types.size(); ++i)
-                tell(lookup.name, answers.server, plan_.types[i], answers.exchanges[i]);
+                tell(answer_event(request_.from, lookup.name, plan_.types[i], one.server, one.exchanges[i],
+                                  one.behind ? "behind 127.0.0.11" : ""));
         }
-    }
-
-    /// `note`: what else is known of the server.
-    void tell(const std::string& name, const NameServer& server, std::uint16_t type,
-              const DnsExchange& exchange, const std::string& note = {}) {
-        DnsAnswer answer;
-        answer.from = request_.from;
-        answer.name = dotted(name);
-        answer.qtype = dns_type_name(type);
-        answer.outcome = outcome_of(exchange.outcome);
-        answer.server = server.to_string();
-        answer.server_note = note;
-        answer.transport = exchange.transport;
-        answer.elapsed_us = exchange.elapsed_us;
-        answer.attempts = exchange.attempts;
-        if (exchange.message) {
-            const auto& message = *exchange.message;
-            answer.rcode = dns_rcode_name(message.rcode);
-            answer.flags = message.flags;
-            answer.answers = shown_records(message.answers);
-            answer.authority = shown_records(message.authority);
-            answer.additional = shown_records(message.additional);
-            if (message.more_records > 0) answer.more_records = message.more_records;
-            answer.bytes = static_cast<std::uint32_t>(message.size);
-            report_.records += message.answers.size();
-        }
-        output_.event(answer);
     }
 
     /// A name of the search list answered before the name itself was asked for: what that would have given.
@@ -287,23 +213,51 @@ class Dns {
         if (plan_.all || resolution.outcome != NameOutcome::resolved ||
             std::ranges::any_of(resolution.candidates, is_name))
             return std::optional<DnsServerAnswers>();
+        const auto& server = lookup.answers.front().server;
         std::vector<DnsCall> calls;
         for (const auto type : plan_.types)
-            calls.push_back({lookup.answers.front().server, plan_.name, type, plan_.transport, true});
+            calls.push_back({server, plan_.name, type, plan_.transport, true});
         constexpr std::chrono::seconds patience{1};
         const auto until = std::min(plan_.until, Clock::now() + patience);
         auto exchanges = handles_.client->ask(calls, until, handles_.watch, output_);
         if (!exchanges) return exchanges.error();
-        return std::optional(DnsServerAnswers{lookup.answers.front().server, std::move(*exchanges)});
+        return std::optional(DnsServerAnswers{server, false, std::move(*exchanges)});
     }
 
-    Result<void> explain(const DnsLookup& lookup) {
-        auto as_is = ask_as_is(lookup);
-        if (!as_is) return as_is.error();
-        auto why = explain_dns({context_, request_, plan_, lookup, in_hosts_, std::move(*as_is), {}});
-        report_.explanations = std::move(why.sentences);
-        if (!why.suggestion.empty()) report_.suggestion = std::move(why.suggestion);
-        return {};
+    Result<void> trace() {
+        if (!is_dns_name(plan_.name) && plan_.name != ".") {
+            report_.outcome = DnsOutcome::invalid_name;
+            report_.explanations.push_back("'" + plan_.name + "' is no name that DNS could be asked for");
+            return finish();
+        }
+        DnsTraceSetting setting{{*handles_.client, handles_.watch, output_},
+                                plan_.conf,
+                                {},
+                                plan_.until,
+                                plan_.transport,
+                                [&](api::DnsReferral referral) {
+                                    referral.from = request_.from;
+                                    output_.event(referral);
+                                }};
+        if (!request_.root.empty()) {
+            auto root = api::parse_dns_server(request_.root);
+            if (!root) return root.error();
+            setting.roots.push_back({{root->address, std::move(root->zone), root->port}, {}});
+        }
+        report_.explanations = std::move(remarks_);
+        const auto end = trace_dns(plan_.name, plan_.types.front(), setting);
+        if (!end) return end.error();
+        auto answer = answer_event(request_.from, end->name, plan_.types.front(), end->server.server,
+                                   end->exchange, end->server.name);
+        report_.candidates.push_back(answer.name);
+        report_.outcome = answer.outcome;
+        if (!end->difficulty.empty()) {
+            // A server that refers back has data for nobody.
+            if (end->exchange.message) report_.outcome = answer.outcome = DnsOutcome::refused;
+            report_.explanations.push_back(end->difficulty);
+        }
+        tell(answer);
+        return finish();
     }
 
     Result<void> finish() {
@@ -318,9 +272,11 @@ class Dns {
     const Context& context_;
     Output& output_;
     Clock::time_point begin_;
-    bool address_ = false;
     DnsPlan plan_;
-    std::vector<std::string> in_hosts_;  ///< where it was not gone by
+    std::vector<ExternalServer> external_;  ///< that resolv.conf notes
+    std::vector<std::string> remarks_;
+    bool default_server_ = false;
+    std::optional<api::EmbeddedResolverRow> docker_;
     DnsReport report_;
 };
 
@@ -328,8 +284,12 @@ Result<void> run(Handles& handles, const DnsRequest& request, const Context& con
     return Dns(handles, request, context, output).run();
 }
 
-const Registration<DnsRequest> registered{operation<prepare, run>(
-    {.resolver_files = true, .ip_sockets = true, .cpu_seconds = 1, .address_space = 32ULL << 20})};
+const Registration<DnsRequest> registered{operation<prepare, run>({.net_admin = true,
+                                                                   .processes = true,
+                                                                   .resolver_files = true,
+                                                                   .ip_sockets = true,
+                                                                   .cpu_seconds = 1,
+                                                                   .address_space = 32ULL << 20})};
 
 }  // namespace
 

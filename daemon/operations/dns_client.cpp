@@ -1,266 +1,35 @@
 #include "daemon/operations/dns_client.hpp"
 
-#include "daemon/operations/dns_rdata.hpp"
-#include "daemon/operations/dns_sockets.hpp"
-
 #include <algorithm>
 #include <array>
-#include <cstring>
-
-#include <ares.h>
-#include <arpa/nameser.h>
-#include <netinet/in.h>
-#include <sys/random.h>
 
 namespace netlab::operations {
 
-namespace {
-
-using api::DnsAttempt;
-using api::DnsAttemptOutcome;
-using api::DnsTransport;
-using Clock = Output::Clock;
-
-Error ares_error(const char* what, int status) {
-    return {errc::operation_failed, std::string("cannot ") + what + ": " + ::ares_strerror(status), {}, {}};
-}
-
-Result<AresChannel> open_channel(DnsTransport transport) {
-    ares_options options{};
-    in_addr nobody{htonl(INADDR_LOOPBACK)};
-    char lookups[] = "b";
-    options.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_NOCHECKRESP |
-                    (transport == DnsTransport::tcp ? ARES_FLAG_USEVC : 0);
-    // The caller's clock decides.
-    options.timeout = 600'000;
-    options.tries = 1;
-    options.ndots = 1;
-    options.servers = &nobody;
-    options.nservers = 1;
-    options.lookups = lookups;
-    // All that c-ares would else read from the host's files is given, so it opens none but /dev/urandom.
-    constexpr int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_NDOTS |
-                         ARES_OPT_SERVERS | ARES_OPT_DOMAINS | ARES_OPT_LOOKUPS | ARES_OPT_SORTLIST |
-                         ARES_OPT_NOROTATE;
-    ares_channel channel = nullptr;
-    if (const int status = ::ares_init_options(&channel, &options, mask); status != ARES_SUCCESS)
-        return ares_error("set up the resolver", status);
-    return AresChannel(channel);
-}
-
-struct AresFree {
-    void operator()(unsigned char* bytes) const noexcept { ::ares_free_string(bytes); }
-};
-
-Result<std::uint16_t> random_id() {
-    std::uint16_t id = 0;
-    if (::getrandom(&id, sizeof id, 0) != sizeof id)
-        return system_error(errc::operation_failed, "get random bytes", errno);
-    return id;
-}
-
-/// In the order in which the one explains more than the next, where a question has come to nothing.
-DnsAttemptOutcome attempt_outcome(const DnsSocketFacts& facts) {
-    if (facts.failure) return *facts.failure;
-    if (facts.truncated) return DnsAttemptOutcome::truncated;
-    return facts.ignored.value_or(DnsAttemptOutcome::timed_out);
-}
-
-NameOutcome name_outcome(DnsAttemptOutcome outcome) {
-    switch (outcome) {
-        case DnsAttemptOutcome::refused:
-        case DnsAttemptOutcome::unreachable:
-            return NameOutcome::no_server;
-        case DnsAttemptOutcome::malformed:
-        case DnsAttemptOutcome::closed:
-            return NameOutcome::server_failure;
-        default:
-            return NameOutcome::timed_out;
-    }
-}
-
-double microseconds(Clock::duration time) {
-    return std::chrono::duration<double, std::micro>(std::chrono::floor<std::chrono::nanoseconds>(time))
-        .count();
-}
-
-/// A server that neither knows, nor recurses, nor points elsewhere: glibc goes on to the next one.
-bool is_lame(const DnsMessage& message) {
-    return !message.flags.aa && !message.flags.ra && message.additional.empty();
-}
-
-}  // namespace
-
-/// A channel and the one question that it is busy with.
-class DnsClient::Asking {
-  public:
-    static Result<std::unique_ptr<Asking>> open(DnsTransport transport) {
-        auto channel = open_channel(transport);
-        if (!channel) return channel.error();
-        return std::make_unique<Asking>(std::move(*channel));
-    }
-
-    explicit Asking(AresChannel channel) : channel_(std::move(channel)) { sockets_.attach(channel_.get()); }
-
-    /// False where there is nothing that DNS could be asked for.
-    Result<bool> start(const DnsCall& call) {
-        call_ = &call;
-        done_ = false;
-        answer_.clear();
-        begin_ = Clock::now();
-        const auto id = random_id();
-        if (!id) return id.error();
-        unsigned char* bytes = nullptr;
-        int size = 0;
-        const int status = ::ares_create_query(call.name.c_str(), ns_c_in, call.type, *id,
-                                               call.recursion ? 1 : 0, &bytes, &size, 0);
-        query_bytes_.reset(bytes);
-        if (status == ARES_EBADNAME || status == ARES_EBADSTR) return false;
-        if (status != ARES_SUCCESS) return ares_error("make a DNS question", status);
-        query_ = {query_bytes_.get(), static_cast<std::size_t>(size)};
-        sockets_.begin(call.server, query_);
-        if (auto set = set_server(); !set) return set.error();
-        ::ares_send(channel_.get(), query_.data(), size, &told, this);
-        return true;
-    }
-
-    [[nodiscard]] bool done() const { return done_; }
-
-    /// The sockets that c-ares waits for now.
-    void append_sockets(std::vector<pollfd>& out) const {
-        std::array<ares_socket_t, ARES_GETSOCK_MAXNUM> sockets;
-        const auto bits =
-            static_cast<unsigned>(::ares_getsock(channel_.get(), sockets.data(), ARES_GETSOCK_MAXNUM));
-        for (unsigned i = 0; i < sockets.size(); ++i) {
-            short events = 0;
-            if (ARES_GETSOCK_READABLE(bits, i)) events |= POLLIN;
-            if (ARES_GETSOCK_WRITABLE(bits, i)) events |= POLLOUT;
-            if (events != 0) out.push_back({sockets[i], events, 0});
-        }
-    }
-
-    void process(const pollfd& socket) {
-        const bool readable = (socket.revents & (POLLIN | POLLERR | POLLHUP)) != 0;
-        const bool writable = (socket.revents & POLLOUT) != 0;
-        if (!readable && !writable) return;
-        ::ares_process_fd(channel_.get(), readable ? socket.fd : ARES_SOCKET_BAD,
-                          writable ? socket.fd : ARES_SOCKET_BAD);
-    }
-
-    /// Ends it, so that no callback comes later.
-    DnsExchange finish() {
-        if (!done_) sockets_.give_up();
-        if (const auto answer = sockets_.long_answer(); !answer.empty())
-            answer_.assign(answer.begin(), answer.end());
-        const bool answered = done_ && !answer_.empty();
-        if (!done_) ::ares_cancel(channel_.get());
-        DnsExchange exchange;
-        for (const auto& facts : sockets_.facts())
-            exchange.attempts.push_back(attempt_of(facts));
-        if (exchange.attempts.empty()) exchange.attempts.push_back(attempt_of({}));
-        auto& last = exchange.attempts.back();
-        if (answered) take_answer(exchange);
-        exchange.transport = last.transport;
-        exchange.elapsed_us = last.elapsed_us;
-        if (!exchange.message) exchange.outcome = name_outcome(last.outcome);
-        return exchange;
-    }
-
-  private:
-    static void told(void* argument, int status, int, unsigned char* message, int length) {
-        auto& asking = *static_cast<Asking*>(argument);
-        asking.done_ = true;
-        asking.end_ = Clock::now();
-        if (status == ARES_SUCCESS && length > 0) asking.answer_.assign(message, message + length);
-    }
-
-    Result<void> set_server() {
-        ares_addr_port_node node{};
-        const auto bytes = call_->server.address.bytes();
-        node.family = call_->server.address.is_v4() ? AF_INET : AF_INET6;
-        std::memcpy(&node.addr, bytes.data(), bytes.size());
-        node.udp_port = node.tcp_port = call_->server.port;
-        const int status = ::ares_set_servers_ports(channel_.get(), &node);
-        if (status != ARES_SUCCESS) return ares_error("set the DNS server", status);
-        return {};
-    }
-
-    [[nodiscard]] DnsAttempt attempt_of(const DnsSocketFacts& facts) const {
-        DnsAttempt attempt;
-        attempt.name = dotted(call_->name.ends_with('.') && call_->name != "."
-                                  ? call_->name.substr(0, call_->name.size() - 1)
-                                  : call_->name);
-        attempt.type = dns_type_name(call_->type);
-        attempt.server = call_->server.to_string();
-        attempt.transport = facts.transport;
-        attempt.outcome = attempt_outcome(facts);
-        const auto asked = facts.asked == Clock::time_point{} ? begin_ : facts.asked;
-        attempt.elapsed_us = microseconds(facts.ended.value_or(Clock::now()) - asked);
-        if (!facts.detail.empty()) attempt.detail = facts.detail;
-        return attempt;
-    }
-
-    void take_answer(DnsExchange& exchange) {
-        auto& last = exchange.attempts.back();
-        last.elapsed_us = microseconds(end_ - begin_of_last());
-        auto message = parse_dns_message(answer_);
-        if (!message) {
-            last.outcome = DnsAttemptOutcome::malformed;
-            last.detail = message.error().message;
-            return;
-        }
-        last.outcome = DnsAttemptOutcome::answered;
-        last.detail.reset();
-        last.rcode = dns_rcode_name(message->rcode);
-        exchange.outcome = outcome_of(*message, call_->name, call_->type);
-        exchange.message = std::move(*message);
-    }
-
-    [[nodiscard]] Clock::time_point begin_of_last() const {
-        return sockets_.facts().empty() ? begin_ : sockets_.facts().back().asked;
-    }
-
-    DnsSockets sockets_;
-    const DnsCall* call_ = nullptr;
-    std::unique_ptr<unsigned char, AresFree> query_bytes_;
-    std::span<const std::uint8_t> query_;
-    std::vector<std::uint8_t> answer_;
-    bool done_ = true;
-    Clock::time_point begin_{};
-    Clock::time_point end_{};
-    AresChannel channel_;  // the first to be destroyed: it closes by sockets_ and tells this object
-};
-
-DnsClient::DnsClient(Channels udp, Channels tcp) : udp_(std::move(udp)), tcp_(std::move(tcp)) {}
-DnsClient::DnsClient(DnsClient&&) noexcept = default;
-DnsClient& DnsClient::operator=(DnsClient&&) noexcept = default;
-DnsClient::~DnsClient() = default;
-
 Result<DnsClient> DnsClient::open(std::size_t udp, std::size_t tcp) {
-    const auto open_all = [](std::size_t count, DnsTransport transport) -> Result<Channels> {
+    const auto open_all = [](std::size_t count, api::DnsTransport transport) -> Result<Channels> {
         Channels channels;
         while (channels.size() < count) {
-            auto asking = Asking::open(transport);
+            auto asking = DnsAsking::open(transport);
             if (!asking) return asking.error();
             channels.push_back(std::move(*asking));
         }
         return channels;
     };
-    auto datagrams = open_all(udp, DnsTransport::udp);
+    auto datagrams = open_all(udp, api::DnsTransport::udp);
     if (!datagrams) return datagrams.error();
-    auto streams = open_all(tcp, DnsTransport::tcp);
+    auto streams = open_all(tcp, api::DnsTransport::tcp);
     if (!streams) return streams.error();
     return DnsClient(std::move(*datagrams), std::move(*streams));
 }
 
-Result<void> DnsClient::wait(std::span<Asking* const> busy, Clock::time_point until, const TargetWatch& watch,
-                             Output& output) {
+Result<void> DnsClient::wait(std::span<DnsAsking* const> busy, Output::Clock::time_point until,
+                             const TargetWatch& watch, Output& output) {
     const auto done = [&] {
         return std::ranges::all_of(busy, [](const auto* asking) { return asking->done(); });
     };
-    while (!done() && Clock::now() < until) {
+    while (!done() && Output::Clock::now() < until) {
         std::vector<pollfd> sockets;
-        std::vector<Asking*> owners;
+        std::vector<DnsAsking*> owners;
         for (auto* asking : busy) {
             if (!asking->done()) asking->append_sockets(sockets);
             owners.resize(sockets.size(), asking);
@@ -272,16 +41,17 @@ Result<void> DnsClient::wait(std::span<Asking* const> busy, Clock::time_point un
     return {};
 }
 
-Result<std::vector<DnsExchange>> DnsClient::ask(std::span<const DnsCall> calls, Clock::time_point until,
-                                                const TargetWatch& watch, Output& output) {
+Result<std::vector<DnsExchange>> DnsClient::ask(std::span<const DnsCall> calls,
+                                                Output::Clock::time_point until, const TargetWatch& watch,
+                                                Output& output) {
     std::vector<DnsExchange> exchanges(calls.size());
     std::size_t begun = 0;
     while (begun < calls.size()) {
         std::size_t udp = 0;
         std::size_t tcp = 0;
-        std::vector<std::pair<std::size_t, Asking*>> turn;
+        std::vector<std::pair<std::size_t, DnsAsking*>> turn;
         for (; begun < calls.size(); ++begun) {
-            const bool stream = calls[begun].transport == DnsTransport::tcp;
+            const bool stream = calls[begun].transport == api::DnsTransport::tcp;
             auto& channels = stream ? tcp_ : udp_;
             auto& used = stream ? tcp : udp;
             if (used == channels.size()) break;
@@ -289,7 +59,7 @@ Result<std::vector<DnsExchange>> DnsClient::ask(std::span<const DnsCall> calls, 
         }
         if (turn.empty())
             return Error{errc::operation_failed, "no resolver was set up for this transport", {}, {}};
-        std::vector<Asking*> busy;
+        std::vector<DnsAsking*> busy;
         for (const auto& [index, asking] : turn) {
             const auto started = asking->start(calls[index]);
             if (!started) return started.error();
@@ -299,7 +69,7 @@ Result<std::vector<DnsExchange>> DnsClient::ask(std::span<const DnsCall> calls, 
                 exchanges[index].outcome = NameOutcome::invalid_name;
         }
         const auto left = calls.size() - begun;
-        const auto now = Clock::now();
+        const auto now = Output::Clock::now();
         const auto share = left == 0 ? until : now + (until - now) / static_cast<int>(1 + left / turn.size());
         if (auto waited = wait(busy, share, watch, output); !waited) return waited.error();
         for (const auto& [index, asking] : turn) {
@@ -309,25 +79,15 @@ Result<std::vector<DnsExchange>> DnsClient::ask(std::span<const DnsCall> calls, 
     return exchanges;
 }
 
-NameOutcome outcome_of(const DnsMessage& message, std::string_view name, std::uint16_t type) {
-    switch (message.rcode) {
-        case dns_rcode::no_error:
-            break;
-        case dns_rcode::no_such_name:
-            return NameOutcome::no_such_name;
-        case dns_rcode::format_error:
-        case dns_rcode::not_implemented:
-        case dns_rcode::refused:
-            return NameOutcome::refused;
-        default:
-            return NameOutcome::server_failure;
+NameOutcome join(std::span<const NameOutcome> outcomes) {
+    // The first that occurs is what the whole exchange came to.
+    constexpr std::array order{
+        NameOutcome::resolved, NameOutcome::no_data,   NameOutcome::no_such_name, NameOutcome::server_failure,
+        NameOutcome::refused,  NameOutcome::timed_out, NameOutcome::no_server,    NameOutcome::invalid_name};
+    for (const auto outcome : order) {
+        if (std::ranges::find(outcomes, outcome) != outcomes.end()) return outcome;
     }
-    const auto records = records_of(message, name, type);
-    const bool found = type == dns_type::any
-                           ? !records.empty()
-                           : std::ranges::find(records, type, &DnsResource::type) != records.end();
-    if (found) return NameOutcome::resolved;
-    return message.answers.empty() && is_lame(message) ? NameOutcome::refused : NameOutcome::no_data;
+    return NameOutcome::timed_out;
 }
 
 }  // namespace netlab::operations

@@ -1,6 +1,7 @@
 #include "daemon/operations/dns_explanation.hpp"
 
 #include "daemon/operations/dns_rdata.hpp"
+#include "daemon/operations/embedded_explanation.hpp"
 #include "daemon/operations/name_explanation.hpp"
 #include "daemon/operations/network_facts.hpp"
 
@@ -16,8 +17,6 @@ using api::DnsAttempt;
 using api::DnsAttemptOutcome;
 using api::DnsTransport;
 using api::Runtime;
-
-constexpr std::string_view embedded_server = "127.0.0.11";
 
 std::string quoted(std::string_view name) {
     return "'" + std::string(name) + "'";
@@ -46,6 +45,11 @@ bool is_silent(DnsAttemptOutcome outcome) {
     return outcome != DnsAttemptOutcome::answered && outcome != DnsAttemptOutcome::truncated;
 }
 
+bool resolves(const DnsServerAnswers& answers) {
+    return std::ranges::find(answers.exchanges, NameOutcome::resolved, &DnsExchange::outcome) !=
+           answers.exchanges.end();
+}
+
 bool answers_all(const DnsServerAnswers& answers) {
     return std::ranges::all_of(answers.exchanges,
                                [](const DnsExchange& exchange) { return exchange.message.has_value(); });
@@ -56,6 +60,8 @@ class Explainer {
     explicit Explainer(const DnsFacts& facts) : facts_(facts), attempts_(attempts_of(facts.lookup)) {}
 
     DnsExplanation explain() {
+        for (const auto& remark : facts_.remarks)
+            say(remark);
         say(facts_.embedded.explanation, facts_.embedded.suggestion);
         unresolved();
         disagreement();
@@ -80,7 +86,7 @@ class Explainer {
 
     /// The name is one of netlab's, or the address is a target's, and DNS does not know it.
     void unresolved() {
-        if (resolution().outcome == NameOutcome::resolved) return;
+        if (resolution().outcome == NameOutcome::resolved || !facts_.embedded.explanation.empty()) return;
         api::PingRequest asked;
         asked.from = from();
         asked.to = facts_.request.name;
@@ -108,10 +114,15 @@ class Explainer {
         }
         if (!silent.empty() && silent.size() < answers.size())
             say(list_and(silent) + (silent.size() > 1 ? " give" : " gives") + " no answer");
+        if (is_docker_name(answers)) {
+            say("only 127.0.0.11 knows " + quoted(dotted(facts_.lookup.name)) +
+                ": it is a name of Docker's own");
+        }
         if (agree(answers)) return;
         std::vector<std::string> each;
         for (const auto& one : answers)
-            each.push_back(one.server.to_string() + " says " + what_it_says(one));
+            each.push_back(one.server.to_string() + (one.behind ? " (behind 127.0.0.11)" : "") + " says " +
+                           what_it_says(one));
         say("the servers disagree: " + list_and(each) + ": a program in " + from() +
             " goes by the first that answers at all");
     }
@@ -119,7 +130,7 @@ class Explainer {
     /// Docker's resolver says SERVFAIL where the servers behind it say nothing (libnetwork, resolver.go).
     void embedded_failure() {
         const auto failed = [](const DnsAttempt& attempt) {
-            return attempt.server == embedded_server && attempt.rcode == "SERVFAIL";
+            return attempt.server == embedded_address && attempt.rcode == "SERVFAIL";
         };
         if (facts_.plan.all || !std::ranges::any_of(attempts_, failed)) return;
         say("Docker's resolver at 127.0.0.11 says SERVFAIL where the servers behind it fail or do not answer",
@@ -142,11 +153,13 @@ class Explainer {
     }
 
     void loopback_server() {
-        if (facts_.context.targets.empty() || from_host_namespace(facts_.context.targets.front())) return;
+        if (facts_.default_server || facts_.context.targets.empty() ||
+            from_host_namespace(facts_.context.targets.front()))
+            return;
         const auto& target = facts_.context.targets.front();
         for (const auto& server : facts_.plan.conf.servers) {
             const auto text = server.to_string();
-            if (!server.address.is_loopback() || text == embedded_server) continue;
+            if (!server.address.is_loopback() || text == embedded_address) continue;
             const auto failed = [&](const DnsAttempt& attempt) {
                 return attempt.server == text && is_silent(attempt.outcome);
             };
@@ -271,13 +284,26 @@ std::string what_it_says(const DnsServerAnswers& answers) {
     return list_and(data.empty() ? otherwise : data);
 }
 
+bool is_docker_name(std::span<const DnsServerAnswers> answers) {
+    const auto passes_on = std::ranges::count(answers, true, &DnsServerAnswers::behind) > 0;
+    return passes_on &&
+           std::ranges::any_of(answers,
+                               [](const DnsServerAnswers& one) {
+                                   return one.server.to_string() == embedded_address && resolves(one);
+                               }) &&
+           std::ranges::none_of(answers,
+                                [](const DnsServerAnswers& one) { return one.behind && resolves(one); });
+}
+
 bool agree(std::span<const DnsServerAnswers> answers) {
+    // What Docker's resolver answers itself the servers behind it cannot know.
+    const bool own = is_docker_name(answers);
     const auto types = answers.empty() ? 0 : answers.front().exchanges.size();
     for (std::size_t type = 0; type < types; ++type) {
         const DnsExchange* first = nullptr;
         for (const auto& one : answers) {
             const auto& exchange = one.exchanges[type];
-            if (!exchange.message) continue;
+            if (!exchange.message || (own && one.behind)) continue;
             if (first == nullptr) first = &exchange;
             if (first->message->rcode != exchange.message->rcode ||
                 comparable(*first) != comparable(exchange))

@@ -19,12 +19,14 @@ struct DnsFacts {
     const api::DnsRequest& request;
     const DnsPlan& plan;
     const DnsLookup& lookup;
+    std::vector<std::string> remarks;   ///< on the way to the servers, to be said first
     std::vector<std::string> in_hosts;  ///< what FROM's hosts file has for the name, which was not asked
     std::optional<DnsServerAnswers>
         as_is;  ///< of the name without the search list, where that list changed it
     /// What is wrong with the embedded resolver of the engine at 127.0.0.11, as its rules and sockets show
     /// it; a sentence and what to do. Empty where nothing is wrong, or was not looked at.
     Explanation embedded;
+    bool default_server = false;  ///< FROM's resolv.conf names none: 127.0.0.1 is asked
 };
 
 struct DnsExplanation {
@@ -39,6 +41,10 @@ struct DnsExplanation {
 
 /// How many of the servers did not answer one of their questions.
 [[nodiscard]] std::size_t silent_servers(std::span<const DnsServerAnswers> answers);
+
+/// Docker's resolver knows the name, and none of the servers behind it does: it has answered itself. (It
+/// passes on what it does not know, and makes nothing up.)
+[[nodiscard]] bool is_docker_name(std::span<const DnsServerAnswers> answers);
 
 /// Whether all servers that answered say the same: response codes and records, but for their order and their
 /// TTL.

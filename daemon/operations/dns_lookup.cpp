@@ -71,9 +71,14 @@ class Lookup {
     }
 
     void begin_answers() {
-        const auto count = plan_.all ? plan_.conf.servers.size() : 1;
-        for (std::size_t i = 0; i < count; ++i)
-            result_.answers.push_back({plan_.conf.servers[i], std::vector<DnsExchange>(plan_.types.size())});
+        const auto add = [&](const NameServer& server, bool behind) {
+            result_.answers.push_back({server, behind, std::vector<DnsExchange>(plan_.types.size())});
+        };
+        if (!plan_.all) return add(plan_.conf.servers.front(), false);
+        for (const auto& server : plan_.conf.servers)
+            add(server, false);
+        for (const auto& server : plan_.behind)
+            add(server, true);
     }
 
     [[nodiscard]] std::vector<DnsCall> calls_to(const NameServer& server) const {
@@ -138,9 +143,9 @@ class Lookup {
             for (std::size_t i = 0; i < into.size(); ++i)
                 follow(*into[i], std::move((*exchanges)[i]));
         }
-        for (std::size_t i = 0; i < result_.answers.size(); ++i)
+        for (std::size_t i = 0; i < plan_.conf.servers.size(); ++i)
             note(i, joined(result_.answers[i]));
-        // Where they disagree, a program goes by the first that answers at all.
+        // Where they disagree, a program goes by the first that answers at all; those behind it does not ask.
         for (const auto& asked : result_.resolution.asked) {
             if (is_answer(asked.outcome)) return asked.outcome;
         }

@@ -16,6 +16,7 @@ struct DnsPlan {
     std::vector<std::uint16_t> types;
     ResolvConf conf;   ///< its servers are asked in their order; its search list is gone through
     bool all = false;  ///< every server is asked, not the next one only where one fails
+    std::vector<NameServer> behind;  ///< with `all`: those that Docker's 127.0.0.11 passes questions on to
     api::DnsTransport transport = api::DnsTransport::udp;
     Output::Clock::time_point until{};
 };
@@ -23,12 +24,13 @@ struct DnsPlan {
 /// What one server made of the deciding name.
 struct DnsServerAnswers {
     NameServer server;
+    bool behind = false;                 ///< one of DnsPlan::behind
     std::vector<DnsExchange> exchanges;  ///< one for each type; `attempts` are all that were made for it
 };
 
 struct DnsLookup {
     std::string name;  ///< that decided: the last of `resolution.candidates`, "" for the root
-    std::vector<DnsServerAnswers> answers;  ///< of one server; with DnsPlan::all of each
+    std::vector<DnsServerAnswers> answers;  ///< of one server; with DnsPlan::all of each, those behind last
     Resolution resolution;                  ///< what it came to, in a resolver's terms
 };
 

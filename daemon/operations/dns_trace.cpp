@@ -33,6 +33,7 @@ class Trace {
 
     Result<DnsTraceEnd> follow(const std::string& name, std::uint16_t type, int depth) {
         DnsTraceEnd end;
+        end.name = name;
         end.zone = ".";
         auto servers = setting_.roots;
         if (servers.empty()) {
@@ -141,7 +142,7 @@ class Trace {
         referral.bytes = static_cast<std::uint32_t>(end.exchange.message->size);
         referral.elapsed_us = end.exchange.elapsed_us;
         referral.attempts = end.exchange.attempts;
-        setting_.tell(referral);
+        setting_.tell(std::move(referral));
     }
 
     /// With their addresses, IPv4 first: those that came along, else those that are asked for.

@@ -42,10 +42,11 @@ struct DnsTraceSetting {
     std::vector<ZoneServer> roots;  ///< where to begin; none: FROM's servers are asked
     Output::Clock::time_point until{};
     api::DnsTransport transport = api::DnsTransport::udp;
-    std::function<void(const api::DnsReferral&)> tell;
+    std::function<void(api::DnsReferral)> tell;
 };
 
 struct DnsTraceEnd {
+    std::string name;        ///< without a dot at its end
     std::string zone;        ///< whose servers were asked last
     ZoneServer server;       ///< that answered, else the last that was asked
     DnsExchange exchange;    ///< `attempts`: all at that zone's servers

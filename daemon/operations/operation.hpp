@@ -3,6 +3,7 @@
 #include "common/api/catalogue.hpp"
 #include "common/api/context.hpp"
 #include "common/unique_fd.hpp"
+#include "daemon/kernel/container_file.hpp"
 #include "daemon/operations/output.hpp"
 
 #include <memory>
@@ -21,6 +22,12 @@
 ///     const Registration<api::PingRequest> registered{operation<prepare, run>({.net_raw = true})};
 namespace netlab::operations {
 
+/// Where a file of the target's resolver was looked for, and what was there.
+struct ResolverFile {
+    std::string path;  ///< as the target has it; as the host has it where ip-netns(8) would show that one
+    kernel::FileLook look;
+};
+
 /// One namespace of a request, opened and checked by the launcher before `prepare`.
 struct TargetHandle {
     UniqueFd net;  ///< empty only for a peer, one of several targets, another, and where
@@ -33,6 +40,8 @@ struct TargetHandle {
     UniqueFd
         resolv_conf;  ///< /etc/resolv.conf as a program in the target sees it; empty where there is none,
     UniqueFd hosts;   ///< where it is no regular file, or where Needs::resolver_files is not set
+    ResolverFile resolv_conf_file;  ///< with Needs::resolver_files, as hosts_file
+    ResolverFile hosts_file;
 };
 
 /// The namespaces of a request: those of Context::targets, the peer's where there is one, those of

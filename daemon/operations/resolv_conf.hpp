@@ -40,6 +40,34 @@ struct ResolvConf {
 /// Any bytes will do: what glibc would not understand is skipped.
 [[nodiscard]] ResolvConf parse_resolv_conf(std::string_view text);
 
+/// A line, or a word of one, that is passed over.
+struct SkippedLine {
+    enum class Kind : std::uint8_t { other, nameserver };
+    std::size_t number = 0;  ///< counts from 1
+    std::string text;        ///< any bytes
+    std::string reason;
+    Kind kind = Kind::other;
+    friend bool operator==(const SkippedLine&, const SkippedLine&) = default;
+};
+
+/// A server that Docker's embedded resolver passes questions on to.
+struct ExternalServer {
+    std::string address;
+    bool from_host = false;  ///< it is asked from the host's namespace
+    friend bool operator==(const ExternalServer&, const ExternalServer&) = default;
+};
+
+/// The same, with what a person may want to know of it.
+struct ResolvConfReading {
+    ResolvConf conf;
+    bool default_server = false;           ///< the file names none
+    std::vector<std::string> options;      ///< the words of all option lines that are known
+    std::vector<SkippedLine> skipped;      ///< in the file's order
+    std::vector<ExternalServer> external;  ///< of the comment "# ExtServers: [192.0.2.1 host(127.0.0.53)]"
+                                           ///< that Docker 25 and later write (libnetwork, resolvconf.go)
+};
+[[nodiscard]] ResolvConfReading read_resolv_conf(std::string_view text);
+
 /// How long glibc waits for the server of that index in each attempt (resolv/res_send.c, get_timeout).
 [[nodiscard]] std::chrono::seconds server_timeout(const ResolvConf& conf, std::size_t server);
 

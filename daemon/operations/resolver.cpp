@@ -1,36 +1,16 @@
 #include "daemon/operations/resolver.hpp"
 
+#include "daemon/operations/container_text.hpp"
 #include "daemon/operations/hosts_file.hpp"
 #include "daemon/operations/numeric_host.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 
 namespace netlab::operations {
 
 namespace {
 
 using Clock = Output::Clock;
-
-/// The first 64 KiB, whole lines only; empty where there is no file.
-Result<std::string> read_file(int file) {
-    if (file < 0) return std::string{};
-    constexpr std::size_t most = 64 * 1024;
-    std::string text(most, '\0');
-    std::size_t size = 0;
-    while (size < most) {
-        const auto got = ::pread(file, text.data() + size, most - size, static_cast<off_t>(size));
-        if (got < 0 && errno == EINTR) continue;
-        if (got < 0) return system_error(errc::operation_failed, "read the target's resolver files", errno);
-        if (got == 0) break;
-        size += static_cast<std::size_t>(got);
-    }
-    text.resize(size);
-    // A line that was cut could say something else than the whole one.
-    if (size == most) text.resize(text.rfind('\n') == text.npos ? 0 : text.rfind('\n') + 1);
-    return text;
-}
 
 bool is_localhost(std::string_view name) {
     if (name.ends_with('.')) name.remove_suffix(1);
@@ -61,39 +41,59 @@ bool is_answer(NameOutcome outcome) {
 
 /// One candidate at all the servers, as often as the configuration says.
 struct Round {
-    DnsChannel& dns;
+    DnsClient& dns;
     const ResolvConf& conf;
     std::vector<Family> families;
     Clock::time_point end;
     const TargetWatch& watch;
     Output& output;
 
-    Result<DnsReply> ask(const std::string& name, Resolution& resolution) const {
+    /// What all the servers made of it; the addresses go into `resolution`.
+    Result<NameOutcome> ask(const std::string& name, Resolution& resolution) const {
         resolution.asked.clear();
         for (unsigned attempt = 0; attempt < conf.attempts; ++attempt) {
             for (std::size_t i = 0; i < conf.servers.size() && Clock::now() < end; ++i) {
-                const auto until = std::min(end, Clock::now() + server_timeout(conf, i));
-                auto reply = dns.ask(conf.servers[i], name, families, until, watch, output);
-                if (!reply) return reply.error();
-                if (attempt == 0) resolution.asked.push_back({conf.servers[i].to_string(), reply->outcome});
-                resolution.asked[i].outcome = reply->outcome;
-                if (!is_answer(reply->outcome)) continue;
-                if (reply->outcome == NameOutcome::resolved)
-                    resolution.resolved_by = conf.servers[i].to_string();
-                return reply;
+                const auto outcome = ask_one(i, name, resolution);
+                if (!outcome) return outcome.error();
+                if (attempt == 0) resolution.asked.push_back({conf.servers[i].to_string(), *outcome});
+                resolution.asked[i].outcome = *outcome;
+                if (!is_answer(*outcome)) continue;
+                if (*outcome == NameOutcome::resolved) resolution.resolved_by = conf.servers[i].to_string();
+                return outcome;
             }
         }
         std::vector<NameOutcome> outcomes;
         for (const auto& asked : resolution.asked)
             outcomes.push_back(asked.outcome);
-        return DnsReply{join(outcomes), {}};
+        return join(outcomes);
+    }
+
+    Result<NameOutcome> ask_one(std::size_t server, const std::string& name, Resolution& resolution) const {
+        std::vector<DnsCall> calls;
+        for (const auto family : families)
+            calls.push_back(
+                {conf.servers[server], name, family == Family::ipv4 ? dns_type::a : dns_type::aaaa});
+        const auto until = std::min(end, Clock::now() + server_timeout(conf, server));
+        const auto exchanges = dns.ask(calls, until, watch, output);
+        if (!exchanges) return exchanges.error();
+        resolution.addresses.clear();
+        std::vector<NameOutcome> outcomes;
+        for (std::size_t i = 0; i < calls.size(); ++i) {
+            const auto& exchange = (*exchanges)[i];
+            outcomes.push_back(exchange.outcome);
+            if (!exchange.message) continue;
+            for (const auto& record : records_of(*exchange.message, name, calls[i].type)) {
+                if (record.address) resolution.addresses.push_back(*record.address);
+            }
+        }
+        return join(outcomes);
     }
 };
 
 }  // namespace
 
 Result<Resolver> Resolver::open(TargetHandle& target) {
-    auto dns = DnsChannel::open();
+    auto dns = DnsClient::open(2, 0);
     if (!dns) return dns.error();
     return Resolver(std::move(target.resolv_conf), std::move(target.hosts), std::move(*dns));
 }
@@ -111,9 +111,9 @@ Result<Resolution> Resolver::resolve(std::string_view name, std::optional<Family
         resolution.zone = std::move(numeric->zone);
         return resolution;
     }
-    auto hosts = read_file(hosts_.get());
+    const auto hosts = read_container_text(hosts_.get());
     if (!hosts) return hosts.error();
-    if (auto addresses = hosts_addresses(*hosts, name, family); !addresses.empty()) {
+    if (auto addresses = hosts_addresses(hosts->text, name, family); !addresses.empty()) {
         return resolved(std::move(addresses), name, "/etc/hosts");
     }
     if (is_localhost(name)) return resolved(loopbacks(family), name, "localhost");
@@ -122,9 +122,9 @@ Result<Resolution> Resolver::resolve(std::string_view name, std::optional<Family
 
 Result<Resolution> Resolver::ask_dns(std::string_view name, std::optional<Family> family,
                                      const TargetWatch& watch, Output& output) {
-    const auto text = read_file(resolv_conf_.get());
-    if (!text) return text.error();
-    const auto conf = parse_resolv_conf(*text);
+    const auto file = read_container_text(resolv_conf_.get());
+    if (!file) return file.error();
+    const auto conf = parse_resolv_conf(file->text);
     Round round{dns_, conf, {}, Clock::now() + longest, watch, output};
     if (family != Family::ipv6) round.families.push_back(Family::ipv4);
     if (family != Family::ipv4 && !conf.no_aaaa) round.families.push_back(Family::ipv6);
@@ -139,15 +139,14 @@ Result<Resolution> Resolver::ask_dns(std::string_view name, std::optional<Family
         const auto candidate = search.next();
         if (!candidate) break;
         resolution.candidates.push_back(*candidate);
-        auto reply = round.ask(*candidate, resolution);
-        if (!reply) return reply.error();
-        if (reply->outcome == NameOutcome::resolved) {
+        const auto outcome = round.ask(*candidate, resolution);
+        if (!outcome) return outcome.error();
+        if (*outcome == NameOutcome::resolved) {
             resolution.outcome = NameOutcome::resolved;
             resolution.name = *candidate;
-            resolution.addresses = std::move(reply->addresses);
             return resolution;
         }
-        search.failed(reply->outcome);
+        search.failed(*outcome);
     }
     resolution.outcome = search.outcome();
     return resolution;

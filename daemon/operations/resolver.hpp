@@ -1,6 +1,6 @@
 #pragma once
 
-#include "daemon/operations/dns_channel.hpp"
+#include "daemon/operations/dns_client.hpp"
 #include "daemon/operations/operation.hpp"
 
 #include <optional>
@@ -46,14 +46,14 @@ class Resolver {
                                              const TargetWatch& watch, Output& output);
 
   private:
-    Resolver(UniqueFd resolv_conf, UniqueFd hosts, DnsChannel dns)
+    Resolver(UniqueFd resolv_conf, UniqueFd hosts, DnsClient dns)
         : resolv_conf_(std::move(resolv_conf)), hosts_(std::move(hosts)), dns_(std::move(dns)) {}
     [[nodiscard]] Result<Resolution> ask_dns(std::string_view name, std::optional<Family> family,
                                              const TargetWatch& watch, Output& output);
 
     UniqueFd resolv_conf_;
     UniqueFd hosts_;
-    DnsChannel dns_;
+    DnsClient dns_;
 };
 
 }  // namespace netlab::operations

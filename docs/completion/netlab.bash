@@ -22,7 +22,7 @@ _netlab() {
     done
     COMPREPLY=()
     [[ $command == sockets || $command == ss ]] && [[ $previous == -[is] ]] && previous=''
-    local commands='ls ping dns links addrs routes route rules neigh sockets ss bridges networks ps sysctls version'
+    local commands='ls ping dns resolv links addrs routes route rules neigh sockets ss bridges networks ps sysctls version'
     case $previous in
         -o | --output) COMPREPLY=($(compgen -W 'table wide json' -- "$current")); return ;;
         --color | --colour) COMPREPLY=($(compgen -W 'auto always never' -- "$current")); return ;;
@@ -54,6 +54,7 @@ _netlab() {
         route) own='--from --mark --iif' ;;
         bridges) own='-a --all --fdb' ;;
         ps) own='-a --all' ;;
+        resolv) own='-W --wait' ;;
         sysctls) own='-a --all --changed' ;;
         sockets | ss) own='--all -a -t --tcp -u --udp -x --unix -w --raw -0 --packet -l --listening --state --sport --dport -4 --ipv4
             -6 --ipv6 -p --processes --no-processes -i --info -m --memory -s --summary -n --numeric' ;;

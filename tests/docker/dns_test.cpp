@@ -323,6 +323,50 @@ TEST_CASE("dns: --trace finds servers that come without an address, and says whe
     CHECK(contains(text_of.out, " bytes from 203.0.113.54(ns1.test.) in "));
 }
 
+TEST_CASE("dns: --all-servers asks those behind the embedded server too, and compares", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto outside = ask(daemon, {"co1", "www.example.com", "A", "--all-servers"});
+    INFO(outside.out << outside.err);
+    CHECK(outside.status == 0);
+    const auto answers = of_type(outside, "answer");
+    REQUIRE(answers.size() == 2);
+    CHECK(text(answers[0], "server") == embedded);
+    CHECK(text(answers[1], "server") == upstream);
+    CHECK(text(answers[1], "server_note") == "behind 127.0.0.11");
+    CHECK(answer_from(answers[0]).records == dig("co1", embedded, "www.example.com", "A").records);
+    CHECK(answer_from(answers[1]).records == dig("co1", upstream, "www.example.com", "A").records);
+    CHECK(report(outside).at("agreed") == true);
+    // A container's name is Docker's own: no disagreement.
+    const auto own = ask(daemon, {"co1", "co2", "A", "--all-servers"});
+    CHECK(own.status == 0);
+    CHECK(report(own).at("agreed") == true);
+    CHECK(contains(explanations(own), "only 127.0.0.11 knows 'co2.'"));
+    // Its own --dns goes before the engine's, and a server that has other data is told.
+    const Container other("dns-other", {"--network", "net", "--dns", example});
+    const auto different = ask(daemon, {"dns-other", "www.example.com", "A", "--all-servers", "--server",
+                                        embedded, "--server", upstream});
+    INFO(different.out << different.err);
+    CHECK(different.status == 1);
+    CHECK(report(different).at("agreed") == false);
+    CHECK(contains(explanations(different), "the servers disagree: "));
+    const auto behind =
+        of_type(ask(daemon, {"dns-other", "www.example.test", "A", "--all-servers"}), "answer");
+    REQUIRE(behind.size() == 2);
+    CHECK(text(behind[1], "server") == example);
+}
+
+TEST_CASE("dns: the embedded server's rules gone are told as such", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Container flushed("dns-flushed", {"--network", "net"});
+    support::run_well({"nsenter", "--net=/proc/" + std::to_string(pid_of("dns-flushed")) + "/ns/net",
+                       "iptables", "-t", "nat", "-F"});
+    const auto finished = ask(daemon, {"dns-flushed", "co2", "-W", "1"});
+    INFO(finished.out << finished.err);
+    CHECK(finished.status == 1);
+    CHECK(contains(explanations(finished), "DNAT rules of Docker's DNS are gone"));
+    CHECK(text(report(finished), "suggestion") == "docker restart dns-flushed");
+}
+
 TEST_CASE("dns: a resolver that is silent takes its time and no more; memory and CPU time stay small",
           "[docker]") {
     const support::Daemon daemon(settings());

@@ -420,10 +420,18 @@ TEST_CASE("dns: a resolv.conf full of nonsense, and one of a gigabyte, cost noth
     CHECK(ask(question("good.test", "A"), net.network.handle('a', nonsense)).outcome() == "answered");
     CHECK(Clock::now() - start < 500ms);
     // No file at all: a program asks itself.
-    const auto said = ask(question("good.test", "A"), net.network.handle('a'), from_a());
+    auto missing = net.network.handle('a');
+    missing.resolv_conf_file.look.state = kernel::FileState::missing;
+    const auto said = ask(question("good.test", "A"), std::move(missing));
     CHECK(said.answer().at("server") == "127.0.0.1");
     CHECK(said.attempts() == "udp refused, udp refused");
-    CHECK(said.explanations().find("127.0.0.1 is a itself, where nobody serves DNS") != std::string::npos);
+    CHECK(said.explanations().find("there is no /etc/resolv.conf: programs in a ask 127.0.0.1") !=
+          std::string::npos);
+    const auto loopback = ask(question("good.test", "A"), net.network.handle('a', "nameserver 127.0.0.53\n"));
+    CHECK(loopback.explanations().find("127.0.0.53 is a itself, where nobody serves DNS") !=
+          std::string::npos);
+    // Nobody knows what its programs would ask: that is no answer.
+    CHECK(ask(question("good.test", "A"), net.network.handle('a')).error == errc::operation_failed);
 }
 
 TEST_CASE("dns: an IPv6 server, and a link-local one on its interface", "[netns]") {

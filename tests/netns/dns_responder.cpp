@@ -49,7 +49,7 @@ void append_address(Message& answer, std::uint8_t type, const char* text) {
 }
 
 std::optional<Message> answer_to(const Message& query, bool tcp) {
-    if (query.size() < header_size + 6 || question_end(query) > query.size()) return std::nullopt;
+    if (query.size() < header_size + 5 || question_end(query) > query.size()) return std::nullopt;
     const auto label = first_label(query);
     const auto type = query[question_end(query) - 3];
     constexpr std::uint8_t a = 1;

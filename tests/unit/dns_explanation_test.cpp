@@ -62,6 +62,7 @@ struct Case {
     DnsLookup lookup;
     std::vector<std::string> in_hosts;
     std::optional<DnsServerAnswers> as_is;
+    Explanation embedded;
 
     Case() {
         context.targets.push_back(container("co1"));
@@ -71,7 +72,7 @@ struct Case {
         plan.types = {dns_type::a};
         plan.conf.servers = {server("192.0.2.1")};
         lookup.name = "x.test";
-        lookup.answers.push_back({server("192.0.2.1"), {address(1)}});
+        lookup.answers.push_back({server("192.0.2.1"), false, {address(1)}});
         lookup.resolution.outcome = NameOutcome::resolved;
         lookup.resolution.resolved_by = "192.0.2.1";
         lookup.resolution.candidates = {"x.test"};
@@ -84,7 +85,7 @@ struct Case {
         lookup.answers[0].exchanges = {std::move(exchange)};
     }
     [[nodiscard]] std::string said() const {
-        const auto why = explain_dns({context, request, plan, lookup, in_hosts, as_is, {}});
+        const auto why = explain_dns({context, request, plan, lookup, {}, in_hosts, as_is, embedded, false});
         std::string text;
         for (const auto& sentence : why.sentences)
             text += sentence + "\n";
@@ -93,8 +94,8 @@ struct Case {
 };
 
 bool agreed(DnsExchange a, DnsExchange b) {
-    const std::vector<DnsServerAnswers> answers{{server("192.0.2.1"), {std::move(a)}},
-                                                {server("192.0.2.2"), {std::move(b)}}};
+    const std::vector<DnsServerAnswers> answers{{server("192.0.2.1"), false, {std::move(a)}},
+                                                {server("192.0.2.2"), false, {std::move(b)}}};
     return agree(answers);
 }
 
@@ -116,7 +117,7 @@ TEST_CASE("dns explanation: a name of the search list is told, and what the name
     CHECK(c.said() ==
           "the answer is for 'x.test.', by the search list of co1's resolv.conf\n"
           "try: netlab dns co1 x. (a dot at its end: the name as it is)\n");
-    c.as_is = DnsServerAnswers{server("192.0.2.1"), {nxdomain()}};
+    c.as_is = DnsServerAnswers{server("192.0.2.1"), false, {nxdomain()}};
     CHECK(c.said().starts_with(
         "the answer is for 'x.test.', by the search list of co1's resolv.conf; for 'x.' as it "
         "is 192.0.2.1 says NXDOMAIN\n"));
@@ -138,13 +139,42 @@ TEST_CASE("dns explanation: servers agree whatever the order, the case and the T
 TEST_CASE("dns explanation: servers that disagree are told with what each says", "[unit]") {
     Case c;
     c.plan.all = true;
-    c.lookup.answers.push_back({server("192.0.2.2"), {nxdomain()}});
+    c.lookup.answers.push_back({server("192.0.2.2"), false, {nxdomain()}});
     c.lookup.answers.push_back(
-        {server("192.0.2.3"), {failed({{DnsTransport::udp, DnsAttemptOutcome::timed_out}})}});
+        {server("192.0.2.3"), false, {failed({{DnsTransport::udp, DnsAttemptOutcome::timed_out}})}});
     CHECK(c.said() ==
           "192.0.2.3 gives no answer\nthe servers disagree: 192.0.2.1 says 10.0.0.1, 192.0.2.2 says NXDOMAIN "
           "and 192.0.2.3 says "
           "nothing: a program in co1 goes by the first that answers at all\n");
+}
+
+TEST_CASE("dns explanation: a name of Docker's own is no disagreement with the servers behind it", "[unit]") {
+    Case c;
+    c.plan.all = true;
+    c.plan.conf.servers = {server("127.0.0.11")};
+    c.lookup.answers = {{server("127.0.0.11"), false, {address(1)}},
+                        {server("192.0.2.1"), true, {nxdomain()}}};
+    CHECK(agree(c.lookup.answers));
+    CHECK(c.said() == "only 127.0.0.11 knows 'x.test.': it is a name of Docker's own\n");
+    // What Docker passes on it does not change.
+    c.lookup.answers[1].exchanges = {address(2)};
+    CHECK(!agree(c.lookup.answers));
+    CHECK(c.said().find("192.0.2.1 (behind 127.0.0.11) says 10.0.0.2") != std::string::npos);
+    c.lookup.answers[0].exchanges = {nxdomain()};
+    CHECK(!agree(c.lookup.answers));
+    // Two of those behind are held against each other.
+    c.lookup.answers = {{server("127.0.0.11"), false, {address(1)}},
+                        {server("192.0.2.1"), true, {address(1)}},
+                        {server("192.0.2.2"), true, {nxdomain()}}};
+    CHECK(!agree(c.lookup.answers));
+}
+
+TEST_CASE("dns explanation: what is wrong with Docker's resolver is said in the place of guesses", "[unit]") {
+    Case c;
+    c.plan.conf.servers = {server("127.0.0.11")};
+    c.fails(failed({{DnsTransport::udp, DnsAttemptOutcome::timed_out}}, "127.0.0.11"));
+    c.embedded = {"the DNAT rules are gone", "docker restart co1"};
+    CHECK(c.said() == "the DNAT rules are gone\ntry: docker restart co1\n");
 }
 
 TEST_CASE("dns explanation: truncated, and no way over TCP", "[unit]") {

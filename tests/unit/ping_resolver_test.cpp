@@ -1,4 +1,4 @@
-#include "daemon/operations/dns_channel.hpp"
+#include "daemon/operations/dns_client.hpp"
 #include "daemon/operations/hosts_file.hpp"
 #include "daemon/operations/name_search.hpp"
 #include "daemon/operations/numeric_host.hpp"

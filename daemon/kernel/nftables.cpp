@@ -1,0 +1,320 @@
+#include "daemon/kernel/nftables.hpp"
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
+#include <linux/netfilter/nfnetlink.h>
+
+namespace netlab::kernel {
+
+namespace {
+
+using Bytes = std::span<const std::byte>;
+
+/// nf_tables' numbers are big-endian.
+template <class Number>
+Number big_endian(Bytes value) {
+    if (value.size() < sizeof(Number)) return 0;
+    std::uint64_t number = 0;
+    for (const auto byte : value.first(sizeof(Number)))
+        number = number << 8 | std::to_integer<std::uint64_t>(byte);
+    return static_cast<Number>(number);
+}
+std::uint32_t number(Bytes value) {
+    return big_endian<std::uint32_t>(value);
+}
+
+NftRegister register_of(Bytes value) {
+    const auto reg = number(value);
+    if (reg >= NFT_REG32_00) return reg - NFT_REG32_00;
+    return reg == NFT_REG_VERDICT ? 0 : (reg - NFT_REG_1) * (NFT_REG_SIZE / NFT_REG32_SIZE);
+}
+
+/// What is not longer than the kernel allows a value to be.
+std::vector<std::byte> copy(Bytes value, std::size_t most = 64) {
+    const auto kept = value.first(std::min(value.size(), most));
+    return {kept.begin(), kept.end()};
+}
+
+/// NFTA_DATA_VALUE of a nested NFTA_..._DATA.
+std::vector<std::byte> data_value(Bytes value) {
+    std::vector<std::byte> out;
+    for_each_attribute(value, [&](int type, Bytes inner) {
+        if (type == NFTA_DATA_VALUE) out = copy(inner);
+    });
+    return out;
+}
+
+NftExpression parse_payload(Bytes data) {
+    NftPayload out;
+    bool loads = false;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_PAYLOAD_DREG) {
+            out.to = register_of(value);
+            loads = true;
+        }
+        if (type == NFTA_PAYLOAD_BASE) out.base = number(value);
+        if (type == NFTA_PAYLOAD_OFFSET) out.offset = number(value);
+        if (type == NFTA_PAYLOAD_LEN) out.length = number(value);
+    });
+    if (!loads) return NftOther{"payload"};  // it writes to the packet
+    return out;
+}
+
+NftExpression parse_meta(Bytes data) {
+    NftMeta out;
+    bool loads = false;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_META_DREG) {
+            out.to = register_of(value);
+            loads = true;
+        }
+        if (type == NFTA_META_KEY) out.key = number(value);
+    });
+    if (!loads) return NftOther{"meta"};  // it sets a mark
+    return out;
+}
+
+NftExpression parse_bitwise(Bytes data) {
+    NftBitwise out;
+    std::uint32_t op = NFT_BITWISE_BOOL;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_BITWISE_SREG) out.from = register_of(value);
+        if (type == NFTA_BITWISE_DREG) out.to = register_of(value);
+        if (type == NFTA_BITWISE_MASK) out.mask = data_value(value);
+        if (type == NFTA_BITWISE_XOR) out.exclusive = data_value(value);
+        if (type == NFTA_BITWISE_OP) op = number(value);
+    });
+    if (op != NFT_BITWISE_BOOL) return NftOther{"bitwise"};
+    return out;
+}
+
+NftExpression parse_compare(Bytes data) {
+    NftCompare out;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_CMP_SREG) out.from = register_of(value);
+        if (type == NFTA_CMP_OP) out.op = number(value);
+        if (type == NFTA_CMP_DATA) out.data = data_value(value);
+    });
+    return out;
+}
+
+NftExpression parse_range(Bytes data) {
+    NftRange out;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_RANGE_SREG) out.from = register_of(value);
+        if (type == NFTA_RANGE_OP) out.outside = number(value) == NFT_RANGE_NEQ;
+        if (type == NFTA_RANGE_FROM_DATA) out.first = data_value(value);
+        if (type == NFTA_RANGE_TO_DATA) out.last = data_value(value);
+    });
+    return out;
+}
+
+NftVerdict parse_verdict(Bytes data) {
+    NftVerdict out;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_VERDICT_CODE) out.code = static_cast<std::int32_t>(number(value));
+        if (type == NFTA_VERDICT_CHAIN) out.chain = text(value);
+    });
+    return out;
+}
+
+NftExpression parse_immediate(Bytes data) {
+    NftImmediate out;
+    std::optional<NftVerdict> verdict;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_IMMEDIATE_DREG) out.to = register_of(value);
+        if (type != NFTA_IMMEDIATE_DATA) return;
+        for_each_attribute(value, [&](int inner_type, Bytes inner) {
+            if (inner_type == NFTA_DATA_VALUE) out.data = copy(inner);
+            if (inner_type == NFTA_DATA_VERDICT) verdict = parse_verdict(inner);
+        });
+    });
+    if (verdict) return std::move(*verdict);
+    return out;
+}
+
+NftExpression parse_lookup(Bytes data) {
+    NftLookup out;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_LOOKUP_SREG) out.from = register_of(value);
+        if (type == NFTA_LOOKUP_SET) out.set = text(value);
+    });
+    return out;
+}
+
+NftExpression parse_nat(Bytes data) {
+    NftNat out;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_NAT_TYPE) out.type = number(value);
+        if (type == NFTA_NAT_FAMILY) out.family = number(value);
+        if (type == NFTA_NAT_REG_ADDR_MIN) out.address = register_of(value);
+        if (type == NFTA_NAT_REG_PROTO_MIN) out.port = register_of(value);
+    });
+    return out;
+}
+
+NftExpression parse_counter(Bytes data) {
+    NftCounter out;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_COUNTER_PACKETS) out.packets = big_endian<std::uint64_t>(value);
+        if (type == NFTA_COUNTER_BYTES) out.bytes = big_endian<std::uint64_t>(value);
+    });
+    return out;
+}
+
+/// NFTA_MATCH_ and NFTA_TARGET_ are numbered alike.
+template <class Extension>
+NftExpression parse_extension(Bytes data) {
+    static_assert(int{NFTA_MATCH_NAME} == NFTA_TARGET_NAME && int{NFTA_MATCH_REV} == NFTA_TARGET_REV &&
+                  int{NFTA_MATCH_INFO} == NFTA_TARGET_INFO);
+    constexpr std::size_t longest = 1024;
+    Extension out;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_MATCH_NAME) out.name = text(value);
+        if (type == NFTA_MATCH_REV) out.revision = number(value);
+        if (type == NFTA_MATCH_INFO) out.info = copy(value, longest);
+    });
+    return out;
+}
+
+struct Parser {
+    std::string_view name;
+    NftExpression (*parse)(Bytes);
+};
+constexpr Parser parsers[] = {
+    {"payload", parse_payload},
+    {"meta", parse_meta},
+    {"bitwise", parse_bitwise},
+    {"cmp", parse_compare},
+    {"range", parse_range},
+    {"immediate", parse_immediate},
+    {"lookup", parse_lookup},
+    {"nat", parse_nat},
+    {"counter", parse_counter},
+    {"match", parse_extension<NftMatch>},
+    {"target", parse_extension<NftTarget>},
+};
+
+void parse_expression(Bytes element, std::vector<NftExpression>& out) {
+    std::string name;
+    Bytes data;
+    for_each_attribute(element, [&](int type, Bytes value) {
+        if (type == NFTA_EXPR_NAME) name = text(value);
+        if (type == NFTA_EXPR_DATA) data = value;
+    });
+    if (name.empty()) return;
+    for (const auto& parser : parsers) {
+        if (parser.name == name) return out.push_back(parser.parse(data));
+    }
+    out.push_back(NftOther{std::move(name)});
+}
+
+/// Calls `each(family, attributes)` for the messages of one type.
+template <class Each>
+void for_each_object(Bytes bytes, std::uint16_t wanted, Each each) {
+    for_each_message(bytes, [&](std::uint16_t type, Bytes message) {
+        nfgenmsg header;
+        if (type != (NFNL_SUBSYS_NFTABLES << 8 | wanted) || !read(message, header)) return;
+        each(header.nfgen_family,
+             message.subspan(std::min(message.size(), std::size_t{NLMSG_ALIGN(sizeof header)})));
+    });
+}
+
+NftHook parse_hook(Bytes data) {
+    NftHook hook;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_HOOK_HOOKNUM) hook.number = number(value);
+        if (type == NFTA_HOOK_PRIORITY) hook.priority = static_cast<std::int32_t>(number(value));
+    });
+    return hook;
+}
+
+}  // namespace
+
+std::vector<NftChain> parse_nft_chains(Bytes bytes) {
+    std::vector<NftChain> out;
+    for_each_object(bytes, NFT_MSG_NEWCHAIN, [&](std::uint8_t family, Bytes attributes) {
+        NftChain chain;
+        chain.family = family;
+        for_each_attribute(attributes, [&](int type, Bytes value) {
+            if (type == NFTA_CHAIN_TABLE) chain.table = text(value);
+            if (type == NFTA_CHAIN_NAME) chain.name = text(value);
+            if (type == NFTA_CHAIN_HANDLE) chain.handle = big_endian<std::uint64_t>(value);
+            if (type == NFTA_CHAIN_HOOK) chain.hook = parse_hook(value);
+            if (type == NFTA_CHAIN_TYPE) chain.type = text(value);
+        });
+        if (!chain.table.empty() && !chain.name.empty()) out.push_back(std::move(chain));
+    });
+    return out;
+}
+
+std::vector<NftRule> parse_nft_rules(Bytes bytes) {
+    std::vector<NftRule> out;
+    for_each_object(bytes, NFT_MSG_NEWRULE, [&](std::uint8_t family, Bytes attributes) {
+        NftRule rule;
+        rule.family = family;
+        for_each_attribute(attributes, [&](int type, Bytes value) {
+            if (type == NFTA_RULE_TABLE) rule.table = text(value);
+            if (type == NFTA_RULE_CHAIN) rule.chain = text(value);
+            if (type == NFTA_RULE_HANDLE) rule.handle = big_endian<std::uint64_t>(value);
+            if (type != NFTA_RULE_EXPRESSIONS) return;
+            for_each_attribute(value, [&](int element_type, Bytes element) {
+                if (element_type == NFTA_LIST_ELEM) parse_expression(element, rule.expressions);
+            });
+        });
+        if (!rule.table.empty() && !rule.chain.empty()) out.push_back(std::move(rule));
+    });
+    return out;
+}
+
+Result<NftTables> NftTables::ask(std::uint8_t family) {
+    NftTables tables;
+    auto chains = send(NFT_MSG_GETCHAIN, family);
+    if (!chains) return chains.error();
+    // One dump at a time for each socket.
+    auto rules = send(NFT_MSG_GETRULE, family);
+    if (!rules) return rules.error();
+    tables.chains_ = std::move(*chains);
+    tables.rules_ = std::move(*rules);
+    return tables;
+}
+
+Result<NftTables::Pending> NftTables::send(std::uint8_t message, std::uint8_t family) {
+    auto socket = open_netfilter_socket();
+    if (!socket) return socket.error();
+    DumpRequest<nfgenmsg> request(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | message));
+    request.header.nfgen_family = family;
+    request.header.version = NFNETLINK_V0;
+    const auto sequence = send_dump(socket->get(), request.bytes());
+    if (!sequence) return sequence.error();
+    return Pending{std::move(*socket), *sequence};
+}
+
+Result<std::vector<std::byte>> NftTables::receive(const Pending& pending, bool& complete) {
+    std::vector<std::byte> bytes;
+    bool more = false;
+    const auto end = read_dump(pending.socket.get(), pending.sequence, [&](Bytes piece) {
+        if (more || bytes.size() + piece.size() > most) {
+            more = true;
+            return;
+        }
+        bytes.insert(bytes.end(), piece.begin(), piece.end());
+    });
+    if (!end) return end.error();
+    complete = complete && end->consistent && !more;
+    return bytes;
+}
+
+Result<NftTables::Content> NftTables::read() {
+    Content content;
+    const auto chains = receive(chains_, content.complete);
+    if (!chains) return chains.error();
+    const auto rules = receive(rules_, content.complete);
+    if (!rules) return rules.error();
+    content.chains = parse_nft_chains(*chains);
+    content.rules = parse_nft_rules(*rules);
+    return content;
+}
+
+}  // namespace netlab::kernel

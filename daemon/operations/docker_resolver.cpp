@@ -1,0 +1,70 @@
+#include "daemon/operations/docker_resolver.hpp"
+
+#include "daemon/operations/engine_http.hpp"
+
+namespace netlab::operations {
+
+namespace {
+
+/// An engine that hangs costs no more.
+constexpr std::chrono::milliseconds engine_patience{1000};
+
+}  // namespace
+
+Result<DockerResolver> DockerResolver::open(Namespaces& namespaces, const api::Context& context,
+                                            bool process) {
+    std::vector<UniqueFd> engines;
+    for (const auto& engine : context.engines) {
+        if (engine.runtime != api::Runtime::docker) continue;
+        if (auto socket = connect_engine(engine.socket)) engines.push_back(std::move(*socket));
+    }
+    if (auto entered = namespaces.enter(0); !entered) return entered.error();
+    auto embedded = EmbeddedResolver::open();
+    if (!embedded) return embedded.error();
+    DockerResolver resolver(std::move(*embedded));
+    if (process) resolver.process_.emplace(engines.empty() ? -1 : engines.front().get());
+    resolver.engines_ = std::move(engines);
+    return resolver;
+}
+
+Result<api::EmbeddedResolverRow> DockerResolver::read(const api::Target& target,
+                                                      std::vector<ExternalServer> noted, Output& output) {
+    kernel::SocketHolders nobody;
+    if (process_)
+        process_->settle();
+    else
+        nobody.settle();
+    auto row = embedded_.read(process_ ? process_->holders() : nobody);
+    if (!row) return row;
+    row->target = target.name;
+    UpstreamSources sources;
+    sources.noted = std::move(noted);
+    sources.container = ask_engine(target, output);
+    if (process_) process_->tell(sources);
+    auto upstreams = docker_upstreams(sources);
+    row->upstreams = std::move(upstreams.servers);
+    row->upstreams_from = upstreams.from;
+    return row;
+}
+
+/// What Docker says of the container, or of the one in whose namespace it lives.
+std::optional<ContainerDns> DockerResolver::ask_engine(const api::Target& target, Output& output) {
+    for (const auto& socket : engines_) {
+        EngineConnection engine(socket.get(), output);
+        engine.give_up_at(Output::Clock::now() + engine_patience);
+        const auto inspect = [&](const std::string& id) -> std::optional<ContainerDns> {
+            const auto response = engine.get("/containers/" + percent_encode(id) + "/json");
+            engine_answers_ = engine_answers_ || response.has_value();
+            if (!response || response->status != 200) return std::nullopt;
+            return parse_container_dns(response->body);
+        };
+        auto container = inspect(target.id);
+        constexpr std::string_view shared = "container:";
+        if (container && container->network_mode.starts_with(shared))
+            container = inspect(container->network_mode.substr(shared.size()));
+        if (container) return container;
+    }
+    return std::nullopt;
+}
+
+}  // namespace netlab::operations

@@ -1,0 +1,26 @@
+#pragma once
+
+#include "common/api/resolv.hpp"
+#include "common/api/target.hpp"
+#include "daemon/operations/resolv_conf.hpp"
+
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace netlab::operations {
+
+/// All that `netlab resolv` found out; borrowed.
+struct ResolvFacts {
+    const api::Target& target;
+    const api::ResolvConfRow& conf;
+    std::span<const SkippedLine> skipped;
+    std::span<const api::ResolvServerRow> servers;
+    std::span<const api::EmbeddedResolverRow> embedded;  ///< of the servers that are an engine's own
+    bool engine_answers = true;
+};
+
+/// What of it is worth a sentence, the most important first. Pure.
+[[nodiscard]] std::vector<api::ResolvFinding> resolv_findings(const ResolvFacts& facts);
+
+}  // namespace netlab::operations

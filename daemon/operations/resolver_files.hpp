@@ -1,0 +1,35 @@
+#pragma once
+
+#include "common/api/resolv.hpp"
+#include "daemon/operations/operation.hpp"
+#include "daemon/operations/resolv_conf.hpp"
+
+#include <string>
+#include <utility>
+
+/// A target's resolv.conf and hosts as rows.
+namespace netlab::operations {
+
+/// What can be said of a file that was looked for: a state, and a sentence where it is not simply read.
+struct FileVerdict {
+    api::ResolvFileState state = api::ResolvFileState::read;
+    std::string message;
+};
+/// `target` as a person calls it.
+[[nodiscard]] FileVerdict judge(const ResolverFile& file, const std::string& target);
+
+/// A file that was opened in `prepare`; the descriptor is borrowed.
+struct OpenedFile {
+    const ResolverFile& about;
+    int file = -1;
+};
+
+struct ReadResolvConf {
+    api::ResolvConfRow row;
+    ResolvConfReading reading;
+};
+/// A file that cannot be read is as one that is empty, and the row says why.
+[[nodiscard]] ReadResolvConf read_resolv_conf_row(const std::string& target, const OpenedFile& opened);
+[[nodiscard]] api::HostsRow read_hosts_row(const std::string& target, const OpenedFile& opened);
+
+}  // namespace netlab::operations

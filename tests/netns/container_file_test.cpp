@@ -1,0 +1,157 @@
+#include "daemon/kernel/container_file.hpp"
+
+#include "tests/support/catch.hpp"
+
+#include <cerrno>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+using namespace netlab;
+using kernel::FileState;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A directory that plays a container's root.
+struct Root {
+    Root() : path("/tmp/netlab-test-root-" + std::to_string(::getpid())) {
+        fs::create_directories(path + "/etc");
+        directory.reset(::open(path.c_str(), O_PATH | O_CLOEXEC | O_DIRECTORY));
+    }
+    ~Root() { fs::remove_all(path); }
+    Root(const Root&) = delete;
+    Root& operator=(const Root&) = delete;
+
+    [[nodiscard]] std::string file() const { return path + "/etc/resolv.conf"; }
+    [[nodiscard]] kernel::ContainerFile open() const {
+        return kernel::open_container_file(directory.get(), "/etc/resolv.conf");
+    }
+    [[nodiscard]] FileState state() const {
+        const auto opened = open();
+        CHECK(static_cast<bool>(opened.file) == (opened.look.state == FileState::regular));
+        return opened.look.state;
+    }
+    /// The first bytes of /etc/resolv.conf: "-" where there is no file to read.
+    [[nodiscard]] std::string read() const {
+        const auto opened = open();
+        if (!opened.file) return "-";
+        char buffer[64];
+        const auto size = ::read(opened.file.get(), buffer, sizeof buffer);
+        return {buffer, static_cast<std::size_t>(std::max<ssize_t>(size, 0))};
+    }
+
+    std::string path;
+    UniqueFd directory;
+};
+
+}  // namespace
+
+TEST_CASE("container files: a regular file is read", "[netns]") {
+    const Root root;
+    std::ofstream(root.file()) << "nameserver 127.0.0.11\n";
+    CHECK(root.state() == FileState::regular);
+    CHECK(root.read() == "nameserver 127.0.0.11\n");
+    CHECK((root.open().look.mode & 0777U) == 0644);
+}
+
+TEST_CASE("container files: a link is resolved inside the container's root, never outside", "[netns]") {
+    const Root root;
+    std::ofstream(root.path + "/inside") << "inside";
+    std::ofstream outside("/tmp/netlab-test-outside");
+    outside << "outside";
+    outside.close();
+    for (const char* target : {"/inside", "../inside", "../../../../inside"}) {
+        INFO(target);
+        fs::remove(root.file());
+        fs::create_symlink(target, root.file());
+        CHECK(root.read() == "inside");
+    }
+    const auto leads_to = [&](const char* target) {
+        INFO(target);
+        fs::remove(root.file());
+        fs::create_symlink(target, root.file());
+        CHECK(root.read() == "-");
+        return root.state();
+    };
+    CHECK(leads_to("/tmp/netlab-test-outside") == FileState::dangling);
+    CHECK(leads_to("../../../../../../tmp/netlab-test-outside") == FileState::dangling);
+    CHECK(leads_to("/proc/1/root/etc/passwd") == FileState::dangling);
+    CHECK(leads_to("/proc/self/fd/0") == FileState::dangling);
+    CHECK(leads_to("/etc/resolv.conf") == FileState::loop);
+    CHECK(leads_to("resolv.conf") == FileState::loop);
+    fs::remove("/tmp/netlab-test-outside");
+}
+
+TEST_CASE("container files: a directory on the way may be a link, too, and a file is none", "[netns]") {
+    const Root root;
+    fs::create_directories(root.path + "/run");
+    std::ofstream(root.path + "/run/resolv.conf") << "moved";
+    fs::remove(root.path + "/etc");
+    fs::create_directory_symlink("/run", root.path + "/etc");
+    CHECK(root.read() == "moved");
+    fs::remove(root.path + "/etc");
+    std::ofstream(root.path + "/etc") << "a file";
+    CHECK(root.state() == FileState::missing);
+}
+
+TEST_CASE("container files: the links that /proc makes lead nowhere", "[netns]") {
+    const UniqueFd real(::open("/", O_PATH | O_CLOEXEC | O_DIRECTORY));
+    CHECK(kernel::open_container_file(real.get(), "/proc/self/fd/0").look.state == FileState::loop);
+    CHECK(kernel::open_container_file(real.get(), "/proc/self/root/etc/passwd").look.state == FileState::loop);
+}
+
+TEST_CASE("container files: a FIFO, a device, a socket, a directory and nothing at all are no file to read",
+          "[netns]") {
+    const Root root;
+    const auto path = root.file();
+    CHECK(root.state() == FileState::missing);
+    const auto is_special = [&](mode_t kind) {
+        const auto opened = root.open();
+        CHECK_FALSE(opened.file);
+        CHECK(opened.look.state == FileState::special);
+        CHECK((opened.look.mode & S_IFMT) == kind);
+        fs::remove(path);
+    };
+    REQUIRE(::mkfifo(path.c_str(), 0666) == 0);
+    is_special(S_IFIFO);
+    for (const auto& [major, minor] : {std::pair(1, 3), std::pair(1, 5), std::pair(5, 0)}) {
+        REQUIRE(::mknod(path.c_str(), S_IFCHR | 0666, makedev(major, minor)) == 0);
+        is_special(S_IFCHR);
+    }
+    REQUIRE(::mknod(path.c_str(), S_IFBLK | 0666, makedev(7, 0)) == 0);
+    is_special(S_IFBLK);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    const UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    REQUIRE(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+    is_special(S_IFSOCK);
+    fs::create_directory(path);
+    is_special(S_IFDIR);
+}
+
+TEST_CASE("container files: a file that nobody may read is read, and its mode told", "[netns]") {
+    const Root root;
+    std::ofstream(root.file()) << "secret";
+    REQUIRE(::chmod(root.file().c_str(), 0) == 0);
+    CHECK(root.read() == "secret");
+    CHECK((root.open().look.mode & 0777U) == 0);
+}
+
+TEST_CASE("container files: a file of 1 GiB is opened at once", "[netns]") {
+    const Root root;
+    std::ofstream(root.file()) << "nameserver 192.0.2.1\n";
+    REQUIRE(::truncate(root.file().c_str(), 1 << 30) == 0);
+    const auto start = std::chrono::steady_clock::now();
+    CHECK(root.read().starts_with("nameserver 192.0.2.1\n"));
+    CHECK(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(100));
+}
