@@ -116,24 +116,19 @@ Result<int> Ping::finish_early(const Session& session) {
 /// Shows the stream until its report; none where the user interrupted it.
 Result<std::optional<api::PingReport>> Ping::follow(const Session& session, Exchange& exchange) {
     std::optional<api::PingReport> last;
-    for (;;) {
-        const auto received = exchange.next(interrupt_);
-        // After the report only the end is due: to leave before it would look like a client that gave up, in
-        // the daemon's audit; but what else comes in its place no longer matters.
-        if (last && (!received || received->event != Exchange::Event::line)) return last;
-        if (!received) return received.error();
-        if (received->event == Exchange::Event::interrupted) return std::nullopt;
-        if (received->event == Exchange::Event::end) {
-            return Error{errc::protocol_error, "netlabd ended the ping without a report", {}, {}};
-        }
-        const auto event = decode_ping_event(received->line);
+    const auto take = [&](const std::string& line) -> Result<bool> {
+        const auto event = decode_ping_event(line);
         if (!event) return event.error();
         if (std::holds_alternative<api::PingStart>(*event)) begin_ = std::chrono::steady_clock::now();
         tally_.add(*event);
-        if (auto shown = show(session, received->line, *event); !shown) return shown.error();
+        if (auto shown = show(session, line, *event); !shown) return shown.error();
         if (const auto* report = std::get_if<api::PingReport>(&*event)) last = *report;
         if (const auto* error = std::get_if<StreamError>(&*event)) return error->error;
-    }
+        return last.has_value();
+    };
+    const auto whole = follow_events(exchange, interrupt_, "ping", take);
+    if (!whole) return whole.error();
+    return last;
 }
 
 Result<int> Ping::run(const Session& session) {

@@ -2,6 +2,7 @@
 
 #include "common/api/addresses.hpp"
 #include "common/api/bridges.hpp"
+#include "common/api/connect.hpp"
 #include "common/api/dns.hpp"
 #include "common/api/links.hpp"
 #include "common/api/neighbours.hpp"
@@ -109,6 +110,11 @@ inline constexpr auto catalogue = std::tuple{
     Row<DnsRequest>("dns", Verb::post, "/v1/dns", Role::probe, Kind::stream)
         .in(&DnsRequest::from)
         .towards(&DnsRequest::name)
+        .checked(&check)
+        .within(&deadline_ms),
+    Row<ConnectRequest>("connect", Verb::post, "/v1/connect", Role::probe, Kind::stream)
+        .in(&ConnectRequest::from)
+        .towards(&ConnectRequest::to)
         .checked(&check)
         .within(&deadline_ms),
     Row<AddressesRequest>("addresses", Verb::post, "/v1/addresses", Role::observe, Kind::stream)
