@@ -2,6 +2,7 @@
 #include "cli/command.hpp"
 #include "cli/connect_events.hpp"
 #include "cli/connect_words.hpp"
+#include "cli/pairs.hpp"
 #include "cli/render/connect_text.hpp"
 #include "cli/render/error_text.hpp"
 #include "cli/render/escape.hpp"
@@ -19,6 +20,7 @@ class Connect final : public Command {
 
   private:
     Result<void> take_words();
+    Result<int> run_pairs(const Session& session) const;
     Result<bool> take(const Session& session, const std::string& line);
     Result<void> show(const Session& session, const std::string& line, const ConnectEvent& event) const;
     Result<int> finish(const Session& session, const api::ConnectReport& report) const;
@@ -28,6 +30,8 @@ class Connect final : public Command {
     api::ConnectRequest request_;
     std::string from_;
     std::string to_;
+    PairOptions pairs_;
+    std::optional<std::uint16_t> port_;  ///< of --all-pairs
     bool quiet_ = false;
     Interrupt interrupt_;
     std::optional<api::ConnectReport> report_;
@@ -39,6 +43,9 @@ class Connect final : public Command {
 void Connect::arguments(CLI::App& app) {
     app.add_option("FROM", from_, "the target to connect from: co1, docker:co1, netns:blue, pid:4242, host");
     app.add_option("TO:PORT", to_, "what a program in FROM would type, or a target, or host; [fd00::1]:80");
+    pairs_.add(app);
+    add_parsed(app, "--port", port_, parse_port, "with --all-pairs: the port of every one")
+        ->type_name("PORT");
     app.add_flag("-u,--udp", request_.udp, "send a datagram; that nothing comes back says nothing");
     add_parsed(app, "-c,--count", request_.count, parse_whole, "attempts, 0 for no end (default: 1)")
         ->type_name("N");
@@ -67,6 +74,8 @@ void Connect::choose(Family family) {
 }
 
 Result<void> Connect::take_words() {
+    if (port_)
+        return Error{errc::bad_request, "--port is for --all-pairs", "netlab connect FROM TO:PORT", {}};
     if (to_.empty()) {
         const std::string missing = from_.empty() ? "FROM" : "TO:PORT";
         return Error{errc::bad_request, missing + " is missing", "netlab connect FROM TO:PORT", {}};
@@ -148,7 +157,26 @@ Result<int> Connect::finish(const Session& session, const api::ConnectReport& re
     return code;
 }
 
+Result<int> Connect::run_pairs(const Session& session) const {
+    std::vector<std::string> words;
+    for (const auto& word : {from_, to_}) {
+        if (!word.empty()) words.push_back(word);
+    }
+    api::ConnectPairsRequest request;
+    if (auto filled = pairs_.fill(request, words); !filled) return filled.error();
+    if (!port_) return Error{errc::bad_request, "which port?", "--port 80", {}};
+    request.port = *port_;
+    auto rest = request_;
+    request.family = std::exchange(rest.family, std::nullopt);
+    const auto usual = api::ConnectRequest{}.wait_ms;
+    if (const auto wait = std::exchange(rest.wait_ms, usual); wait != usual) request.wait_ms = wait;
+    if (rest != api::ConnectRequest{})
+        return Error{errc::bad_request, "--all-pairs takes --port, -4, -6 and -W alone", {}, {}};
+    return show_pairs(session, call_of(request));
+}
+
 Result<int> Connect::run(const Session& session) {
+    if (pairs_.wanted()) return run_pairs(session);
     if (auto words = take_words(); !words) return words.error();
     auto exchange = Exchange::start(session.options, call_of(request_));
     if (!exchange) return exchange.error();
