@@ -1,6 +1,7 @@
 #include "cli/arguments.hpp"
 #include "cli/client.hpp"
 #include "cli/command.hpp"
+#include "cli/pairs.hpp"
 #include "cli/ping_tally.hpp"
 #include "cli/render/error_text.hpp"
 #include "cli/render/escape.hpp"
@@ -18,6 +19,7 @@ class Ping final : public Command {
     Result<int> run(const Session& session) override;
 
   private:
+    Result<int> run_pairs(const Session& session) const;
     Result<std::optional<api::PingReport>> follow(const Session& session, Exchange& exchange);
     Result<void> show(const Session& session, const std::string& line, const PingEvent& event);
     Result<int> finish(const Session& session, const api::PingReport& report);
@@ -26,6 +28,7 @@ class Ping final : public Command {
     double elapsed_ms() const;
 
     api::PingRequest request_;
+    PairOptions pairs_;
     bool quiet_ = false;
     Interrupt interrupt_;
     PingTally tally_;
@@ -34,9 +37,9 @@ class Ping final : public Command {
 
 void Ping::arguments(CLI::App& app) {
     app.add_option("FROM", request_.from,
-                   "the target to ping from: co1, docker:co1, netns:blue, pid:4242, host")
-        ->required();
-    app.add_option("TO", request_.to, "what a program in FROM would type, or a target, or host")->required();
+                   "the target to ping from: co1, docker:co1, netns:blue, pid:4242, host");
+    app.add_option("TO", request_.to, "what a program in FROM would type, or a target, or host");
+    pairs_.add(app);
     add_parsed(app, "-c,--count", request_.count, parse_whole, "echoes to send, 0 for no end (default: 4)")
         ->type_name("N");
     add_parsed(app, "-i,--interval", request_.interval_ms, parse_seconds, "between two echoes (default: 1)")
@@ -116,27 +119,44 @@ Result<int> Ping::finish_early(const Session& session) {
 /// Shows the stream until its report; none where the user interrupted it.
 Result<std::optional<api::PingReport>> Ping::follow(const Session& session, Exchange& exchange) {
     std::optional<api::PingReport> last;
-    for (;;) {
-        const auto received = exchange.next(interrupt_);
-        // After the report only the end is due: to leave before it would look like a client that gave up, in
-        // the daemon's audit; but what else comes in its place no longer matters.
-        if (last && (!received || received->event != Exchange::Event::line)) return last;
-        if (!received) return received.error();
-        if (received->event == Exchange::Event::interrupted) return std::nullopt;
-        if (received->event == Exchange::Event::end) {
-            return Error{errc::protocol_error, "netlabd ended the ping without a report", {}, {}};
-        }
-        const auto event = decode_ping_event(received->line);
+    const auto take = [&](const std::string& line) -> Result<bool> {
+        const auto event = decode_ping_event(line);
         if (!event) return event.error();
         if (std::holds_alternative<api::PingStart>(*event)) begin_ = std::chrono::steady_clock::now();
         tally_.add(*event);
-        if (auto shown = show(session, received->line, *event); !shown) return shown.error();
+        if (auto shown = show(session, line, *event); !shown) return shown.error();
         if (const auto* report = std::get_if<api::PingReport>(&*event)) last = *report;
         if (const auto* error = std::get_if<StreamError>(&*event)) return error->error;
+        return last.has_value();
+    };
+    const auto whole = follow_events(exchange, interrupt_, "ping", take);
+    if (!whole) return whole.error();
+    return last;
+}
+
+Result<int> Ping::run_pairs(const Session& session) const {
+    std::vector<std::string> words;
+    for (const auto& word : {request_.from, request_.to}) {
+        if (!word.empty()) words.push_back(word);
     }
+    api::PingPairsRequest request;
+    if (auto filled = pairs_.fill(request, words); !filled) return filled.error();
+    // What else can be said to a ping is of one destination, or of several echoes.
+    auto rest = request_;
+    rest.from.clear();
+    rest.to.clear();
+    request.family = std::exchange(rest.family, std::nullopt);
+    request.wait_ms = std::exchange(rest.wait_ms, api::PingRequest{}.wait_ms);
+    if (rest != api::PingRequest{})
+        return Error{errc::bad_request, "--all-pairs takes -4, -6 and -W alone", {}, {}};
+    return show_pairs(session, call_of(request));
 }
 
 Result<int> Ping::run(const Session& session) {
+    if (pairs_.wanted()) return run_pairs(session);
+    const auto missing = request_.from.empty() ? "FROM" : "TO";
+    if (request_.to.empty())
+        return Error{errc::bad_request, std::string(missing) + " is missing", "netlab ping FROM TO", {}};
     auto exchange = Exchange::start(session.options, call_of(request_));
     if (!exchange) return exchange.error();
     const auto report = follow(session, *exchange);

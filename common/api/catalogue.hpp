@@ -2,10 +2,12 @@
 
 #include "common/api/addresses.hpp"
 #include "common/api/bridges.hpp"
+#include "common/api/connect.hpp"
 #include "common/api/dns.hpp"
 #include "common/api/links.hpp"
 #include "common/api/neighbours.hpp"
 #include "common/api/networks.hpp"
+#include "common/api/pairs.hpp"
 #include "common/api/ping.hpp"
 #include "common/api/processes.hpp"
 #include "common/api/resolv.hpp"
@@ -53,6 +55,7 @@ struct Row {
     std::string R::*peer = nullptr;                  ///< the member that names the other end
     std::vector<std::string> R::*targets = nullptr;  ///< the member that names several targets to run in
     bool R::*all = nullptr;                          ///< with `targets`: run in every namespace that is known
+    std::string R::*network = nullptr;               ///< with `targets`: run in the members of that network
     bool others = false;                             ///< see Context::others
     bool engines = false;                            ///< see Context::engines
     Result<void> (*check)(const R&, Roles) = nullptr;
@@ -69,6 +72,9 @@ struct Row {
             row.targets = member;
             row.all = every;
         });
+    }
+    consteval Row members_of(std::string R::*member) const {
+        return with([&](Row& row) { row.network = member; });
     }
     consteval Row with_others() const {
         return with([&](Row& row) { row.others = true; });
@@ -116,6 +122,21 @@ inline constexpr auto catalogue = std::tuple{
     Row<ResolvRequest>("resolv", Verb::post, "/v1/resolv", Role::probe, Kind::stream)
         .in(&ResolvRequest::from)
         .asking_engines()
+        .checked(&check)
+        .within(&deadline_ms),
+    Row<ConnectRequest>("connect", Verb::post, "/v1/connect", Role::probe, Kind::stream)
+        .in(&ConnectRequest::from)
+        .towards(&ConnectRequest::to)
+        .checked(&check)
+        .within(&deadline_ms),
+    Row<PingPairsRequest>("ping_pairs", Verb::post, "/v1/ping/pairs", Role::probe, Kind::stream)
+        .over(&PingPairsRequest::targets, &PingPairsRequest::all)
+        .members_of(&PingPairsRequest::network)
+        .checked(&check)
+        .within(&deadline_ms),
+    Row<ConnectPairsRequest>("connect_pairs", Verb::post, "/v1/connect/pairs", Role::probe, Kind::stream)
+        .over(&ConnectPairsRequest::targets, &ConnectPairsRequest::all)
+        .members_of(&ConnectPairsRequest::network)
         .checked(&check)
         .within(&deadline_ms),
     Row<AddressesRequest>("addresses", Verb::post, "/v1/addresses", Role::observe, Kind::stream)

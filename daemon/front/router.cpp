@@ -84,12 +84,18 @@ api::Target slim(api::Target target, bool with_networks) {
 }
 
 /// The targets of a row that runs in several, each once, in the order of the words.
-Result<void> add_targets(const std::vector<std::string>& words, bool all, const targets::Registry& registry,
-                         api::Context& context, Job& job) {
+Result<void> add_targets(const std::vector<std::string>& words, bool all, const std::string& network,
+                         const targets::Registry& registry, api::Context& context, Job& job) {
     std::vector<targets::Resolution> chosen;
     if (all) {
         if (!words.empty()) return Error{errc::bad_request, "targets or all of them, not both", {}, {}};
         chosen = registry.namespaces();
+    }
+    if (!network.empty()) {
+        if (!words.empty()) return Error{errc::bad_request, "targets or a network, not both", {}, {}};
+        auto members = registry.members(network);
+        if (!members) return members.error();
+        chosen = std::move(*members);
     }
     for (const auto& word : words) {
         auto found = registry.resolve(word);
@@ -154,7 +160,10 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
             context.engines.push_back({engine.runtime, std::move(engine.socket)});
     }
     if constexpr (row<I>.targets != nullptr) {
-        auto added = add_targets(request.*row<I>.targets, request.*row<I>.all, registry, context, job);
+        std::string network;
+        if constexpr (row<I>.network != nullptr) network = request.*row<I>.network;
+        auto added =
+            add_targets(request.*row<I>.targets, request.*row<I>.all, network, registry, context, job);
         if (!added) return added.error();
     }
     if constexpr (row<I>.target != nullptr) {
@@ -192,6 +201,9 @@ Result<Plan> plan_row(std::string_view body, const Knowledge& knowledge, AuditEn
     if constexpr (row<I>.target != nullptr) entry.target = (*request).*row<I>.target;
     if constexpr (row<I>.targets != nullptr)
         entry.target = words_of((*request).*row<I>.targets, (*request).*row<I>.all);
+    if constexpr (row<I>.network != nullptr) {
+        if (!((*request).*row<I>.network).empty()) entry.target = "network:" + (*request).*row<I>.network;
+    }
     if constexpr (row<I>.peer != nullptr) entry.peer = (*request).*row<I>.peer;
     if (auto checked = check(*request, knowledge.roles, row<I>.check); !checked) return checked.error();
     Plan plan;

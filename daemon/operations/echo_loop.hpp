@@ -13,7 +13,7 @@ namespace netlab::operations {
 
 /// Which echoes are sent, and where.
 struct EchoPlan {
-    EchoDestination to;
+    ScopedAddress to;
     std::optional<IpAddress> source;  ///< what they leave from: named where the kernel refuses to send
     std::uint16_t id = 0;             ///< the socket's
     EchoCookie cookie{};

@@ -1,5 +1,7 @@
 #include "daemon/operations/echo_socket.hpp"
 
+#include "daemon/operations/error_queue.hpp"
+
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -64,7 +66,7 @@ Result<void> filter_types(const UniqueFd& socket, Family family) {
     return set(socket, IPPROTO_ICMPV6, ICMP6_FILTER, replies_only, "filter ICMPv6 types");
 }
 
-Result<void> set_options(const UniqueFd& socket, Family family, bool dont_fragment) {
+Result<void> set_options(const UniqueFd& socket, Family family, const EchoOptions& options) {
     const int on = 1;
     const bool v4 = family == Family::ipv4;
     const int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
@@ -72,7 +74,7 @@ Result<void> set_options(const UniqueFd& socket, Family family, bool dont_fragme
     if (!v4) {
         if (auto r = set(socket, level, IPV6_RECVHOPLIMIT, on, "ask for hop limits"); !r) return r;
     }
-    if (dont_fragment) {
+    if (options.dont_fragment) {
         static_assert(IP_PMTUDISC_DO == IPV6_PMTUDISC_DO);
         const int never = IP_PMTUDISC_DO;
         if (auto r = set(socket, level, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, never, "forbid fragments");
@@ -86,8 +88,9 @@ Result<void> set_options(const UniqueFd& socket, Family family, bool dont_fragme
     const int receive_buffer = 1 << 20;
     if (auto r = set(socket, SOL_SOCKET, SO_RCVBUF, receive_buffer, "set the receive buffer"); !r) return r;
     // Without them (an old driver, an old kernel) the process' own clock serves.
-    const int stamps = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_RX_SOFTWARE |
-                       SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY;
+    int stamps = SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+    if (options.transmit_times)
+        stamps |= SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY;
     (void)::setsockopt(socket.get(), SOL_SOCKET, SO_TIMESTAMPING, &stamps, sizeof stamps);
     return {};
 }
@@ -104,8 +107,7 @@ std::optional<IpAddress> address_in(const void* bytes, std::size_t size) {
 struct Control {
     std::optional<nanoseconds> stamp;
     std::optional<std::uint8_t> hop_limit;
-    std::optional<sock_extended_err> error;
-    std::optional<IpAddress> offender;
+    std::optional<QueuedError> error;
 };
 
 std::optional<nanoseconds> software_stamp(const cmsghdr& header) {
@@ -130,12 +132,8 @@ Control parse_control(msghdr& message) {
             int limit = 0;
             std::memcpy(&limit, CMSG_DATA(header), sizeof limit);
             control.hop_limit = static_cast<std::uint8_t>(limit);
-        } else if ((is(IPPROTO_IP, IP_RECVERR) || is(IPPROTO_IPV6, IPV6_RECVERR)) &&
-                   size >= sizeof(sock_extended_err)) {
-            sock_extended_err error;
-            std::memcpy(&error, CMSG_DATA(header), sizeof error);
+        } else if (auto error = parse_queued_error(*header)) {
             control.error = error;
-            control.offender = address_in(CMSG_DATA(header) + sizeof error, size - sizeof error);
         }
     }
     return control;
@@ -144,15 +142,15 @@ Control parse_control(msghdr& message) {
 std::optional<EchoNotice> as_notice(Family family, const Control& control,
                                     const std::optional<IpAddress>& destination, icmp::Bytes quoted) {
     const auto& error = *control.error;
-    if (error.ee_origin == SO_EE_ORIGIN_TIMESTAMPING) {
-        if (error.ee_info != SCM_TSTAMP_SND || !control.stamp) return std::nullopt;
-        return TransmitNotice{error.ee_data, *control.stamp};
+    if (error.origin == SO_EE_ORIGIN_TIMESTAMPING) {
+        if (error.info != SCM_TSTAMP_SND || !control.stamp) return std::nullopt;
+        return TransmitNotice{error.data, *control.stamp};
     }
-    if (error.ee_origin != SO_EE_ORIGIN_ICMP && error.ee_origin != SO_EE_ORIGIN_ICMP6) return std::nullopt;
+    if (!error.is_icmp()) return std::nullopt;
     const auto echo = icmp::parse_quoted_echo(family, quoted);
     if (!echo || !destination) return std::nullopt;
-    const auto mtu = icmp::tells_mtu(family, error.ee_type, error.ee_code) ? error.ee_info : 0;
-    return IcmpErrorNotice{*destination, *echo, control.offender, error.ee_type, error.ee_code, mtu};
+    const auto mtu = icmp::tells_mtu(family, error.type, error.code) ? error.info : 0;
+    return IcmpErrorNotice{*destination, *echo, error.from, error.type, error.code, mtu};
 }
 
 /// The buffers of one recvmsg.
@@ -176,7 +174,7 @@ struct Receiving {
 
 }  // namespace
 
-Result<EchoSocket> EchoSocket::open(Family family, std::uint16_t id, bool dont_fragment) {
+Result<EchoSocket> EchoSocket::open(Family family, std::uint16_t id, const EchoOptions& options) {
     const bool v4 = family == Family::ipv4;
     constexpr int type = SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK;
     UniqueFd socket(::socket(v4 ? AF_INET : AF_INET6, type, v4 ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6}));
@@ -186,8 +184,8 @@ Result<EchoSocket> EchoSocket::open(Family family, std::uint16_t id, bool dont_f
     }
     if (auto r = filter_identifier(socket, family, id); !r) return r.error();
     if (auto r = filter_types(socket, family); !r) return r.error();
-    if (auto r = set_options(socket, family, dont_fragment); !r) return r.error();
-    return EchoSocket(std::move(socket), family, id);
+    if (auto r = set_options(socket, family, options); !r) return r.error();
+    return EchoSocket(std::move(socket), family, id, options);
 }
 
 Result<void> EchoSocket::send_through(std::uint32_t interface_index) {
@@ -197,7 +195,7 @@ Result<void> EchoSocket::send_through(std::uint32_t interface_index) {
     return set(socket_, IPPROTO_IPV6, IPV6_UNICAST_IF, index, "choose the interface");
 }
 
-std::optional<SendFailure> EchoSocket::send(const EchoDestination& to, std::uint16_t sequence,
+std::optional<SendFailure> EchoSocket::send(const ScopedAddress& to, std::uint16_t sequence,
                                             std::span<const std::uint8_t> payload) {
     const auto message = icmp::echo_request(family_, id_, sequence, payload);
     sockaddr_storage address;
@@ -209,7 +207,7 @@ std::optional<SendFailure> EchoSocket::send(const EchoDestination& to, std::uint
         error = sent < 0 ? errno : 0;
         local_mtu_ = 0;
         // At once: the transmit timestamp is there already, and need not wake us later.
-        read_error_queue();
+        if (transmit_times_ || error != 0) read_error_queue();
         if (error == 0) return std::nullopt;
         if (error == EAGAIN || error == ENOBUFS) break;
         // It may be the error of an earlier echo, which the kernel tells at the next call. Then this one was
@@ -252,8 +250,8 @@ void EchoSocket::read_error_queue() {
         if (size < 0) return;
         const auto control = parse_control(receiving.message);
         if (!control.error) continue;
-        if (control.error->ee_origin == SO_EE_ORIGIN_LOCAL) {
-            if (control.error->ee_errno == EMSGSIZE) local_mtu_ = control.error->ee_info;
+        if (control.error->origin == SO_EE_ORIGIN_LOCAL) {
+            if (control.error->error_number == EMSGSIZE) local_mtu_ = control.error->info;
             continue;
         }
         const auto destination = address_in(&receiving.name, receiving.message.msg_namelen);

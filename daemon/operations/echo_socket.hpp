@@ -3,6 +3,7 @@
 #include "common/address.hpp"
 #include "common/unique_fd.hpp"
 #include "daemon/operations/icmp.hpp"
+#include "daemon/operations/scoped_address.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -13,12 +14,6 @@
 #include <vector>
 
 namespace netlab::operations {
-
-/// An address with the interface that a link-local one needs (0: none).
-struct EchoDestination {
-    IpAddress address;
-    std::uint32_t scope_id = 0;
-};
 
 /// An echo reply with our identifier. `reply.payload` is valid until the next receive().
 struct ReceivedEcho {
@@ -51,12 +46,18 @@ struct SendFailure {
     std::uint32_t mtu = 0;
 };
 
+struct EchoOptions {
+    bool dont_fragment = false;
+    bool transmit_times = true;    ///< the kernel tells when each request left
+    std::size_t largest = 65'535;  ///< bytes of a reply that are looked at
+};
+
 /// A raw ICMP socket of one family that is woken for the replies to one identifier only, with kernel
 /// timestamps in both directions. Opened in `prepare`, used in `run`.
 class EchoSocket {
   public:
     /// errc::operation_failed; errc::unsupported where the kernel has no such family.
-    [[nodiscard]] static Result<EchoSocket> open(Family family, std::uint16_t id, bool dont_fragment);
+    [[nodiscard]] static Result<EchoSocket> open(Family family, std::uint16_t id, const EchoOptions& options);
 
     /// Sends by that interface from now on. Not by SO_BINDTODEVICE: a socket bound to a device never hears of
     /// an unanswered ARP or neighbour solicitation, because the kernel's own "host unreachable" comes over
@@ -67,7 +68,7 @@ class EchoSocket {
     [[nodiscard]] Family family() const { return family_; }
 
     /// Sends an echo request. Nothing where it went.
-    [[nodiscard]] std::optional<SendFailure> send(const EchoDestination& to, std::uint16_t sequence,
+    [[nodiscard]] std::optional<SendFailure> send(const ScopedAddress& to, std::uint16_t sequence,
                                                   std::span<const std::uint8_t> payload);
     /// The next reply that has arrived; nothing where there is none. errc::operation_failed.
     [[nodiscard]] Result<std::optional<ReceivedEcho>> receive();
@@ -75,14 +76,19 @@ class EchoSocket {
     [[nodiscard]] std::optional<EchoNotice> notice();
 
   private:
-    EchoSocket(UniqueFd socket, Family family, std::uint16_t id)
-        : socket_(std::move(socket)), family_(family), id_(id) {}
+    EchoSocket(UniqueFd socket, Family family, std::uint16_t id, const EchoOptions& options)
+        : socket_(std::move(socket)),
+          family_(family),
+          id_(id),
+          transmit_times_(options.transmit_times),
+          buffer_(options.largest) {}
     void read_error_queue();
 
     UniqueFd socket_;
     Family family_;
     std::uint16_t id_;
-    std::vector<std::uint8_t> buffer_ = std::vector<std::uint8_t>(65'535);
+    bool transmit_times_;
+    std::vector<std::uint8_t> buffer_;
     std::deque<EchoNotice> notices_;
     std::uint32_t local_mtu_ = 0;  // of the last "message too long" that the kernel queued for us
 };

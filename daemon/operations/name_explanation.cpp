@@ -14,11 +14,11 @@ using api::Runtime;
 using api::State;
 using api::Target;
 
-std::string by_address(const api::PingRequest& request) {
-    return "netlab ping " + request.from + " " + request.to + " --address";
+std::string by_address(const ReachRequest& request) {
+    return request.again(request.to, "--address");
 }
 
-std::string or_by_address(const std::string& command, const api::PingRequest& request) {
+std::string or_by_address(const std::string& command, const ReachRequest& request) {
     if (command.empty()) return by_address(request);
     return command + " (or try its address: " + by_address(request) + ")";
 }
@@ -50,7 +50,7 @@ std::string asked_names(const Resolution& resolution) {
     return join_or(names);
 }
 
-std::string dns_sentence(const api::PingRequest& request, const Resolution& resolution) {
+std::string dns_sentence(const ReachRequest& request, const Resolution& resolution) {
     const auto servers = servers_that_said(resolution, resolution.outcome);
     const auto names = resolution.candidates.empty() ? quoted(request.to) : asked_names(resolution);
     const bool several = servers.find(" and ") != servers.npos;
@@ -87,7 +87,7 @@ std::string dns_sentence(const api::PingRequest& request, const Resolution& reso
 struct Pair {
     const Target& from;
     const Target& peer;
-    const api::PingRequest& request;
+    const ReachRequest& request;
     const Resolution& resolution;
 };
 
@@ -140,7 +140,7 @@ Explanation shared_namespace(const Pair& pair) {
     const auto whose = others.empty() ? std::string("another container") : list_and(others);
     return {peer.name + " lives in the network namespace of " + whose + ": " + engine_name(peer.runtime) +
                 "'s DNS knows only the names of that one",
-            others.size() == 1 ? "netlab ping " + request.from + " " + others.front() : by_address(request)};
+            others.size() == 1 ? request.again(others.front()) : by_address(request)};
 }
 
 /// Where one of the two has no networks of its own.
@@ -149,7 +149,7 @@ std::optional<Explanation> no_networks(const Pair& pair) {
     const auto engine = engine_name(from.runtime);
     if (in_one_namespace(from, peer)) {
         return Explanation{from.name + " and " + peer.name + " live in one network namespace",
-                           "netlab ping " + request.from + " localhost"};
+                           request.again("localhost")};
     }
     if (from.network_mode == "host") {
         return Explanation{where_it_is(from) + ": it asks the host's DNS servers, which know no containers",
@@ -158,7 +158,7 @@ std::optional<Explanation> no_networks(const Pair& pair) {
     if (from.network_mode == "none") return Explanation{where_it_is(from) + ", so no DNS either", {}};
     if (peer.network_mode == "host") {
         return Explanation{where_it_is(peer) + ": " + engine + "'s DNS has no name for it",
-                           "netlab ping " + request.from + " host"};
+                           request.again("host")};
     }
     if (peer.network_mode == "none") return Explanation{where_it_is(peer) + ", so nothing reaches it", {}};
     if (shares_namespace(peer)) return shared_namespace(pair);
@@ -202,8 +202,7 @@ Explanation other_family(const Pair& pair) {
         const bool has = std::ranges::any_of(membership.addresses, [&](const IpPrefix& prefix) {
             return prefix.address().family() != *pair.request.family;
         });
-        if (has)
-            return {{}, "netlab ping " + pair.request.from + " " + pair.request.to + (v4 ? " -6" : " -4")};
+        if (has) return {{}, pair.request.again(pair.request.to, v4 ? "-6" : "-4")};
     }
     return {};
 }
@@ -222,7 +221,7 @@ Explanation known_but_not_found(const Pair& pair, const std::vector<std::string>
     if (!named) {
         return {
             both + ", where " + engine + "'s DNS calls it " + list_and(names) + ", not " + quoted(request.to),
-            "netlab ping " + request.from + " " + peer.name};
+            request.again(peer.name)};
     }
     const auto servers = engine_servers(from, networks);
     const bool asked = std::ranges::any_of(asked_servers, [&](const AskedServer& server) {
@@ -283,14 +282,13 @@ Explanation why_unknown(const Pair& pair) {
 
 }  // namespace
 
-Explanation explain_unresolved(const api::Context& context, const api::PingRequest& request,
+Explanation explain_unresolved(const api::Context& context, const ReachRequest& request,
                                const Resolution& resolution) {
     const auto said = dns_sentence(request, resolution);
     const bool known = context.peer && context.peer_match == api::PeerMatch::name && !context.targets.empty();
     if (!known) {
         if (context.similar.empty()) return {said, {}};
-        return {said + "; netlab knows " + list_and(context.similar),
-                "netlab ping " + request.from + " " + context.similar.front()};
+        return {said + "; netlab knows " + list_and(context.similar), request.again(context.similar.front())};
     }
     auto why = why_unknown({context.targets.front(), *context.peer, request, resolution});
     why.explanation = why.explanation.empty() ? said : why.explanation + ". " + said;

@@ -97,6 +97,30 @@ std::string where_it_is(const api::Target& target) {
     return name + " is on no network";
 }
 
+std::string on_network(const api::Target& target, const IpAddress& address) {
+    for (const auto& membership : target.networks) {
+        const bool holds = std::ranges::any_of(
+            membership.addresses, [&](const IpPrefix& prefix) { return prefix.contains(address); });
+        if (holds && !membership.name.empty()) return " on " + membership.name;
+        if (holds && !membership.interface.empty()) return " on " + membership.interface;
+    }
+    return {};
+}
+
+bool are_on_networks(const api::Target& from, const api::Target& peer) {
+    return is_container(from) && is_container(peer) && !from.networks.empty() && !peer.networks.empty() &&
+           from.network_mode != "host" && peer.network_mode != "host";
+}
+
+std::optional<Explanation> explain_apart(const api::Target& from, const api::Target& peer) {
+    if (!are_on_networks(from, peer) || !shared_networks(from, peer).empty()) return std::nullopt;
+    auto text = from.name + " and " + peer.name + " share no network: " + where_it_is(from) + ", " +
+                where_it_is(peer);
+    if (from.runtime == Runtime::docker && peer.runtime == Runtime::docker)
+        text += ". Docker keeps its bridge networks apart";
+    return Explanation{std::move(text), connect_command(from, peer)};
+}
+
 bool shares_namespace(const api::Target& target) {
     return target.network_mode.starts_with(container_mode);
 }

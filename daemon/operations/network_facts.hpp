@@ -1,7 +1,9 @@
 #pragma once
 
 #include "common/api/target.hpp"
+#include "daemon/operations/explanation.hpp"
 
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,6 +37,16 @@ namespace netlab::operations {
 
 /// "co1 is on net and bridge", "co5 is on the host's network", "co6 has no network", …
 [[nodiscard]] std::string where_it_is(const api::Target& target);
+
+/// " on net", " on eth0": the network or the interface of the target that the address is on; empty where it
+/// is on none.
+[[nodiscard]] std::string on_network(const api::Target& target, const IpAddress& address);
+
+/// Both are containers with networks of their own, which an engine can join.
+[[nodiscard]] bool are_on_networks(const api::Target& from, const api::Target& peer);
+/// That the two share no network, and what would join them; nothing where they do, or where that cannot be
+/// said.
+[[nodiscard]] std::optional<Explanation> explain_apart(const api::Target& from, const api::Target& peer);
 
 /// A command that puts both on one network where names resolve; empty where there is none that would.
 [[nodiscard]] std::string connect_command(const api::Target& from, const api::Target& peer);

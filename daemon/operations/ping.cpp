@@ -1,12 +1,12 @@
 #include "common/api/ping.hpp"
 
-#include "daemon/kernel/neighbour.hpp"
-#include "daemon/kernel/netlink.hpp"
+#include "daemon/operations/destination_handles.hpp"
 #include "daemon/operations/echo_loop.hpp"
+#include "daemon/operations/name_explanation.hpp"
 #include "daemon/operations/numeric_host.hpp"
 #include "daemon/operations/operation.hpp"
-#include "daemon/operations/ping_destination.hpp"
 #include "daemon/operations/ping_explanation.hpp"
+#include "daemon/operations/route_probe.hpp"
 
 #include <cerrno>
 
@@ -25,44 +25,25 @@ using api::PingRequest;
 struct Handles {
     std::optional<EchoSocket> v4;
     std::optional<EchoSocket> v6;  ///< absent where the kernel has no IPv6
-    UniqueFd route;
-    UniqueFd peer_route;
-    bool same_namespace = false;
-    std::optional<Resolver> resolver;
-    TargetWatch watch;
+    DestinationHandles destination;
     std::uint16_t id = 0;
     EchoCookie cookie{};
 };
 
 Result<void> open_sockets(Handles& handles, bool dont_fragment, std::optional<Family> family) {
+    EchoOptions options;
+    options.dont_fragment = dont_fragment;
     if (family != Family::ipv6) {
-        auto socket = EchoSocket::open(Family::ipv4, handles.id, dont_fragment);
+        auto socket = EchoSocket::open(Family::ipv4, handles.id, options);
         if (!socket) return socket.error();
         handles.v4 = std::move(*socket);
     }
     if (family != Family::ipv4) {
-        auto socket = EchoSocket::open(Family::ipv6, handles.id, dont_fragment);
+        auto socket = EchoSocket::open(Family::ipv6, handles.id, options);
         if (!socket && socket.error().code != errc::unsupported) return socket.error();
         if (socket) handles.v6 = std::move(*socket);
     }
-    auto route = kernel::open_route_socket();
-    if (!route) return route.error();
-    handles.route = std::move(*route);
     return {};
-}
-
-/// The peer's addresses are read from its own namespace; `run` must be left in FROM's, where DNS is asked.
-Result<void> open_peer(Handles& handles, Namespaces& namespaces) {
-    const auto peer = namespaces.size() - 1;
-    handles.same_namespace = namespaces[0].inode != 0 && namespaces[0].inode == namespaces[peer].inode &&
-                             namespaces[0].device == namespaces[peer].device;
-    // Its namespace could not be opened: then the engine's word for its addresses must do.
-    if (!namespaces[peer].net) return {};
-    if (auto entered = namespaces.enter(peer); !entered) return entered;
-    auto route = kernel::open_route_socket();
-    if (!route) return route.error();
-    handles.peer_route = std::move(*route);
-    return namespaces.enter(0);
 }
 
 Result<Handles> prepare(Namespaces& namespaces, const PingRequest& request, const Context& context) {
@@ -72,30 +53,14 @@ Result<Handles> prepare(Namespaces& namespaces, const PingRequest& request, cons
     if (::getrandom(handles.cookie.data(), handles.cookie.size(), 0) != std::ssize(handles.cookie)) {
         return system_error(errc::operation_failed, "get random bytes", errno);
     }
-    if (!context.targets.empty()) {
-        auto watch = TargetWatch::open(context.targets.front(), namespaces[0]);
-        if (!watch) return watch.error();
-        handles.watch = std::move(*watch);
-    }
-    if (auto entered = namespaces.enter(0); !entered) return entered.error();
+    auto opened = DestinationHandles::open(namespaces, request, context);
+    if (!opened) return opened.error();
+    handles.destination = std::move(*opened);
     const auto way = destination_way(request, context);
     const auto numeric = way == DestinationWay::numeric ? parse_numeric_host(request.to) : std::nullopt;
     const auto family = numeric ? std::optional(numeric->address.family()) : request.family;
-    if (auto opened = open_sockets(handles, request.dont_fragment, family); !opened) return opened.error();
-    if (way == DestinationWay::name) {
-        auto resolver = Resolver::open(namespaces[0]);
-        if (!resolver) return resolver.error();
-        handles.resolver = std::move(*resolver);
-    }
-    if (way == DestinationWay::target && context.peer_namespace && namespaces.size() > 1) {
-        if (auto opened = open_peer(handles, namespaces); !opened) return opened.error();
-    }
+    if (auto sockets = open_sockets(handles, request.dont_fragment, family); !sockets) return sockets.error();
     return handles;
-}
-
-void set_explanation(PingReport& report, Explanation why) {
-    if (!why.explanation.empty()) report.explanation = std::move(why.explanation);
-    if (!why.suggestion.empty()) report.suggestion = std::move(why.suggestion);
 }
 
 PingOutcome outcome_of(const EchoCounts& counts) {
@@ -120,7 +85,7 @@ void set_counts(PingReport& report, const EchoResult& result) {
     report.elapsed_ms = std::chrono::duration<double, std::milli>(elapsed).count();
 }
 
-EchoPlan plan_of(const Handles& handles, const PingRequest& request, const PingDestination& destination) {
+EchoPlan plan_of(const Handles& handles, const PingRequest& request, const Destination& destination) {
     const auto nanoseconds = [](double ms) {
         return std::chrono::nanoseconds(static_cast<std::int64_t>(ms * 1e6));
     };
@@ -137,19 +102,9 @@ EchoPlan plan_of(const Handles& handles, const PingRequest& request, const PingD
     return plan;
 }
 
-/// The address is on one of FROM's links, and nobody there has answered for it. False where that cannot be
-/// told.
-bool neighbour_is_silent(const Handles& handles, const IpAddress& address) {
-    const auto neighbours = kernel::dump_neighbours(handles.route.get());
-    if (!neighbours) return false;
-    return std::ranges::any_of(neighbours->rows, [&](const kernel::Neighbour& neighbour) {
-        return neighbour.address == address && neighbour.is_unanswered();
-    });
-}
-
 /// Sends the echoes and fills in what came of them.
 Result<void> ping(Handles& handles, const PingRequest& request, const Context& context,
-                  const PingDestination& destination, PingReport& report, Output& output) {
+                  const Destination& destination, PingReport& report, Output& output) {
     auto& socket = destination.to.address.is_v4() ? handles.v4 : handles.v6;
     if (!socket) {
         report.outcome = PingOutcome::unreachable;
@@ -159,7 +114,8 @@ Result<void> ping(Handles& handles, const PingRequest& request, const Context& c
     if (destination.interface_index != 0) {
         if (auto chosen = socket->send_through(destination.interface_index); !chosen) return chosen;
     }
-    const auto result = send_echoes(*socket, plan_of(handles, request, destination), handles.watch, output);
+    const auto result =
+        send_echoes(*socket, plan_of(handles, request, destination), handles.destination.watch, output);
     if (!result) return result.error();
     set_counts(report, *result);
     EchoFacts facts;
@@ -171,9 +127,10 @@ Result<void> ping(Handles& handles, const PingRequest& request, const Context& c
     facts.no_route = result->no_route;
     facts.prohibited = result->prohibited;
     // An unanswered ARP becomes an ICMP error after three seconds only.
-    facts.no_neighbour = result->counts.received == 0 && neighbour_is_silent(handles, destination.to.address);
+    facts.no_neighbour = result->counts.received == 0 &&
+                         neighbour_is_silent(handles.destination.route.get(), destination.to.address);
     if (!destination.explanation.empty()) report.explanation = destination.explanation;
-    set_explanation(report, explain_echoes(context, request, facts));
+    tell(report, explain_echoes(context, request, facts));
     return {};
 }
 
@@ -181,17 +138,16 @@ Result<void> run(Handles& handles, const PingRequest& request, const Context& co
     PingReport report;
     report.from = request.from;
     report.to = request.to;
-    const DestinationSources sources{handles.route.get(), handles.peer_route.get(), handles.same_namespace,
-                                     handles.resolver ? &*handles.resolver : nullptr};
-    const auto chosen = choose_destination(request, context, sources, handles.watch, output);
+    const auto chosen = choose_destination(request, context, handles.destination.sources(),
+                                           handles.destination.watch, output);
     if (!chosen) return chosen.error();
     if (const auto* resolution = std::get_if<Resolution>(&*chosen)) {
         report.outcome = PingOutcome::unresolved;
-        set_explanation(report, explain_unresolved(context, request, *resolution));
+        tell(report, explain_unresolved(context, request, *resolution));
         output.event(report);
         return {};
     }
-    const auto& destination = std::get<PingDestination>(*chosen);
+    const auto& destination = std::get<Destination>(*chosen);
     report.address = destination.to.address;
     report.resolved_by = destination.resolved_by;
     output.event(api::PingStart{request.from, request.to, destination.to.address, destination.resolved_by,

@@ -13,7 +13,6 @@ namespace netlab::operations {
 
 namespace {
 
-using api::Runtime;
 using api::State;
 using api::Target;
 
@@ -53,32 +52,11 @@ bool neighbour_failed(const EchoFacts& facts) {
     return type == ICMP6_DST_UNREACH && code == ICMP6_DST_UNREACH_ADDR;
 }
 
-std::string subnet_name(const Target& from, const IpAddress& address) {
-    for (const auto& membership : from.networks) {
-        const bool holds = std::ranges::any_of(
-            membership.addresses, [&](const IpPrefix& prefix) { return prefix.contains(address); });
-        if (holds && !membership.name.empty()) return " on " + membership.name;
-        if (holds && !membership.interface.empty()) return " on " + membership.interface;
-    }
-    return {};
-}
-
 /// What the memberships of the two say about silence or a missing route between them.
 Explanation between(const Target& from, const Target& peer, const EchoFacts& facts) {
-    const bool containers = is_container(from) && is_container(peer);
-    const bool on_networks = !from.networks.empty() && !peer.networks.empty() &&
-                             from.network_mode != "host" && peer.network_mode != "host";
-    if (!containers || !on_networks) return {};
+    if (auto apart = explain_apart(from, peer)) return *apart;
+    if (facts.counts.errors > 0 || !are_on_networks(from, peer)) return {};
     const auto shared = shared_networks(from, peer);
-    if (shared.empty()) {
-        auto text = from.name + " and " + peer.name + " share no network: " + where_it_is(from) + ", " +
-                    where_it_is(peer);
-        if (from.runtime == Runtime::docker && peer.runtime == Runtime::docker) {
-            text += ". Docker keeps its bridge networks apart";
-        }
-        return {text, connect_command(from, peer)};
-    }
-    if (facts.counts.errors > 0) return {};
     return {from.name + " and " + peer.name + " are both on " + list_and(shared) +
                 ", so something on the way or in " + peer.name +
                 " drops the echoes; netlab has not seen what",
@@ -115,9 +93,9 @@ Explanation none_received(const api::Context& context, const api::PingRequest& r
     if (facts.no_neighbour || neighbour_failed(facts)) {
         const auto* asked =
             facts.address.is_v4() ? " has answered ARP for " : " has answered neighbour solicitations for ";
-        return {"nobody" + (from != nullptr ? subnet_name(*from, facts.address) : std::string{}) + asked +
-                    address,
-                {}};
+        return {
+            "nobody" + (from != nullptr ? on_network(*from, facts.address) : std::string{}) + asked + address,
+            {}};
     }
     const bool rejected =
         facts.error && facts.error->from && facts.error->message.find("prohibited") != std::string::npos;
@@ -132,29 +110,6 @@ Explanation none_received(const api::Context& context, const api::PingRequest& r
 }
 
 }  // namespace
-
-std::string explain_choice(const api::Context& context, const PeerChoice& choice) {
-    const auto peer = context.peer ? context.peer->name : std::string("it");
-    const auto from = context.targets.empty() ? std::string("it") : context.targets.front().name;
-    const auto address = choice.address.to_string();
-    switch (choice.way) {
-        case PeerWay::loopback:
-            return from + " and " + peer + " live in one network namespace, where " + address + " is either";
-        case PeerWay::shared_subnet: {
-            const auto network = context.targets.empty()
-                                     ? std::string{}
-                                     : subnet_name(context.targets.front(), choice.address);
-            return address + " is the address of " + peer +
-                   (network.empty() ? " on " + choice.subnet->to_string() : network) + ", where " + from +
-                   " is too";
-        }
-        case PeerWay::gateway:
-            return address + " is the address of " + peer + " that is the default gateway of " + from;
-        case PeerWay::first_global:
-            return address + " is an address of " + peer + " on a network that " + from + " is not on";
-    }
-    return {};
-}
 
 Explanation explain_echoes(const api::Context& context, const api::PingRequest& request,
                            const EchoFacts& facts) {

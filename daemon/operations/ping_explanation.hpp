@@ -3,8 +3,7 @@
 #include "common/api/context.hpp"
 #include "common/api/ping.hpp"
 #include "daemon/operations/echo_tracker.hpp"
-#include "daemon/operations/name_explanation.hpp"
-#include "daemon/operations/peer_address.hpp"
+#include "daemon/operations/explanation.hpp"
 
 #include <optional>
 #include <string>
@@ -12,9 +11,6 @@
 /// Why a ping came out as it did, from what the engines say (the context) and what was seen. It says only
 /// what follows from those: where they do not settle it, it says so or nothing.
 namespace netlab::operations {
-
-/// Why that address was taken for another target.
-[[nodiscard]] std::string explain_choice(const api::Context& context, const PeerChoice& choice);
 
 /// What was seen of the echoes.
 struct EchoFacts {

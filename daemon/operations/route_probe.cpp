@@ -1,5 +1,8 @@
 #include "daemon/operations/route_probe.hpp"
 
+#include "common/unique_fd.hpp"
+#include "daemon/kernel/neighbour.hpp"
+
 #include <algorithm>
 #include <cerrno>
 
@@ -8,7 +11,7 @@
 
 namespace netlab::operations {
 
-RouteProbe probe_route(const EchoDestination& to, std::uint32_t interface_index) {
+RouteProbe probe_route(const ScopedAddress& to, std::uint32_t interface_index) {
     const int family = to.address.is_v4() ? AF_INET : AF_INET6;
     const UniqueFd socket(::socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!socket) return {errno, std::nullopt};
@@ -28,6 +31,14 @@ RouteProbe probe_route(const EchoDestination& to, std::uint32_t interface_index)
         return {errno, std::nullopt};
     auto source = IpAddress::from_sockaddr(own);
     return {0, source ? std::optional(*source) : std::nullopt};
+}
+
+bool neighbour_is_silent(int route_socket, const IpAddress& address) {
+    const auto neighbours = kernel::dump_neighbours(route_socket);
+    if (!neighbours) return false;
+    return std::ranges::any_of(neighbours->rows, [&](const kernel::Neighbour& neighbour) {
+        return neighbour.address == address && neighbour.is_unanswered();
+    });
 }
 
 std::vector<IpAddress> in_order_of_preference(const std::vector<IpAddress>& addresses,

@@ -119,6 +119,10 @@ class Registry {
     /// container before a process or a name, in the order of list().
     [[nodiscard]] std::vector<Resolution> namespaces() const;
 
+    /// The running members of an engine's network, in the order of list(), each namespace once.
+    /// errc::no_such_target with the nearest names where no running container is on a network of that name.
+    [[nodiscard]] Result<std::vector<Resolution>> members(std::string_view network) const;
+
     /// The engines of the configuration that have been heard of.
     [[nodiscard]] std::vector<Engine> engines() const;
 

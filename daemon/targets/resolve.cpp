@@ -104,6 +104,27 @@ std::vector<Resolution> Registry::namespaces() const {
     return out;
 }
 
+Result<std::vector<Resolution>> Registry::members(std::string_view network) const {
+    std::vector<Resolution> out;
+    std::set<std::string> known;
+    for (auto& one : namespaces()) {
+        const auto& networks = one.target.networks;
+        const bool engine =
+            one.target.runtime == api::Runtime::docker || one.target.runtime == api::Runtime::podman;
+        if (!engine) continue;
+        for (const auto& membership : networks)
+            known.insert(membership.name);
+        const bool member = std::ranges::find(networks, network, &api::Membership::name) != networks.end();
+        if (member) out.push_back(std::move(one));
+    }
+    if (!out.empty()) return out;
+    const auto names = nearest(network, std::vector<std::string>(known.begin(), known.end()));
+    return Error{errc::no_such_target,
+                 "no running container is on a network '" + std::string(network) + "'",
+                 names.empty() ? "netlab networks shows them" : "did you mean " + join_or(names) + "?",
+                 {}};
+}
+
 std::vector<Engine> Registry::engines() const {
     std::vector<Engine> out;
     for (const auto& [engine, state] : engines_)

@@ -22,7 +22,7 @@ _netlab() {
     done
     COMPREPLY=()
     [[ $command == sockets || $command == ss ]] && [[ $previous == -[is] ]] && previous=''
-    local commands='ls ping dns resolv links addrs routes route rules neigh sockets ss bridges networks ps sysctls version'
+    local commands='ls ping connect dns resolv links addrs routes route rules neigh sockets ss bridges networks ps sysctls version'
     case $previous in
         -o | --output) COMPREPLY=($(compgen -W 'table wide json' -- "$current")); return ;;
         --color | --colour) COMPREPLY=($(compgen -W 'auto always never' -- "$current")); return ;;
@@ -32,7 +32,7 @@ _netlab() {
                 listening closing all connected synchronized bucket big' -- "$current"))
             return ;;
         -H | --host | -c | --count | -i | --interval | -W | --wait | -s | --size | -I | --interface | --network | --from | \
-            --mark | --iif | --sport | --dport | --server | --root) return ;;
+            --mark | --iif | --sport | --dport | --server | --root | --port | --data) return ;;
     esac
     if [[ $command == routes && ($previous == -t || $previous == --table) ]]; then
         COMPREPLY=($(compgen -W 'main local default all' -- "$current"))
@@ -44,8 +44,10 @@ _netlab() {
         help) COMPREPLY=($(compgen -W "$commands" -- "$current")); return ;;
         ls) COMPREPLY=($(compgen -W "-q --quiet --runtime --network $global" -- "$current")); return ;;
         networks | version) COMPREPLY=($(compgen -W "$global" -- "$current")); return ;;
-        ping) own='-c --count -i --interval -W --wait -s --size -4 --ipv4 -6 --ipv6 -I --interface --df --flood --address -q --quiet' ;;
         dns) own='--server --all-servers --tcp --search --no-search --trace --root -W --wait --short' ;;
+        ping) own='-c --count -i --interval -W --wait -s --size -4 --ipv4 -6 --ipv6 -I --interface --df --flood --address -q --quiet --all-pairs --network --all' ;;
+        connect) own='-u --udp -c --count -i --interval -W --wait -4 --ipv4 -6 --ipv6 -I --interface --address -b --banner --tls --data -q --quiet
+            --all-pairs --port --network --all' ;;
         links) own='-a --all -i --interface -s --statistics' ;;
         addrs) own='-a --all -i --interface --plain -4 --ipv4 -6 --ipv6' ;;
         routes) own='-a --all -t --table -4 --ipv4 -6 --ipv6' ;;

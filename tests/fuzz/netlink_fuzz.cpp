@@ -4,6 +4,7 @@
 #include "daemon/kernel/link.hpp"
 #include "daemon/kernel/link_details.hpp"
 #include "daemon/kernel/neighbour.hpp"
+#include "daemon/kernel/neighbour_table.hpp"
 #include "daemon/kernel/route.hpp"
 #include "daemon/kernel/route_entry.hpp"
 #include "daemon/kernel/rule.hpp"
@@ -18,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)parse_link_details(bytes);
     (void)parse_addresses(bytes);
     (void)parse_neighbours(bytes);
+    (void)parse_neighbour_table(bytes, netlab::Family::ipv4);
     (void)parse_fdb(bytes);
     (void)parse_routes(bytes);
     (void)parse_default_routes(bytes);

@@ -1,7 +1,7 @@
 # What can be put into a lab, one function each; each may be run again at any time. Sourced by tests/lab/lab.
 # shellcheck shell=bash disable=SC2154
 
-scenarios=(seed napt web hostnet shared scratch netns v6 internal stopped roots podman)
+scenarios=(seed napt web hostnet shared scratch netns v6 internal stopped roots etcd podman)
 
 declare -A container_state=()
 declare -A network_there=()
@@ -127,6 +127,20 @@ scenario_stopped() {
     say "container dead1 (ends at once)"
     docker run --name dead1 lab/busybox true
     container_state[dead1]=exited
+}
+
+# The tutorial's cluster: three members that know each other by their names.
+scenario_etcd() {
+    need_programs etcd etcdctl ldd
+    make_etcd_image
+    network etcd-net
+    local name cluster=srv1=http://srv1:2380,srv2=http://srv2:2380,srv3=http://srv3:2380
+    for name in srv1 srv2 srv3; do
+        container "$name" --network etcd-net -e ETCDCTL_API=3 lab/etcd etcd --name "$name" --data-dir /data \
+            --listen-peer-urls http://0.0.0.0:2380 --initial-advertise-peer-urls "http://$name:2380" \
+            --listen-client-urls http://0.0.0.0:2379 --advertise-client-urls "http://$name:2379" \
+            --initial-cluster "$cluster" --heartbeat-interval 500 --election-timeout 2500
+    done
 }
 
 scenario_podman() { make_podman; }

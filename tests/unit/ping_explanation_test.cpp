@@ -1,9 +1,9 @@
 #include "daemon/operations/ping_explanation.hpp"
 
+#include "daemon/operations/destination.hpp"
 #include "daemon/operations/name_explanation.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/peer_address.hpp"
-#include "daemon/operations/ping_destination.hpp"
 #include "tests/support/catch.hpp"
 
 using namespace netlab;

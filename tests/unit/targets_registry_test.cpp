@@ -318,3 +318,27 @@ TEST_CASE("registry: with 1000 targets a look-up takes microseconds", "[unit]") 
     // Loose: sanitizers and a loaded machine are no reason to fail.
     CHECK(spent / (3 * rounds) < std::chrono::microseconds(200));
 }
+
+TEST_CASE("registry: the running members of a network, and the nearest name of one that is none", "[unit]") {
+    Registry registry;
+    registry.apply(docker, container("co1", 1, {{"net", "172.18.0.2/16"}}));
+    registry.apply(docker, container("co2", 2, {{"net", "172.18.0.3/16"}, {"bridge", "172.17.0.2/16"}}));
+    registry.apply(docker, container("co3", 3, {{"bridge", "172.17.0.3/16"}}));
+    registry.apply(docker, stopped("co4", 4));
+    for (const int number : {1, 2, 3})
+        registry.apply(facts(id_of(number), static_cast<std::uint64_t>(100 + number)));
+    const auto names = [&](std::string_view network) {
+        std::vector<std::string> out;
+        const auto members = registry.members(network);
+        for (const auto& member : members ? *members : std::vector<Resolution>{})
+            out.push_back(member.target.name);
+        return out;
+    };
+    CHECK(names("net") == std::vector<std::string>{"co1", "co2"});
+    CHECK(names("bridge") == std::vector<std::string>{"co2", "co3"});
+    const auto unknown = registry.members("brigde");
+    REQUIRE(!unknown);
+    CHECK(unknown.error().code == errc::no_such_target);
+    CHECK(unknown.error().hint == "did you mean bridge?");
+    CHECK(!registry.members(""));
+}

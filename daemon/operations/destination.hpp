@@ -1,9 +1,10 @@
 #pragma once
 
 #include "common/api/context.hpp"
-#include "common/api/ping.hpp"
-#include "daemon/operations/echo_socket.hpp"
+#include "daemon/operations/peer_address.hpp"
+#include "daemon/operations/reach_request.hpp"
 #include "daemon/operations/resolver.hpp"
+#include "daemon/operations/scoped_address.hpp"
 
 #include <optional>
 #include <string>
@@ -17,11 +18,11 @@ enum class DestinationWay : std::uint8_t {
     target,   ///< it names a target, whose address its namespace tells
     name,     ///< FROM's resolver is asked
 };
-[[nodiscard]] DestinationWay destination_way(const api::PingRequest& request, const api::Context& context);
+[[nodiscard]] DestinationWay destination_way(const ReachRequest& request, const api::Context& context);
 
-/// Where the echoes go.
-struct PingDestination {
-    EchoDestination to;
+/// Where the packets go.
+struct Destination {
+    ScopedAddress to;
     std::uint32_t interface_index = 0;  ///< of `request.interface`; 0: the routing table decides
     std::string resolved_by;
     std::optional<IpAddress> source;
@@ -40,9 +41,12 @@ struct DestinationSources {
 /// A Resolution means that the name did not resolve. errc::bad_request (wrong family, multicast, broadcast,
 /// no zone), errc::no_such_interface, errc::no_such_target, errc::target_not_running, errc::no_address, and
 /// those of the resolver.
-[[nodiscard]] Result<std::variant<PingDestination, Resolution>> choose_destination(
-    const api::PingRequest& request, const api::Context& context, const DestinationSources& sources,
+[[nodiscard]] Result<std::variant<Destination, Resolution>> choose_destination(
+    const ReachRequest& request, const api::Context& context, const DestinationSources& sources,
     const TargetWatch& watch, Output& output);
+
+/// Why that address was taken for another target.
+[[nodiscard]] std::string explain_choice(const api::Context& context, const PeerChoice& choice);
 
 /// errc::bad_request for multicast, 255.255.255.255 and the broadcast address of a subnet that the target is
 /// on.

@@ -1,4 +1,4 @@
-#include "daemon/operations/ping_destination.hpp"
+#include "daemon/operations/destination.hpp"
 
 #include "common/text.hpp"
 #include "daemon/kernel/address.hpp"
@@ -7,8 +7,6 @@
 #include "daemon/operations/interface_names.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/numeric_host.hpp"
-#include "daemon/operations/peer_address.hpp"
-#include "daemon/operations/ping_explanation.hpp"
 #include "daemon/operations/route_probe.hpp"
 
 #include <algorithm>
@@ -20,6 +18,8 @@ namespace netlab::operations {
 namespace {
 
 using api::PeerMatch;
+
+constexpr auto single_hosts = "netlab probes single hosts only";
 
 Error bad(std::string message, std::string hint = {}) {
     return {errc::bad_request, std::move(message), std::move(hint), {}};
@@ -50,8 +50,8 @@ Result<std::vector<IpPrefix>> prefixes(int route_socket, const api::Target* know
     return found;
 }
 
-Result<PingDestination> target_address(const api::PingRequest& request, const api::Context& context,
-                                       const DestinationSources& sources) {
+Result<Destination> target_address(const ReachRequest& request, const api::Context& context,
+                                   const DestinationSources& sources) {
     if (!context.peer) {
         return Error{errc::no_such_target,
                      "no target is called " + quoted(request.to),
@@ -92,7 +92,7 @@ Result<PingDestination> target_address(const api::PingRequest& request, const ap
                      peer.warning.value_or(""),
                      {}};
     }
-    PingDestination destination;
+    Destination destination;
     destination.to.address = choice->address;
     destination.resolved_by = "target";
     destination.peer_address = true;
@@ -131,34 +131,33 @@ bool is_broadcast_here(const IpAddress& address, int route_socket) {
            std::ranges::any_of(*own, [&](const IpPrefix& prefix) { return prefix.is_broadcast(address); });
 }
 
-Result<void> check_route(PingDestination& destination, const api::Context& context,
+Result<void> check_route(Destination& destination, const api::Context& context,
                          const DestinationSources& sources) {
     if (auto unicast = check_unicast(destination.to.address, context); !unicast) return unicast;
     const auto probe = probe_route(destination.to, destination.interface_index);
     // EACCES is what a `prohibit` route says as well (fib_props in net/ipv4/fib_semantics.c): then it is an
     // answer.
     if (probe.error_number == EACCES && is_broadcast_here(destination.to.address, sources.route_socket)) {
-        return bad(destination.to.address.to_string() + " is a broadcast address",
-                   "netlab pings single hosts only");
+        return bad(destination.to.address.to_string() + " is a broadcast address", single_hosts);
     }
     destination.source = probe.source;
     return {};
 }
 
-Result<PingDestination> numeric_address(const api::PingRequest& request, std::string& zone) {
+Result<Destination> numeric_address(const ReachRequest& request, std::string& zone) {
     auto numeric = *parse_numeric_host(request.to);
     if (request.family && numeric.address.family() != *request.family) {
         return bad(request.to + " is no " + (request.family == Family::ipv4 ? "IPv4" : "IPv6") + " address");
     }
     zone = std::move(numeric.zone);
-    PingDestination destination;
+    Destination destination;
     destination.to.address = numeric.address;
     destination.resolved_by = "numeric";
     return destination;
 }
 
-/// What is left to find out once there is an address: whose it is, its scope, whether it may be pinged.
-Result<void> complete(PingDestination& destination, const std::string& zone, const api::Context& context,
+/// What is left to find out once there is an address: whose it is, its scope, whether it may be probed.
+Result<void> complete(Destination& destination, const std::string& zone, const api::Context& context,
                       const DestinationSources& sources) {
     const auto& address = destination.to.address;
     if (context.peer && is_address_of(*context.peer, address)) destination.peer_address = true;
@@ -170,17 +169,38 @@ Result<void> complete(PingDestination& destination, const std::string& zone, con
 
 }  // namespace
 
-DestinationWay destination_way(const api::PingRequest& request, const api::Context& context) {
+DestinationWay destination_way(const ReachRequest& request, const api::Context& context) {
     if (context.peer_match == PeerMatch::host || context.peer_match == PeerMatch::explicit_)
         return DestinationWay::target;
     if (parse_numeric_host(request.to)) return DestinationWay::numeric;
     return request.address ? DestinationWay::target : DestinationWay::name;
 }
 
+std::string explain_choice(const api::Context& context, const PeerChoice& choice) {
+    const auto peer = context.peer ? context.peer->name : std::string("it");
+    const auto from = context.targets.empty() ? std::string("it") : context.targets.front().name;
+    const auto address = choice.address.to_string();
+    switch (choice.way) {
+        case PeerWay::loopback:
+            return from + " and " + peer + " live in one network namespace, where " + address + " is either";
+        case PeerWay::shared_subnet: {
+            const auto network =
+                context.targets.empty() ? std::string{} : on_network(context.targets.front(), choice.address);
+            return address + " is the address of " + peer +
+                   (network.empty() ? " on " + choice.subnet->to_string() : network) + ", where " + from +
+                   " is too";
+        }
+        case PeerWay::gateway:
+            return address + " is the address of " + peer + " that is the default gateway of " + from;
+        case PeerWay::first_global:
+            return address + " is an address of " + peer + " on a network that " + from + " is not on";
+    }
+    return {};
+}
+
 Result<void> check_unicast(const IpAddress& address, const api::Context& context) {
     const auto text = address.to_string();
-    if (address.is_multicast())
-        return bad(text + " is a multicast address", "netlab pings single hosts only");
+    if (address.is_multicast()) return bad(text + " is a multicast address", single_hosts);
     bool broadcast = text == "255.255.255.255";
     for (const auto& target : context.targets) {
         for (const auto& network : target.networks) {
@@ -189,15 +209,14 @@ Result<void> check_unicast(const IpAddress& address, const api::Context& context
                         });
         }
     }
-    if (broadcast) return bad(text + " is a broadcast address", "netlab pings single hosts only");
+    if (broadcast) return bad(text + " is a broadcast address", single_hosts);
     return {};
 }
 
-Result<std::variant<PingDestination, Resolution>> choose_destination(const api::PingRequest& request,
-                                                                     const api::Context& context,
-                                                                     const DestinationSources& sources,
-                                                                     const TargetWatch& watch,
-                                                                     Output& output) {
+Result<std::variant<Destination, Resolution>> choose_destination(const ReachRequest& request,
+                                                                 const api::Context& context,
+                                                                 const DestinationSources& sources,
+                                                                 const TargetWatch& watch, Output& output) {
     std::uint32_t interface = 0;
     if (!request.interface.empty()) {
         auto index = interface_index(sources.route_socket, request.interface, false);
@@ -205,7 +224,7 @@ Result<std::variant<PingDestination, Resolution>> choose_destination(const api::
         interface = *index;
     }
     std::string zone;
-    Result<PingDestination> chosen = PingDestination{};
+    Result<Destination> chosen = Destination{};
     const auto way = destination_way(request, context);
     if (way == DestinationWay::target) {
         chosen = target_address(request, context, sources);

@@ -1,0 +1,203 @@
+#include "cli/arguments.hpp"
+#include "cli/command.hpp"
+#include "cli/connect_events.hpp"
+#include "cli/connect_words.hpp"
+#include "cli/pairs.hpp"
+#include "cli/render/connect_text.hpp"
+#include "cli/render/error_text.hpp"
+#include "cli/render/escape.hpp"
+
+#include <chrono>
+
+namespace netlab::cli {
+
+namespace {
+
+class Connect final : public Command {
+  public:
+    void arguments(CLI::App& app) override;
+    Result<int> run(const Session& session) override;
+
+  private:
+    Result<void> take_words();
+    Result<int> run_pairs(const Session& session) const;
+    Result<bool> take(const Session& session, const std::string& line);
+    Result<void> show(const Session& session, const std::string& line, const ConnectEvent& event) const;
+    Result<int> finish(const Session& session, const api::ConnectReport& report) const;
+    void count(const api::ConnectAttempt& attempt);
+    void choose(Family family);
+
+    api::ConnectRequest request_;
+    std::string from_;
+    std::string to_;
+    PairOptions pairs_;
+    std::optional<std::uint16_t> port_;  ///< of --all-pairs
+    bool quiet_ = false;
+    Interrupt interrupt_;
+    std::optional<api::ConnectReport> report_;
+    api::ConnectReport seen_;  ///< of the attempts so far, for the summary when the user interrupts it
+    bool no_tls_ = false;      ///< an attempt got no ServerHello
+    std::chrono::steady_clock::time_point begin_;
+};
+
+void Connect::arguments(CLI::App& app) {
+    app.add_option("FROM", from_, "the target to connect from: co1, docker:co1, netns:blue, pid:4242, host");
+    app.add_option("TO:PORT", to_, "what a program in FROM would type, or a target, or host; [fd00::1]:80");
+    pairs_.add(app);
+    add_parsed(app, "--port", port_, parse_port, "with --all-pairs: the port of every one")
+        ->type_name("PORT");
+    app.add_flag("-u,--udp", request_.udp, "send a datagram; that nothing comes back says nothing");
+    add_parsed(app, "-c,--count", request_.count, parse_whole, "attempts, 0 for no end (default: 1)")
+        ->type_name("N");
+    add_parsed(app, "-i,--interval", request_.interval_ms, parse_seconds, "between two attempts (default: 1)")
+        ->type_name("SECONDS");
+    add_parsed(app, "-W,--wait", request_.wait_ms, parse_seconds, "for each step of one (default: 4)")
+        ->type_name("SECONDS");
+    app.add_flag_callback(
+        "-4,--ipv4", [this] { choose(Family::ipv4); }, "IPv4 only");
+    app.add_flag_callback(
+        "-6,--ipv6", [this] { choose(Family::ipv6); }, "IPv6 only");
+    app.add_option("-I,--interface", request_.interface, "the interface of FROM to connect through")
+        ->type_name("NAME");
+    app.add_flag("--address", request_.address, "TO is a target: take its address, ask no resolver");
+    app.add_flag("-b,--banner", request_.banner, "show what the other end says first, 256 bytes at most");
+    app.add_flag("--tls", request_.tls, "say a TLS ClientHello and show whether a ServerHello comes");
+    app.add_option("--data", request_.data, "what to send by UDP (default: an empty datagram)")
+        ->type_name("TEXT");
+    app.add_flag("-q,--quiet", quiet_, "no line for each attempt");
+}
+
+void Connect::choose(Family family) {
+    if (request_.family && *request_.family != family)
+        throw CLI::ValidationError("-4 and -6 exclude each other");
+    request_.family = family;
+}
+
+Result<void> Connect::take_words() {
+    if (port_)
+        return Error{errc::bad_request, "--port is for --all-pairs", "netlab connect FROM TO:PORT", {}};
+    if (to_.empty()) {
+        const std::string missing = from_.empty() ? "FROM" : "TO:PORT";
+        return Error{errc::bad_request, missing + " is missing", "netlab connect FROM TO:PORT", {}};
+    }
+    const auto destination = parse_host_and_port(to_);
+    if (!destination) return destination.error();
+    request_.from = from_;
+    request_.to = destination->host;
+    request_.port = destination->port;
+    return {};
+}
+
+void Connect::count(const api::ConnectAttempt& attempt) {
+    using api::ConnectOutcome;
+    ++seen_.attempts;
+    seen_.remote = attempt.remote;
+    switch (attempt.outcome) {
+        case ConnectOutcome::connected:
+            ++seen_.connected;
+            break;
+        case ConnectOutcome::answered:
+            ++seen_.answered;
+            break;
+        case ConnectOutcome::silent:
+            ++seen_.silent;
+            break;
+        case ConnectOutcome::refused:
+            ++seen_.refused;
+            break;
+        case ConnectOutcome::timed_out:
+            ++seen_.timed_out;
+            break;
+        default:
+            ++seen_.unreachable;
+    }
+    const auto good = seen_.connected + seen_.answered;
+    seen_.outcome = good > 0 && good < seen_.attempts ? ConnectOutcome::partial : attempt.outcome;
+    if (attempt.tls && !attempt.tls->server_hello) no_tls_ = true;
+}
+
+/// One line as it came, or in words. The report's words are finish()'s.
+Result<void> Connect::show(const Session& session, const std::string& line, const ConnectEvent& event) const {
+    const auto* attempt = std::get_if<api::ConnectAttempt>(&event);
+    if (quiet_ && attempt) return {};
+    if (session.options.format == Format::json)
+        return print((session.screen.terminal ? escape_json(line) : line) + "\n");
+    if (const auto* start = std::get_if<api::ConnectStart>(&event)) return print(connect_text::line(*start));
+    if (attempt) return print(connect_text::line(*attempt, request_.wait_ms));
+    return {};
+}
+
+Result<bool> Connect::take(const Session& session, const std::string& line) {
+    const auto event = decode_connect_event(line);
+    if (!event) return event.error();
+    if (std::holds_alternative<api::ConnectStart>(*event)) begin_ = std::chrono::steady_clock::now();
+    if (const auto* attempt = std::get_if<api::ConnectAttempt>(&*event)) count(*attempt);
+    if (auto shown = show(session, line, *event); !shown) return shown.error();
+    if (const auto* report = std::get_if<api::ConnectReport>(&*event)) report_ = *report;
+    if (const auto* error = std::get_if<StreamError>(&*event)) return error->error;
+    return report_.has_value();
+}
+
+Result<int> Connect::finish(const Session& session, const api::ConnectReport& report) const {
+    using api::ConnectOutcome;
+    // A datagram without an answer is undecided, not bad.
+    const bool fine = report.outcome == ConnectOutcome::connected ||
+                      report.outcome == ConnectOutcome::answered || report.outcome == ConnectOutcome::silent;
+    const int code = fine && !no_tls_ ? 0 : 1;
+    if (session.options.format == Format::json) return code;
+    if (report.outcome == ConnectOutcome::unresolved) {
+        // Nothing was sent and there is nothing to count: one line that says why.
+        return Error{errc::unresolved_name,
+                     report.explanation.value_or(report.from + " cannot resolve '" + report.to + "'"),
+                     report.suggestion ? "try: " + *report.suggestion : std::string(),
+                     {}};
+    }
+    const auto text = connect_text::summary(report, session.options.format == Format::wide);
+    if (auto printed = print(text); !printed) return printed.error();
+    return code;
+}
+
+Result<int> Connect::run_pairs(const Session& session) const {
+    std::vector<std::string> words;
+    for (const auto& word : {from_, to_}) {
+        if (!word.empty()) words.push_back(word);
+    }
+    api::ConnectPairsRequest request;
+    if (auto filled = pairs_.fill(request, words); !filled) return filled.error();
+    if (!port_) return Error{errc::bad_request, "which port?", "--port 80", {}};
+    request.port = *port_;
+    auto rest = request_;
+    request.family = std::exchange(rest.family, std::nullopt);
+    const auto usual = api::ConnectRequest{}.wait_ms;
+    if (const auto wait = std::exchange(rest.wait_ms, usual); wait != usual) request.wait_ms = wait;
+    if (rest != api::ConnectRequest{})
+        return Error{errc::bad_request, "--all-pairs takes --port, -4, -6 and -W alone", {}, {}};
+    return show_pairs(session, call_of(request));
+}
+
+Result<int> Connect::run(const Session& session) {
+    if (pairs_.wanted()) return run_pairs(session);
+    if (auto words = take_words(); !words) return words.error();
+    auto exchange = Exchange::start(session.options, call_of(request_));
+    if (!exchange) return exchange.error();
+    const auto whole = follow_events(*exchange, interrupt_, "connect",
+                                     [&](const std::string& line) { return take(session, line); });
+    if (!whole) return whole.error();
+    if (*whole) return finish(session, *report_);
+    if (seen_.attempts == 0) return 1;
+    seen_.from = request_.from;
+    seen_.to = request_.to;
+    seen_.protocol = request_.udp ? "udp" : "tcp";
+    seen_.elapsed_ms =
+        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_).count();
+    if (session.options.format == Format::json) {
+        if (auto printed = print(json::write(seen_) + "\n"); !printed) return printed.error();
+    }
+    return finish(session, seen_);
+}
+
+const Registration registered{"connect", "connect to a port from a target", make<Connect>};
+
+}  // namespace
+
+}  // namespace netlab::cli

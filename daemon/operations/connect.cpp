@@ -1,0 +1,278 @@
+#include "common/api/connect.hpp"
+
+#include "daemon/kernel/route_query.hpp"
+#include "daemon/kernel/sock_diag.hpp"
+#include "daemon/operations/connect_attempt.hpp"
+#include "daemon/operations/connect_explanation.hpp"
+#include "daemon/operations/connect_tally.hpp"
+#include "daemon/operations/destination_handles.hpp"
+#include "daemon/operations/name_explanation.hpp"
+#include "daemon/operations/operation.hpp"
+#include "daemon/operations/packet_view.hpp"
+#include "daemon/operations/route_probe.hpp"
+
+/// `netlab connect`: TCP connections, or UDP datagrams, from a target's network namespace.
+namespace netlab::operations {
+
+namespace {
+
+using api::ConnectAttempt;
+using api::ConnectOutcome;
+using api::ConnectReport;
+using api::ConnectRequest;
+using api::Context;
+using Clock = Output::Clock;
+
+struct Handles {
+    DestinationHandles destination;
+    std::optional<PacketView> view;
+    std::optional<PacketView> peer_view;  ///< absent where the peer's namespace is not at hand, or FROM's
+    UniqueFd sockets;                     ///< sock_diag of FROM
+    UniqueFd peer_sockets;                ///< … and of the peer, where its namespace is at hand
+    std::optional<TlsClient> tls;
+};
+
+Result<Handles> prepare(Namespaces& namespaces, const ConnectRequest& request, const Context& context) {
+    Handles handles;
+    const auto in_peer = [&]() -> Result<void> {
+        auto diag = kernel::open_sock_diag_socket();
+        if (!diag) return diag.error();
+        handles.peer_sockets = std::move(*diag);
+        auto view = PacketView::open();
+        if (!view) return view.error();
+        handles.peer_view = std::move(*view);
+        return {};
+    };
+    auto destination = DestinationHandles::open(namespaces, request, context, in_peer);
+    if (!destination) return destination.error();
+    handles.destination = std::move(*destination);
+    auto view = PacketView::open();
+    if (!view) return view.error();
+    handles.view = std::move(*view);
+    auto diag = kernel::open_sock_diag_socket();
+    if (!diag) return diag.error();
+    handles.sockets = std::move(*diag);
+    if (request.tls) {
+        const bool name = destination_way(request, context) == DestinationWay::name;
+        auto tls = TlsClient::open(name ? request.to : std::string());
+        if (!tls) return tls.error();
+        handles.tls = std::move(*tls);
+    }
+    return handles;
+}
+
+bool is_good(ConnectOutcome outcome) {
+    return outcome == ConnectOutcome::connected || outcome == ConnectOutcome::answered;
+}
+
+class Connecting {
+  public:
+    Connecting(Handles& handles, const ConnectRequest& request, const Context& context,
+               const Destination& destination, Output& output)
+        : handles_(handles),
+          request_(request),
+          context_(context),
+          destination_(destination),
+          output_(output) {}
+
+    Result<void> run(ConnectReport& report) {
+        if (auto watched = watch(); !watched) return watched;
+        const auto plan = make_plan();
+        const auto start = Clock::now();
+        auto next = start;
+        for (std::uint64_t seq = 1; request_.count == 0 || seq <= request_.count; ++seq) {
+            if (auto waited = wait_until(next); !waited) return waited;
+            auto attempt = attempt_connection(plan, handles_.destination.watch, output_);
+            if (!attempt) return attempt.error();
+            attempt->seq = seq;
+            take(std::move(*attempt));
+            next = std::max(next + interval(), Clock::now());
+        }
+        const auto elapsed = std::chrono::floor<std::chrono::microseconds>(Clock::now() - start);
+        tally_.fill(report);
+        report.elapsed_ms = std::chrono::duration<double, std::milli>(elapsed).count();
+        return explain(report);
+    }
+
+  private:
+    [[nodiscard]] Clock::duration interval() const {
+        return std::chrono::duration_cast<Clock::duration>(
+            std::chrono::duration<double, std::milli>(request_.interval_ms));
+    }
+
+    [[nodiscard]] const IpAddress& address() const { return destination_.to.address; }
+
+    [[nodiscard]] bool sees_peer() const {
+        return handles_.peer_view && destination_.peer_address && !handles_.destination.same_namespace;
+    }
+
+    Result<void> watch() {
+        if (auto watched = handles_.view->watch(!request_.udp, address(), request_.port); !watched)
+            return watched;
+        if (!sees_peer()) return {};
+        return handles_.peer_view->watch(!request_.udp, address(), request_.port);
+    }
+
+    AttemptPlan make_plan() {
+        AttemptPlan plan;
+        plan.to = destination_.to;
+        plan.port = request_.port;
+        plan.udp = request_.udp;
+        plan.interface_index = destination_.interface_index;
+        plan.wait = std::chrono::nanoseconds(static_cast<std::int64_t>(request_.wait_ms * 1e6));
+        plan.banner = request_.banner;
+        plan.data = request_.data;
+        plan.tls = handles_.tls ? &*handles_.tls : nullptr;
+        return plan;
+    }
+
+    Result<void> wait_until(Clock::time_point time) {
+        if (Clock::now() >= time) return {};
+        // What has been told until now must not wait with us.
+        output_.flush();
+        auto waited = handles_.destination.watch.wait(output_, {}, time);
+        if (!waited) return waited.error();
+        return {};
+    }
+
+    /// The attempt is over, and what was seen of it is complete: the kernel shows a packet before it acts on
+    /// it.
+    void take(ConnectAttempt attempt) {
+        seen_.clear();
+        peer_seen_.clear();
+        const bool whole = handles_.view->take(seen_);
+        const bool peer_whole = sees_peer() && handles_.peer_view->take(peer_seen_);
+        if (!is_good(attempt.outcome)) {
+            ProbeIdentity identity{address(), request_.port, std::nullopt, !request_.udp};
+            if (attempt.local) identity.local_port = attempt.local->port;
+            trace_ = trace_probe(identity, seen_, peer_seen_);
+            trace_.from_watched = whole;
+            trace_.peer_watched = peer_whole;
+            add_reset(attempt);
+            failed_ = attempt;
+        }
+        tally_.add(attempt);
+        last_ = attempt;
+        // Every one at once where somebody may look on; thousands together.
+        constexpr double eye = 10;
+        if (request_.interval_ms < eye) {
+            output_.row(attempt);
+        } else {
+            output_.event(attempt);
+        }
+    }
+
+    /// connect(2) says only that there was a reset.
+    void add_reset(ConnectAttempt& attempt) {
+        if (!attempt.refusal || attempt.refusal->way != api::RefusalWay::reset || !trace_.reset) return;
+        auto& refusal = *attempt.refusal;
+        refusal.from = trace_.reset->packet.source;
+        refusal.ttl = trace_.reset->packet.ttl;
+        if (!names_) {
+            auto names = InterfaceNames::read(handles_.destination.route.get());
+            if (names) names_ = std::move(*names);
+        }
+        if (names_) refusal.interface = (*names_)[trace_.reset->interface];
+        const MacAddress none{};
+        if (trace_.reset->mac && *trace_.reset->mac != none) refusal.mac = trace_.reset->mac->to_string();
+    }
+
+    [[nodiscard]] std::optional<IpAddress> gateway() const {
+        kernel::RouteQuery query;
+        query.destination = address();
+        const auto reply = kernel::query_route(handles_.destination.route.get(), query);
+        return reply && reply->route ? reply->route->hop.gateway : std::nullopt;
+    }
+
+    Result<void> explain(ConnectReport& report) {
+        if (!destination_.explanation.empty()) report.explanation = destination_.explanation;
+        if (!failed_ && !last_) return {};
+        ConnectFacts facts;
+        facts.attempt = failed_ ? *failed_ : *last_;
+        facts.udp = request_.udp;
+        facts.peer_address = destination_.peer_address;
+        facts.own_address = is_own();
+        facts.same_namespace = handles_.destination.same_namespace;
+        facts.trace = trace_;
+        if (failed_) {
+            facts.gateway = gateway();
+            facts.no_neighbour =
+                neighbour_is_silent(handles_.destination.route.get(), facts.gateway.value_or(address()));
+            ask_sockets(facts, report);
+        }
+        tell(report, explain_connection(context_, request_, facts));
+        return {};
+    }
+
+    /// It goes to FROM itself, in its own name.
+    [[nodiscard]] bool is_own() const {
+        return !destination_.peer_address && (address().is_loopback() || destination_.source == address());
+    }
+
+    /// What takes connections there. Unknown where it cannot be asked.
+    void ask_sockets(ConnectFacts& facts, ConnectReport& report) {
+        const auto& sockets = facts.own_address ? handles_.sockets : handles_.peer_sockets;
+        if (!sockets || (!facts.own_address && !destination_.peer_address)) return;
+        const auto& route = facts.own_address ? handles_.destination.route : handles_.destination.peer_route;
+        const auto names = InterfaceNames::read(route.get());
+        if (!names) return;
+        auto listeners = read_listeners(sockets.get(), !request_.udp, *names);
+        if (!listeners) return;
+        facts.listener = judge_listeners(*listeners, address(), request_.port);
+        for (const auto& listener : *listeners) {
+            const auto alone = judge_listeners({&listener, 1}, address(), listener.port).verdict;
+            const auto& known = facts.other_ports;
+            if (listener.port != request_.port && alone == ListenerVerdict::takes &&
+                (known.empty() || known.back() != listener.port))
+                facts.other_ports.push_back(listener.port);
+        }
+        report.listening = for_report(std::move(*listeners), request_.port);
+    }
+
+    Handles& handles_;
+    const ConnectRequest& request_;
+    const Context& context_;
+    const Destination& destination_;
+    Output& output_;
+    ConnectTally tally_;
+    std::vector<SeenPacket> seen_;
+    std::vector<SeenPacket> peer_seen_;
+    std::optional<ConnectAttempt> last_;
+    std::optional<ConnectAttempt> failed_;  ///< the last that did not come through
+    ProbeTrace trace_;                      ///< of that one
+    std::optional<InterfaceNames> names_;
+};
+
+Result<void> run(Handles& handles, const ConnectRequest& request, const Context& context, Output& output) {
+    ConnectReport report;
+    report.from = request.from;
+    report.to = request.to;
+    report.protocol = request.udp ? "udp" : "tcp";
+    const auto chosen = choose_destination(request, context, handles.destination.sources(),
+                                           handles.destination.watch, output);
+    if (!chosen) return chosen.error();
+    if (const auto* resolution = std::get_if<Resolution>(&*chosen)) {
+        tell(report, explain_unresolved(context, request, *resolution));
+        output.event(report);
+        return {};
+    }
+    const auto& destination = std::get<Destination>(*chosen);
+    report.remote = {destination.to.address, request.port};
+    report.resolved_by = destination.resolved_by;
+    output.event(api::ConnectStart{request.from, request.to, report.protocol, *report.remote,
+                                   destination.resolved_by});
+    if (auto done = Connecting(handles, request, context, destination, output).run(report); !done)
+        return done;
+    output.event(report);
+    return {};
+}
+
+// As a ping, it may run for weeks.
+constexpr std::uint32_t cpu_seconds = 24 * 3600;
+
+const Registration<ConnectRequest> registered{operation<prepare, run>(
+    {.net_raw = true, .resolver_files = true, .ip_sockets = true, .cpu_seconds = cpu_seconds})};
+
+}  // namespace
+
+}  // namespace netlab::operations

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "common/api/connect.hpp"
+#include "daemon/operations/rtt_statistics.hpp"
+
+namespace netlab::operations {
+
+/// What came of many attempts, counted.
+class ConnectTally {
+  public:
+    void add(const api::ConnectAttempt& attempt);
+
+    /// The report's counts, times and outcome.
+    void fill(api::ConnectReport& report) const;
+
+  private:
+    api::ConnectReport counts_;
+    RttStatistics times_;
+    api::ConnectOutcome last_ = api::ConnectOutcome::unresolved;
+};
+
+}  // namespace netlab::operations

@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+
+namespace netlab::operations {
+
+/// Why something is as it is. Empty strings where there is nothing to say.
+struct Explanation {
+    std::string explanation;
+    std::string suggestion;  ///< a command, and in brackets another way
+    friend bool operator==(const Explanation&, const Explanation&) = default;
+};
+
+/// Says it in a report, which has both members; what is empty stays absent, or as it was.
+template <class Report>
+void tell(Report& report, Explanation why) {
+    if (!why.explanation.empty()) report.explanation = std::move(why.explanation);
+    if (!why.suggestion.empty()) report.suggestion = std::move(why.suggestion);
+}
+
+}  // namespace netlab::operations

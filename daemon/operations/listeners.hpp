@@ -1,0 +1,41 @@
+#pragma once
+
+#include "common/api/connect.hpp"
+#include "daemon/operations/interface_names.hpp"
+
+#include <vector>
+
+/// What takes connections or datagrams in a namespace, and whether it would take one that is sent to an
+/// address.
+namespace netlab::operations {
+
+/// TCP sockets that listen, UDP sockets that are not connected; by address and port, each once. Needs no
+/// capability. `names` are the namespace's interfaces. errc as kernel::dump_inet_sockets().
+[[nodiscard]] Result<std::vector<api::Listener>> read_listeners(int sock_diag_socket, bool tcp,
+                                                                const InterfaceNames& names);
+
+enum class ListenerVerdict : std::uint8_t {
+    none,           ///< nothing has that port
+    takes,          ///< one would take it
+    full,           ///< one would, but as many wait for accept(2) already as it lets wait, and one more
+    loopback_only,  ///< it is bound to a loopback address
+    other_address,  ///< it is bound to another address
+    ipv6_only,      ///< it takes IPv6 only, and the packet is IPv4
+    ipv4_only,      ///< the other way round
+    interface,      ///< it is bound to an interface, which may be another one
+};
+
+struct Judgement {
+    ListenerVerdict verdict = ListenerVerdict::none;
+    api::Listener listener;  ///< that the verdict is about; not of `none`
+};
+
+/// Of several sockets the one that comes nearest to taking it.
+[[nodiscard]] Judgement judge_listeners(std::span<const api::Listener> listeners,
+                                        const IpAddress& destination, std::uint16_t port);
+
+/// Those of the port first, then by port; no more than `most`.
+[[nodiscard]] std::vector<api::Listener> for_report(std::vector<api::Listener> listeners, std::uint16_t port,
+                                                    std::size_t most = 32);
+
+}  // namespace netlab::operations

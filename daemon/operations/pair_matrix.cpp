@@ -1,0 +1,68 @@
+#include "daemon/operations/pair_matrix.hpp"
+
+namespace netlab::operations {
+
+void PairMatrix::add(std::size_t place, const Result<int>& route_socket, std::uint64_t device,
+                     std::uint64_t inode) {
+    Result<PairEnd> end = route_socket ? read_pair_end(*route_socket) : Result<PairEnd>(route_socket.error());
+    const auto& name = context_.targets[place].name;
+    takes_part_.push_back(static_cast<bool>(end));
+    if (end) {
+        ++counts_.targets;
+        ends_.push_back(std::move(*end));
+    } else {
+        ++counts_.failures;
+        output_.row(api::TargetFailure{name, end.error()});
+        ends_.emplace_back();
+    }
+    ends_.back().name = name;
+    ends_.back().device = device;
+    ends_.back().inode = inode;
+}
+
+void PairMatrix::choose() {
+    const auto add_pair = [&](std::uint32_t from, std::uint32_t to) {
+        Pair pair{from, to, {}};
+        if (auto way = choose_way(ends_[from], ends_[to], family_)) {
+            pair.way = std::move(*way);
+            pairs_.push_back(std::move(pair));
+            return;
+        }
+        api::PairRow row;
+        row.outcome = api::PairOutcome::no_address;
+        tell(pair, std::move(row));
+    };
+    const auto count = static_cast<std::uint32_t>(ends_.size());
+    api::PairsStart start;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        if (takes_part_[i]) start.targets.push_back(ends_[i].name);
+    }
+    output_.row(start);
+    for (std::uint32_t i = 0; i < count; ++i) {
+        for (std::uint32_t j = i + 1; j < count; ++j) {
+            if (!takes_part_[i] || !takes_part_[j]) continue;
+            add_pair(i, j);
+            add_pair(j, i);
+        }
+    }
+}
+
+void PairMatrix::tell(const Pair& pair, api::PairRow row) {
+    using api::PairOutcome;
+    row.from = ends_[pair.from].name;
+    row.to = ends_[pair.to].name;
+    if (row.outcome != PairOutcome::no_address) row.address = pair.way.address;
+    ++counts_.pairs;
+    const bool good = row.outcome == PairOutcome::answered || row.outcome == PairOutcome::connected;
+    ++(good ? counts_.good : counts_.bad);
+    output_.row(row);
+}
+
+void PairMatrix::report(double elapsed_ms, const std::string& explanation, const std::string& suggestion) {
+    counts_.elapsed_ms = elapsed_ms;
+    if (!explanation.empty()) counts_.explanation = explanation;
+    if (!suggestion.empty()) counts_.suggestion = suggestion;
+    output_.event(counts_);
+}
+
+}  // namespace netlab::operations

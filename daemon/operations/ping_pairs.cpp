@@ -1,0 +1,304 @@
+#include "daemon/kernel/netlink.hpp"
+#include "daemon/operations/echo_payload.hpp"
+#include "daemon/operations/echo_socket.hpp"
+#include "daemon/operations/pair_neighbours.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <system_error>
+
+#include <sys/random.h>
+#include <unistd.h>
+
+/// `netlab ping --all-pairs`: an ICMP echo from every namespace to every other, all at once.
+namespace netlab::operations {
+
+namespace {
+
+using api::Context;
+using api::PairOutcome;
+using api::PairRow;
+using api::PingPairsRequest;
+using Clock = Output::Clock;
+using std::chrono::nanoseconds;
+
+/// What is open in one namespace.
+struct Side {
+    UniqueFd route;
+    std::optional<EchoSocket> v4;
+    std::optional<EchoSocket> v6;  ///< absent where the kernel has no IPv6, as where it is not wanted
+    std::optional<ArpIntroduction> arp;
+    std::uint64_t device = 0;
+    std::uint64_t inode = 0;
+};
+
+struct Handles {
+    std::vector<Result<Side>> sides;
+    std::uint16_t id = 0;
+    EchoCookie cookie{};
+};
+
+constexpr std::size_t payload_size = 56;
+
+Result<Side> open_side(std::uint16_t id, std::optional<Family> family) {
+    Side side;
+    EchoOptions options;
+    options.transmit_times = false;
+    options.largest = 512;
+    auto route = kernel::open_route_socket();
+    if (!route) return route.error();
+    side.route = std::move(*route);
+    if (family != Family::ipv6) {
+        auto socket = EchoSocket::open(Family::ipv4, id, options);
+        if (!socket) return socket.error();
+        side.v4 = std::move(*socket);
+        auto arp = ArpIntroduction::open();
+        if (!arp) return arp.error();
+        side.arp = std::move(*arp);
+    }
+    if (family != Family::ipv4) {
+        auto socket = EchoSocket::open(Family::ipv6, id, options);
+        if (!socket && socket.error().code != errc::unsupported) return socket.error();
+        if (socket) side.v6 = std::move(*socket);
+    }
+    return side;
+}
+
+Result<Handles> prepare(Namespaces& namespaces, const PingPairsRequest& request, const Context& context) {
+    Handles handles;
+    handles.id = static_cast<std::uint16_t>(::getpid());
+    if (::getrandom(handles.cookie.data(), handles.cookie.size(), 0) != std::ssize(handles.cookie))
+        return system_error(errc::operation_failed, "get random bytes", errno);
+    handles.sides = open_in_each(namespaces, 0, context.targets.size(), [&](std::size_t i) {
+        auto side = open_side(handles.id, request.family);
+        if (side) {
+            side->device = namespaces[i].device;
+            side->inode = namespaces[i].inode;
+        }
+        return side;
+    });
+    return handles;
+}
+
+nanoseconds realtime() {
+    timespec time{};
+    ::clock_gettime(CLOCK_REALTIME, &time);
+    return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
+}
+
+class PingMatrix {
+  public:
+    PingMatrix(Handles& handles, const PingPairsRequest& request, const Context& context, Output& output)
+        : handles_(handles), request_(request), output_(output), matrix_(context, request.family, output) {}
+
+    Result<void> run() {
+        const auto start = Clock::now();
+        for (std::size_t i = 0; i < handles_.sides.size(); ++i) {
+            const auto& side = handles_.sides[i];
+            matrix_.add(i, side ? Result<int>(side->route.get()) : Result<int>(side.error()),
+                        side ? side->device : 0, side ? side->inode : 0);
+        }
+        matrix_.choose();
+        states_.resize(matrix_.pairs().size());
+        note_places();
+        std::vector<PairNeighbours::Tools> tools;
+        for (const auto& side : handles_.sides)
+            tools.push_back(side ? PairNeighbours::Tools{side->route.get(), side->arp ? &*side->arp : nullptr}
+                                 : PairNeighbours::Tools{});
+        neighbours_.emplace(matrix_, std::move(tools));
+        if (auto looked = neighbours_->look(output_); !looked) return looked;
+        for (std::size_t i = 0; i < states_.size(); ++i)
+            line_.push_back(i);
+        while (!line_.empty()) {
+            const auto count = neighbours_->wait_for_room(line_, output_);
+            const std::vector<std::size_t> batch(line_.begin(),
+                                                 line_.begin() + static_cast<std::ptrdiff_t>(count));
+            line_.erase(line_.begin(), line_.begin() + static_cast<std::ptrdiff_t>(count));
+            neighbours_->introduce(batch);
+            for (const auto place : batch)
+                send(place);
+            wait_for_replies(Clock::now() + wait());
+            give_up(batch);
+        }
+        const auto elapsed = std::chrono::floor<std::chrono::microseconds>(Clock::now() - start);
+        matrix_.report(std::chrono::duration<double, std::milli>(elapsed).count(), {}, {});
+        return {};
+    }
+
+  private:
+    struct State {
+        nanoseconds sent{};
+        bool open = false;  ///< sent, and its fate is not known yet
+        int postponed = 0;  ///< how often there was no room for it
+    };
+
+    [[nodiscard]] Clock::duration wait() const {
+        return std::chrono::duration_cast<Clock::duration>(
+            std::chrono::duration<double, std::milli>(request_.wait_ms));
+    }
+
+    [[nodiscard]] EchoSocket* socket_of(const Pair& pair) {
+        auto& side = *handles_.sides[pair.from];
+        auto& socket = pair.way.address.is_v4() ? side.v4 : side.v6;
+        return socket ? &*socket : nullptr;
+    }
+
+    /// Which pair a reply belongs to: by the namespace it comes to, and its sequence number.
+    void note_places() {
+        const auto count = matrix_.size();
+        place_.assign(count * count, none);
+        for (std::size_t i = 0; i < matrix_.pairs().size(); ++i) {
+            const auto& pair = matrix_.pairs()[i];
+            place_[pair.from * count + pair.to] = i;
+        }
+    }
+
+    [[nodiscard]] std::size_t place_of(std::size_t from, std::uint16_t sequence) const {
+        const auto count = matrix_.size();
+        const std::size_t to = sequence - 1U;
+        return sequence == 0 || to >= count ? none : place_[from * count + to];
+    }
+
+    // ---- sending
+
+    void send(std::size_t place) {
+        const auto& pair = matrix_.pairs()[place];
+        auto* socket = socket_of(pair);
+        if (socket == nullptr) return fail(place, "this kernel has no IPv6", std::nullopt);
+        const auto payload = make_echo_payload(payload_size, pair.to + 1, handles_.cookie);
+        auto& state = states_[place];
+        state.open = true;
+        ++open_;
+        state.sent = realtime();
+        const auto failure =
+            socket->send({pair.way.address, 0}, static_cast<std::uint16_t>(pair.to + 1), payload);
+        if (!failure || !state.open) return;
+        constexpr int often_enough = 20;
+        if (failure->error_number == ENOBUFS && state.postponed++ < often_enough) {
+            // Somebody else has taken the room; it comes again, with the others that are left.
+            state.open = false;
+            --open_;
+            line_.push_back(place);
+            return;
+        }
+        fail(place, "cannot send: " + std::generic_category().message(failure->error_number), std::nullopt);
+    }
+
+    void settle(std::size_t place, PairRow row) {
+        auto& state = states_[place];
+        if (state.open) --open_;
+        state.open = false;
+        matrix_.tell(matrix_.pairs()[place], std::move(row));
+    }
+
+    void fail(std::size_t place, std::string message, const std::optional<IpAddress>& by) {
+        PairRow row;
+        row.outcome = PairOutcome::unreachable;
+        row.message = std::move(message);
+        row.by = by;
+        settle(place, std::move(row));
+    }
+
+    // ---- receiving
+
+    /// Until every echo's fate is known or time is up.
+    void wait_for_replies(Clock::time_point until) {
+        std::vector<pollfd> descriptors;
+        std::vector<std::pair<std::size_t, EchoSocket*>> sockets;
+        for (std::size_t i = 0; i < handles_.sides.size(); ++i) {
+            if (!handles_.sides[i]) continue;
+            for (auto* socket : {&handles_.sides[i]->v4, &handles_.sides[i]->v6}) {
+                if (!*socket) continue;
+                descriptors.push_back({(*socket)->descriptor(), POLLIN, 0});
+                sockets.emplace_back(i, &**socket);
+            }
+        }
+        while (open_ > 0) {
+            if (output_.wait(descriptors, until) == 0) return;
+            for (std::size_t i = 0; i < descriptors.size(); ++i) {
+                if (descriptors[i].revents != 0) receive(sockets[i].first, *sockets[i].second);
+            }
+        }
+    }
+
+    void receive(std::size_t from, EchoSocket& socket) {
+        constexpr int most_at_once = 1024;
+        for (int i = 0; i < most_at_once; ++i) {
+            const auto received = socket.receive();
+            if (!received || !*received) break;
+            take(from, **received);
+        }
+        for (int i = 0; i < most_at_once; ++i) {
+            const auto notice = socket.notice();
+            if (!notice) break;
+            if (const auto* error = std::get_if<IcmpErrorNotice>(&*notice))
+                take(from, socket.family(), *error);
+        }
+    }
+
+    void take(std::size_t from, const ReceivedEcho& received) {
+        const auto place = place_of(from, received.reply.sequence);
+        if (place == none || !states_[place].open) return;
+        const auto& pair = matrix_.pairs()[place];
+        if (received.from != pair.way.address) return;
+        const auto verdict = judge_echo_payload(received.reply.payload, payload_size, received.reply.sequence,
+                                                received.reply.sequence, handles_.cookie);
+        const bool intact =
+            verdict && verdict->state == PayloadState::intact && received.reply.checksum_right;
+        if (!verdict || verdict->state == PayloadState::foreign) return;
+        PairRow row;
+        row.outcome = intact ? PairOutcome::answered : PairOutcome::lost;
+        if (!intact) row.message = "the reply is not what was sent";
+        const auto arrived = received.kernel_time.value_or(realtime());
+        if (intact && arrived >= states_[place].sent)
+            row.rtt_us = static_cast<double>((arrived - states_[place].sent).count()) / 1000;
+        settle(place, std::move(row));
+    }
+
+    void take(std::size_t from, Family family, const IcmpErrorNotice& notice) {
+        const auto place = notice.echo.id == handles_.id ? place_of(from, notice.echo.sequence) : none;
+        if (place == none || !states_[place].open) return;
+        if (notice.destination != matrix_.pairs()[place].way.address) return;
+        fail(place, icmp::error_text(family, notice.type, notice.code, notice.mtu), notice.from);
+    }
+
+    /// Those of a batch that nobody has answered.
+    void give_up(std::span<const std::size_t> batch) {
+        std::vector<std::pair<std::uint32_t, std::size_t>> left;
+        for (const auto place : batch) {
+            if (states_[place].open) left.emplace_back(matrix_.pairs()[place].from, place);
+        }
+        std::ranges::sort(left);
+        for (const auto& [from, place] : left) {
+            PairRow row;
+            row.outcome = PairOutcome::lost;
+            if (auto why = neighbours_->why_silent(matrix_.pairs()[place]); !why.empty())
+                row.message = std::move(why);
+            settle(place, std::move(row));
+        }
+    }
+
+    static constexpr std::size_t none = static_cast<std::size_t>(-1);
+
+    Handles& handles_;
+    const PingPairsRequest& request_;
+    Output& output_;
+    PairMatrix matrix_;
+    std::optional<PairNeighbours> neighbours_;
+    std::vector<State> states_;       // by pair
+    std::vector<std::size_t> place_;  // of a pair, by from and to
+    std::deque<std::size_t> line_;    // pairs that are still to be tried
+    std::size_t open_ = 0;
+};
+
+Result<void> run(Handles& handles, const PingPairsRequest& request, const Context& context, Output& output) {
+    return PingMatrix(handles, request, context, output).run();
+}
+
+const Registration<PingPairsRequest> registered{operation<prepare, run>(
+    {.net_raw = true, .cpu_seconds = 120, .address_space = 1ULL << 30, .descriptors = 4 * many_descriptors})};
+
+}  // namespace
+
+}  // namespace netlab::operations

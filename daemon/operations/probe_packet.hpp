@@ -1,0 +1,72 @@
+#pragma once
+
+#include "common/address.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+/// The packets of a probe as they pass a namespace's interfaces, and what can be read off them: bytes in,
+/// structs out.
+namespace netlab::operations {
+
+/// The headers of one TCP segment or UDP datagram.
+struct ProbePacket {
+    IpAddress source;
+    IpAddress destination;
+    std::uint16_t source_port = 0;
+    std::uint16_t destination_port = 0;
+    std::uint8_t ttl = 0;  ///< or hop limit
+    bool tcp = false;
+    // Of TCP:
+    bool syn = false;
+    bool ack_flag = false;
+    bool rst = false;
+    std::uint32_t sequence = 0;
+    std::uint32_t acknowledged = 0;  ///< the next byte that is expected of the other side
+    friend bool operator==(const ProbePacket&, const ProbePacket&) = default;
+};
+
+/// From the IP header on. Nothing where it is something else, a later fragment, cut short, or an IPv6 packet
+/// with extension headers.
+[[nodiscard]] std::optional<ProbePacket> parse_probe_packet(std::span<const std::uint8_t> bytes);
+
+/// One that was seen on an interface.
+struct SeenPacket {
+    ProbePacket packet;
+    bool outgoing = false;
+    std::uint32_t interface = 0;
+    std::optional<MacAddress> mac;  ///< who sent it on the link
+    friend bool operator==(const SeenPacket&, const SeenPacket&) = default;
+};
+
+/// What one attempt is known by.
+struct ProbeIdentity {
+    IpAddress remote;
+    std::uint16_t remote_port = 0;
+    std::optional<std::uint16_t> local_port;
+    bool tcp = true;
+};
+
+/// What was seen of one attempt in FROM's namespace and in the other end's. A forwarding namespace sees each
+/// packet come and go: only what begins or ends there counts.
+struct ProbeTrace {
+    bool from_watched = false;        ///< nothing can have been missed in FROM
+    unsigned left = 0;                ///< SYNs or datagrams that left FROM
+    bool reply_came = false;          ///< SYN-ACK or datagram that came to FROM
+    std::optional<SeenPacket> reset;  ///< that came to FROM
+    bool peer_watched = false;        ///< nothing can have been missed in the other end's namespace
+    unsigned arrived = 0;             ///< SYNs or datagrams that came there
+    bool peer_replied = false;        ///< a SYN-ACK or datagram left there
+    bool peer_reset = false;          ///< a reset left there
+};
+
+/// Looks through what was seen. The peer's packets are known by the TCP sequence number (an address
+/// translation keeps it) or, of UDP, by FROM's port.
+[[nodiscard]] ProbeTrace trace_probe(const ProbeIdentity& identity, std::span<const SeenPacket> from,
+                                     std::span<const SeenPacket> peer);
+
+}  // namespace netlab::operations
