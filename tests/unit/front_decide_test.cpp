@@ -1,5 +1,6 @@
 #include "common/json.hpp"
 #include "daemon/front/audit.hpp"
+#include "daemon/front/backoff.hpp"
 #include "daemon/front/response.hpp"
 #include "daemon/front/router.hpp"
 #include "daemon/front/server.hpp"
