@@ -77,20 +77,17 @@ class Following {
 }  // namespace
 
 void PairOptions::add(CLI::App& app) {
-    app.add_option_function<std::vector<std::string>>(
-           "--all-pairs",
-           [this](const std::vector<std::string>& words) {
-               all_pairs_ = true;
-               for (const auto& word : words) {
-                   if (!word.empty()) targets_.push_back(word);
-               }
-           },
-           "every one of these with every other, both ways, all at once")
-        ->type_name("TARGET")
-        ->expected(0, -1);
+    app.add_option("...", targets_, "with --all-pairs: more targets")->type_name("")->expected(0, -1);
+    app.add_flag("--all-pairs", all_pairs_, "each of these targets with each other, both ways, all at once");
     app.add_option("--network", network_, "with --all-pairs: the running members of an engine's network")
         ->type_name("NAME");
     app.add_flag("--all", all_, "with --all-pairs: every namespace that is known, each once");
+}
+
+Result<void> PairOptions::check_words(std::string_view synopsis) const {
+    if (targets_.empty()) return {};
+    return Error{
+        errc::bad_request, "one word too many: '" + targets_.front() + "'", std::string(synopsis), {}};
 }
 
 Result<int> show_pairs(const Session& session, const Call& call) {

@@ -5,6 +5,7 @@
 #include "common/api/pairs.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -18,6 +19,9 @@ class PairOptions {
     void add(CLI::App& app);
     /// One of them was given.
     [[nodiscard]] bool wanted() const { return all_pairs_ || all_ || !network_.empty(); }
+    /// errc::bad_request where there is a third word, which is for --all-pairs alone. `synopsis` is the
+    /// command's.
+    [[nodiscard]] Result<void> check_words(std::string_view synopsis) const;
 
     /// Into a request with `targets`, `network` and `all`. `words` are the command's own words, which are
     /// targets then. errc::bad_request where --network or --all comes without --all-pairs.

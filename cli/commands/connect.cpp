@@ -74,6 +74,7 @@ void Connect::choose(Family family) {
 }
 
 Result<void> Connect::take_words() {
+    if (auto checked = pairs_.check_words("netlab connect FROM TO:PORT"); !checked) return checked;
     if (port_)
         return Error{errc::bad_request, "--port is for --all-pairs", "netlab connect FROM TO:PORT", {}};
     if (to_.empty()) {

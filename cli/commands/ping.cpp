@@ -154,6 +154,7 @@ Result<int> Ping::run_pairs(const Session& session) const {
 
 Result<int> Ping::run(const Session& session) {
     if (pairs_.wanted()) return run_pairs(session);
+    if (auto checked = pairs_.check_words("netlab ping FROM TO"); !checked) return checked.error();
     const auto missing = request_.from.empty() ? "FROM" : "TO";
     if (request_.to.empty())
         return Error{errc::bad_request, std::string(missing) + " is missing", "netlab ping FROM TO", {}};

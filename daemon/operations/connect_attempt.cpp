@@ -166,7 +166,7 @@ class Attempt {
         if (reset_since) {
             result_.closed = "reset";
             if (plan_.banner) result_.banner = "";
-            if (plan_.tls != nullptr) result_.tls = api::TlsAnswer{.error = "the other end reset the connection"};
+            if (plan_.tls != nullptr) result_.tls.emplace().error = "the other end reset the connection";
             return {};
         }
         if (plan_.tls != nullptr) return greet();

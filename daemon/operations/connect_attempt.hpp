@@ -41,8 +41,8 @@ struct AttemptFailure {
 [[nodiscard]] AttemptFailure failure_of(Family family, int error_number,
                                         const std::optional<QueuedError>& icmp);
 
-/// The other end has reset the connection since it was made: before that a reset is ECONNREFUSED (tcp_reset() in
-/// net/ipv4/tcp_input.c).
+/// The other end has reset the connection since it was made: before that a reset is ECONNREFUSED (tcp_reset()
+/// in net/ipv4/tcp_input.c).
 [[nodiscard]] constexpr bool is_reset_since(int error_number) {
     return error_number == ECONNRESET || error_number == EPIPE;
 }

@@ -224,7 +224,7 @@ class Reasoning {
             return {"no SYN has left " + from_ + ": a rule in its own OUTPUT chain drops it", {}};
         if (trace.reply_came)
             return {"the answer came to " + from_ + ", where a rule in its own INPUT chain drops it", {}};
-        if (peer_ == nullptr) return {};
+        if (peer_ == nullptr) return out_of_sight();
         if (!trace.peer_watched || trace.left == 0) return not_seen();
         if (trace.arrived == 0) return lost_between();
         if (trace.peer_replied) {
@@ -234,6 +234,15 @@ class Reasoning {
         if (is_full()) return sockets();
         const auto where = takes() ? taker() + " and got the SYN" : "the SYN came to " + to_;
         return {where + ", which did not answer: a firewall rule in " + to_ + " drops it", {}};
+    }
+
+    /// Behind it is nothing that netlab knows.
+    [[nodiscard]] Explanation out_of_sight() const {
+        if (!facts_.trace.from_watched || facts_.trace.left == 0) return {};
+        const auto where = facts_.gateway ? " for the gateway " + facts_.gateway->to_string() : std::string();
+        return {"the SYN left " + from_ + where +
+                    " and nothing came back; what became of it there cannot be seen from here",
+                route_command()};
     }
 
     [[nodiscard]] Explanation lost_between() const {

@@ -171,9 +171,8 @@ class Findings {
 
     void judge_embedded(const ResolvServerRow& server, bool udp, bool tcp) {
         if (udp && tcp) return;
-        if (facts_.embedded != nullptr) {
-            auto finding = explain_embedded_resolver(facts_.target, *facts_.embedded, facts_.engine_answers);
-            if (finding) {
+        if (const auto* embedded = behind(server); embedded != nullptr) {
+            if (auto finding = explain_embedded_resolver(facts_.target, *embedded, facts_.engine_answers)) {
                 findings_.push_back(std::move(*finding));
                 return;
             }

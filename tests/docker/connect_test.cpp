@@ -169,6 +169,9 @@ TEST_CASE("connect: the words on the command line are told where they are wrong"
     usage({"connect", "co1", "co2"}, "which port of 'co2'?");
     usage({"connect", "co1"}, "TO:PORT is missing");
     usage({"connect"}, "FROM is missing");
+    usage({"connect", "co1", "co2:80", "co3"}, "one word too many: 'co3'");
+    usage({"ping", "co1", "co2", "co3"}, "one word too many: 'co3'");
+    usage({"ping", "co1"}, "TO is missing");
     usage({"connect", "co1", "fd00::1:80"}, "[fd00::1:80]:80");
     usage({"connect", "co1", "co2:http"}, "'http' is no port");
     usage({"connect", "co1", "co2:80", "--udp", "--tls"}, "tls is of TCP");

@@ -348,6 +348,15 @@ TEST_CASE("connect: a SYN that is dropped is followed as far as it came", "[netn
               "the SYN left a and never came to b: something between the two drops it");
         CHECK(told.text("suggestion") == "netlab route a 10.2.0.2");
     }
+    SECTION("between, and the other end is nobody that is known") {
+        Wire wire(true);
+        wire.known = false;
+        wire.rule('r', "forward", drop);
+        CHECK(wire.connect(request("10.2.0.2")).text("explanation") ==
+              "the SYN left a for the gateway 10.1.0.254 and nothing came back; what became of it there "
+              "cannot be seen "
+              "from here");
+    }
     SECTION("by b's INPUT chain, though it listens") {
         const Wire wire;
         const NamespaceProcess server(wire.network.name('b'), [](int ready) { listen_only(ready, {}); });

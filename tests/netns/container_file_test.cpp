@@ -106,7 +106,8 @@ TEST_CASE("container files: a directory on the way may be a link, too, and a fil
 TEST_CASE("container files: the links that /proc makes lead nowhere", "[netns]") {
     const UniqueFd real(::open("/", O_PATH | O_CLOEXEC | O_DIRECTORY));
     CHECK(kernel::open_container_file(real.get(), "/proc/self/fd/0").look.state == FileState::loop);
-    CHECK(kernel::open_container_file(real.get(), "/proc/self/root/etc/passwd").look.state == FileState::loop);
+    CHECK(kernel::open_container_file(real.get(), "/proc/self/root/etc/passwd").look.state ==
+          FileState::loop);
 }
 
 TEST_CASE("container files: a FIFO, a device, a socket, a directory and nothing at all are no file to read",

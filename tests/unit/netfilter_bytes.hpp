@@ -2,15 +2,16 @@
 
 #include <string_view>
 
-/// What a kernel 6.18 said, in hexadecimal, of a namespace where this had been done, as Docker does it in a container
-/// (libnetwork, resolver_unix.go), by iptables-nft 1.8.9:
+/// What a kernel 6.18 said, in hexadecimal, of a namespace where this had been done, as Docker does it in a
+/// container (libnetwork, resolver_unix.go), by iptables-nft 1.8.9:
 ///
 ///     iptables -t nat -N DOCKER_OUTPUT; iptables -t nat -I OUTPUT -d 127.0.0.11 -j DOCKER_OUTPUT
-///     iptables -t nat -N DOCKER_POSTROUTING; iptables -t nat -I POSTROUTING -d 127.0.0.11 -j DOCKER_POSTROUTING
-///     iptables -t nat -I DOCKER_OUTPUT -d 127.0.0.11 -p udp --dport 53 -j DNAT --to-destination 127.0.0.11:36441
-///     iptables -t nat -I DOCKER_POSTROUTING -s 127.0.0.11 -p udp --sport 36441 -j SNAT --to-source :53
-///     iptables -t nat -I DOCKER_OUTPUT -d 127.0.0.11 -p tcp --dport 53 -j DNAT --to-destination 127.0.0.11:41235
-///     iptables -t nat -I DOCKER_POSTROUTING -s 127.0.0.11 -p tcp --sport 41235 -j SNAT --to-source :53
+///     iptables -t nat -N DOCKER_POSTROUTING; iptables -t nat -I POSTROUTING -d 127.0.0.11 -j
+///     DOCKER_POSTROUTING iptables -t nat -I DOCKER_OUTPUT -d 127.0.0.11 -p udp --dport 53 -j DNAT
+///     --to-destination 127.0.0.11:36441 iptables -t nat -I DOCKER_POSTROUTING -s 127.0.0.11 -p udp --sport
+///     36441 -j SNAT --to-source :53 iptables -t nat -I DOCKER_OUTPUT -d 127.0.0.11 -p tcp --dport 53 -j DNAT
+///     --to-destination 127.0.0.11:41235 iptables -t nat -I DOCKER_POSTROUTING -s 127.0.0.11 -p tcp --sport
+///     41235 -j SNAT --to-source :53
 ///
 /// and as Docker 29 does it, by nft, in a table docker-dns with the port 5353 and UDP only.
 namespace netlab::test::recorded {
