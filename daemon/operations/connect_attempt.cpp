@@ -205,7 +205,8 @@ class Attempt {
             const auto got = ::recv(socket_.get(), bytes.data() + size, bytes.size() - size, 0);
             if (got < 0 && errno == EAGAIN) continue;
             if (got <= 0) {
-                if (size == 0) result_.closed = got == 0 ? "end" : "reset";
+                if (size == 0 && got == 0) result_.closed = "end";
+                if (size == 0 && got < 0 && is_reset_since(errno)) result_.closed = "reset";
                 break;
             }
             if (size == 0) until = std::min(until, Clock::now() + more);

@@ -221,9 +221,14 @@ class Reasoning {
         if (facts_.no_neighbour) return no_neighbour();
         const auto& trace = facts_.trace;
         if (trace.from_watched && trace.left == 0)
-            return {"no SYN has left " + from_ + ": a rule in its own OUTPUT chain drops it", {}};
+            return {"no SYN has left " + from_ +
+                        ": a rule in its own OUTPUT chain, or a filter of tc or BPF, drops it",
+                    {}};
         if (trace.reply_came)
-            return {"the answer came to " + from_ + ", where a rule in its own INPUT chain drops it", {}};
+            return {"the answer came to " + from_ +
+                        " and was dropped there: by a rule in its own INPUT chain" +
+                        reverse_path_filter("sysctls " + from_),
+                    {}};
         if (peer_ == nullptr) return out_of_sight();
         if (!trace.peer_watched || trace.left == 0) return not_seen();
         if (trace.arrived == 0) return lost_between();
@@ -232,8 +237,15 @@ class Reasoning {
                     route_command()};
         }
         if (is_full()) return sockets();
-        const auto where = takes() ? taker() + " and got the SYN" : "the SYN came to " + to_;
-        return {where + ", which did not answer: a firewall rule in " + to_ + " drops it", {}};
+        const auto listens = takes() ? ", where " + place() + " listens," : std::string(",");
+        return {"the SYN came to " + to_ + listens + " and was dropped there: by a firewall rule" +
+                    reverse_path_filter("sysctls " + to_),
+                {}};
+    }
+
+    /// What else drops a packet that has come in (fib_validate_source() in net/ipv4/fib_frontend.c).
+    [[nodiscard]] static std::string reverse_path_filter(const std::string& command) {
+        return ", or by the reverse path filter (rp_filter in `netlab " + command + "`)";
     }
 
     /// Behind it is nothing that netlab knows.

@@ -337,7 +337,8 @@ TEST_CASE("connect: a SYN that is dropped is followed as far as it came", "[netn
         wire.rule('a', "output", drop);
         const auto told = wire.connect(request("10.1.0.2"));
         CHECK(told.text("outcome") == "timed_out");
-        CHECK(told.text("explanation") == "no SYN has left a: a rule in its own OUTPUT chain drops it");
+        CHECK(told.text("explanation") ==
+              "no SYN has left a: a rule in its own OUTPUT chain, or a filter of tc or BPF, drops it");
     }
     SECTION("between") {
         const Wire wire(true);
@@ -363,7 +364,9 @@ TEST_CASE("connect: a SYN that is dropped is followed as far as it came", "[netn
         wire.rule('b', "input", drop);
         const auto told = wire.connect(request("10.1.0.2"));
         CHECK(told.text("explanation") ==
-              "0.0.0.0:80 listens in b and got the SYN, which did not answer: a firewall rule in b drops it");
+              "the SYN came to b, where 0.0.0.0:80 listens, and was dropped there: by a firewall rule, or by "
+              "the reverse path "
+              "filter (rp_filter in `netlab sysctls b`)");
     }
     SECTION("on the way back") {
         const Wire wire(true);
@@ -377,7 +380,9 @@ TEST_CASE("connect: a SYN that is dropped is followed as far as it came", "[netn
         const NamespaceProcess server(wire.network.name('b'), [](int ready) { listen_only(ready, {}); });
         wire.rule('a', "input", "tcp sport 80 drop");
         CHECK(wire.connect(request("10.1.0.2")).text("explanation") ==
-              "the answer came to a, where a rule in its own INPUT chain drops it");
+              "the answer came to a and was dropped there: by a rule in its own INPUT chain, or by the "
+              "reverse path filter "
+              "(rp_filter in `netlab sysctls a`)");
     }
 }
 
@@ -388,7 +393,9 @@ TEST_CASE("connect: an address translation on the way does not hide the SYN", "[
             "add rule ip n p oifname to-b masquerade random'");
     wire.rule('b', "input", "tcp dport 80 drop");
     CHECK(wire.connect(request("10.2.0.2")).text("explanation") ==
-          "the SYN came to b, which did not answer: a firewall rule in b drops it");
+          "the SYN came to b, and was dropped there: by a firewall rule, or by the reverse path filter "
+          "(rp_filter in "
+          "`netlab sysctls b`)");
 }
 
 TEST_CASE("connect: a full accept queue", "[netns]") {

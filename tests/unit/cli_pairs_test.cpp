@@ -45,7 +45,7 @@ std::vector<std::string> lines(const std::string& text) {
     return out;
 }
 
-const Screen pipe{};
+const Screen piped{};
 
 Screen terminal(std::size_t width) {
     Screen screen;
@@ -62,11 +62,11 @@ TEST_CASE("pairs: one row per source and one column per destination", "[unit]") 
     grid.add(row("co1", "co2", PairOutcome::answered, 12'345));
     grid.add(row("co1", "co3", PairOutcome::lost));
     grid.add(row("co3", "co1", PairOutcome::unreachable));
-    CHECK(pairs_text::matrix(grid, pipe, false) ==
-          "FROM \\ TO   co1       co2    co3\n"
-          "co1         -         12     lost\n"
-          "co2         0.05      -      -\n"
-          "co3         unreach   -      -\n");
+    CHECK(pairs_text::matrix(grid, piped, false) ==
+          "FROM \\ TO   co1       co2   co3\n"
+          "co1         -         12    lost\n"
+          "co2         0.05      -     -\n"
+          "co3         unreach   -     -\n");
 }
 
 TEST_CASE("pairs: a matrix that is too wide for the terminal has numbered columns", "[unit]") {
@@ -88,8 +88,8 @@ TEST_CASE("pairs: a matrix that is too wide for the terminal has numbered column
 TEST_CASE("pairs: a hundred that all answer need no matrix, and wide shows it all the same", "[unit]") {
     const auto grid = whole(100);
     CHECK(pairs_text::matrix(grid, terminal(80), false).empty());
-    CHECK(pairs_text::matrix(grid, pipe, false).empty());
-    CHECK(lines(pairs_text::matrix(grid, pipe, true)).size() == 101);
+    CHECK(pairs_text::matrix(grid, piped, false).empty());
+    CHECK(lines(pairs_text::matrix(grid, piped, true)).size() == 101);
 }
 
 TEST_CASE("pairs: of a hundred only what fails is listed, and whom nobody reaches is told once", "[unit]") {
@@ -135,5 +135,5 @@ TEST_CASE("pairs: a pair that comes twice counts once, and names cannot write to
     CHECK(grid.size() == 2);
     CHECK(grid.at(0, 1)->outcome == PairOutcome::answered);
     CHECK(grid.at(1, 0) == nullptr);
-    CHECK(pairs_text::matrix(grid, pipe, false).find('\x1b') == std::string::npos);
+    CHECK(pairs_text::matrix(grid, piped, false).find('\x1b') == std::string::npos);
 }
