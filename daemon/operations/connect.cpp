@@ -118,6 +118,7 @@ class Connecting {
         plan.to = destination_.to;
         plan.port = request_.port;
         plan.udp = request_.udp;
+        plan.has_source = destination_.source.has_value();
         plan.interface_index = destination_.interface_index;
         plan.wait = std::chrono::nanoseconds(static_cast<std::int64_t>(request_.wait_ms * 1e6));
         plan.banner = request_.banner;

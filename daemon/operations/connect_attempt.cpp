@@ -41,6 +41,8 @@ std::string local_text(int error_number) {
             return "a route or rule prohibits it";
         case EINVAL:
             return "a route throws it away (blackhole)";
+        case EADDRNOTAVAIL:
+            return "there is no address of its own to send from";
         case EPERM:
             return "a firewall rule of its own forbids it";
         default:
@@ -123,12 +125,13 @@ class Attempt {
     }
 
     Result<void> fail(int error_number) {
-        if (error_number == EADDRNOTAVAIL || error_number == EAGAIN) {
-            return Error{
-                errc::operation_failed,
-                "there is no local port left, or no source address, for " + plan_.to.address.to_string(),
-                "netlab sockets -a shows what has the ports",
-                {}};
+        // The same errno says that there is no address to send from, and then it is an answer.
+        const bool no_port = error_number == EADDRNOTAVAIL && plan_.has_source;
+        if (no_port || error_number == EAGAIN) {
+            return Error{errc::operation_failed,
+                         "there is no local port left for connections to " + plan_.to.address.to_string(),
+                         "netlab sockets -a shows what has the ports",
+                         {}};
         }
         if (error_number == ETIMEDOUT) {
             result_.outcome = ConnectOutcome::timed_out;

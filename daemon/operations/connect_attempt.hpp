@@ -20,6 +20,7 @@ struct AttemptPlan {
     ScopedAddress to;
     std::uint16_t port = 0;
     bool udp = false;
+    bool has_source = true;             ///< the kernel has an address to send from
     std::uint32_t interface_index = 0;  ///< 0: the routing table decides
     std::chrono::nanoseconds wait{};    ///< for each step
     bool banner = false;

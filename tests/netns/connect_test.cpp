@@ -149,11 +149,13 @@ TEST_CASE("connect: 10,000 connections leave no port behind", "[netns]") {
     const Wire wire;
     wire.in('a', "sysctl -qw net.ipv4.ip_local_port_range='40000 40999'");
     const NamespaceProcess server(wire.network.name('b'), [](int ready) {
-        speak_first(ready, {"0.0.0.0", 80, false, 128}, "", Ending::close);
+        speak_first(ready, {"0.0.0.0", 80, false, 4096}, "", Ending::close);
     });
     auto many = request("10.1.0.2");
     many.count = 10'000;
     many.interval_ms = 0;
+    // Where the server is not let run its accept queue may fill: then the SYN is sent again.
+    many.wait_ms = 5000;
     const auto told = wire.connect(many);
     CHECK(told.of("attempt").size() == 10'000);
     CHECK(told.number("connected") == 10'000);
@@ -312,6 +314,9 @@ TEST_CASE("connect: what the kernel of FROM would not send", "[netns]") {
           "a did not send it: a route or rule prohibits it");
     wire.network.ip('a', "route add blackhole 10.11.0.0/16");
     refused_locally(request("10.11.0.1"), "a route throws it away (blackhole)");
+    wire.in('a', "sysctl -qw net.ipv6.conf.all.disable_ipv6=1");
+    CHECK(refused_locally(request("fd01::2"), "there is no address of its own to send from") ==
+          "a did not send it: there is no address of its own to send from");
     wire.rule('a', "output", "udp dport 80 drop");
     CHECK(refused_locally(udp("10.1.0.2"), "a firewall rule of its own forbids it") ==
           "a did not send it: a firewall rule of its own forbids it");
