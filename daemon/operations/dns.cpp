@@ -54,8 +54,9 @@ Result<Handles> prepare(Namespaces& namespaces, const DnsRequest& request, const
         auto resolver = DockerResolver::open(namespaces, context, request.all_servers);
         if (!resolver) return resolver.error();
         handles.docker = std::move(*resolver);
+    } else if (auto entered = namespaces.enter(0); !entered) {
+        return entered.error();
     }
-    if (auto entered = namespaces.enter(0); !entered) return entered.error();
     const auto at_once = questions_at_once(request);
     auto client = DnsClient::open(request.tcp ? 0 : at_once, request.tcp ? at_once : 0);
     if (!client) return client.error();
@@ -130,10 +131,11 @@ class Dns {
     }
 
     Result<void> ask(std::vector<std::string> in_hosts) {
-        const auto lookup = look_up(plan_, {*handles_.client, handles_.watch, output_});
+        const DnsSetting setting{*handles_.client, handles_.watch, output_};
+        const auto lookup = look_up(plan_, setting);
         if (!lookup) return lookup.error();
         tell(*lookup);
-        auto as_is = ask_as_is(*lookup);
+        auto as_is = ask_as_is(plan_, *lookup, setting);
         if (!as_is) return as_is.error();
         auto embedded = look_at_docker(*lookup);
         if (!embedded) return embedded.error();
@@ -154,17 +156,9 @@ class Dns {
         if (!plan_.all || !has_docker) return {};
         auto row = handles_.docker->read(context_.targets.front(), external_, output_);
         if (!row) return row.error();
-        for (const auto& upstream : row->upstreams) {
-            auto server = api::parse_dns_server(upstream.server);
-            if (upstream.from_host || !server) {
-                remarks_.push_back("127.0.0.11 also asks " + upstream.server +
-                                   ", from the host's namespace: from " + request_.from +
-                                   " that is another server");
-                continue;
-            }
-            plan_.behind.push_back({server->address, std::move(server->zone), server->port});
-        }
-        if (row->upstreams.empty()) remarks_.push_back("which servers stand behind 127.0.0.11 is not known");
+        auto behind = servers_behind(*row, request_.from);
+        plan_.behind = std::move(behind.servers);
+        remarks_.insert(remarks_.end(), behind.remarks.begin(), behind.remarks.end());
         docker_ = std::move(*row);
         return {};
     }
@@ -202,26 +196,6 @@ class Dns {
                 tell(answer_event(request_.from, lookup.name, plan_.types[i], one.server, one.exchanges[i],
                                   one.behind ? "behind 127.0.0.11" : ""));
         }
-    }
-
-    /// A name of the search list answered before the name itself was asked for: what that would have given.
-    Result<std::optional<DnsServerAnswers>> ask_as_is(const DnsLookup& lookup) {
-        const auto& resolution = lookup.resolution;
-        const auto is_name = [&](const std::string& candidate) {
-            return same_dns_name(candidate, plan_.name);
-        };
-        if (plan_.all || resolution.outcome != NameOutcome::resolved ||
-            std::ranges::any_of(resolution.candidates, is_name))
-            return std::optional<DnsServerAnswers>();
-        const auto& server = lookup.answers.front().server;
-        std::vector<DnsCall> calls;
-        for (const auto type : plan_.types)
-            calls.push_back({server, plan_.name, type, plan_.transport, true});
-        constexpr std::chrono::seconds patience{1};
-        const auto until = std::min(plan_.until, Clock::now() + patience);
-        auto exchanges = handles_.client->ask(calls, until, handles_.watch, output_);
-        if (!exchanges) return exchanges.error();
-        return std::optional(DnsServerAnswers{server, false, std::move(*exchanges)});
     }
 
     Result<void> trace() {

@@ -169,6 +169,24 @@ Result<DnsLookup> look_up(const DnsPlan& plan, const DnsSetting& setting) {
     return Lookup(plan, setting).run();
 }
 
+Result<std::optional<DnsServerAnswers>> ask_as_is(const DnsPlan& plan, const DnsLookup& lookup,
+                                                  const DnsSetting& setting) {
+    const auto& resolution = lookup.resolution;
+    const auto is_name = [&](const std::string& candidate) { return same_dns_name(candidate, plan.name); };
+    if (plan.all || resolution.outcome != NameOutcome::resolved ||
+        std::ranges::any_of(resolution.candidates, is_name))
+        return std::optional<DnsServerAnswers>();
+    const auto& server = lookup.answers.front().server;
+    std::vector<DnsCall> calls;
+    for (const auto type : plan.types)
+        calls.push_back({server, plan.name, type, plan.transport, true});
+    constexpr std::chrono::seconds patience{1};
+    const auto until = std::min(plan.until, Clock::now() + patience);
+    auto exchanges = setting.client.ask(calls, until, setting.watch, setting.output);
+    if (!exchanges) return exchanges.error();
+    return std::optional(DnsServerAnswers{server, false, std::move(*exchanges)});
+}
+
 Clock::duration share_of(Clock::duration left, std::chrono::seconds configured, std::size_t tries) {
     const auto share = left / static_cast<Clock::rep>(std::max<std::size_t>(1, tries));
     return std::min<Clock::duration>(configured, share);

@@ -46,6 +46,11 @@ struct DnsSetting {
 /// time that is left where resolv.conf would give it more. errc::target_gone, errc::operation_failed.
 [[nodiscard]] Result<DnsLookup> look_up(const DnsPlan& plan, const DnsSetting& setting);
 
+/// A name of the search list was answered before the name itself was asked for: what that would have given at
+/// the same server, within a second. Nothing where it is not so. errc as look_up().
+[[nodiscard]] Result<std::optional<DnsServerAnswers>> ask_as_is(const DnsPlan& plan, const DnsLookup& lookup,
+                                                                const DnsSetting& setting);
+
 /// How long one server may take: what resolv.conf says, at most its share of what is left for `tries`.
 [[nodiscard]] Output::Clock::duration share_of(Output::Clock::duration left, std::chrono::seconds configured,
                                                std::size_t tries);

@@ -90,6 +90,22 @@ Result<DnsPlan> make_dns_plan(const DnsRequest& request, const ResolvConf& conf,
     return plan;
 }
 
+ServersBehind servers_behind(const api::EmbeddedResolverRow& docker, const std::string& from) {
+    ServersBehind behind;
+    for (const auto& upstream : docker.upstreams) {
+        auto server = api::parse_dns_server(upstream.server);
+        if (upstream.from_host || !server) {
+            behind.remarks.push_back("127.0.0.11 also asks " + upstream.server +
+                                     ", from the host's namespace: from " + from + " that is another server");
+            continue;
+        }
+        behind.servers.push_back({server->address, std::move(server->zone), server->port});
+    }
+    if (docker.upstreams.empty())
+        behind.remarks.emplace_back("which servers stand behind 127.0.0.11 is not known");
+    return behind;
+}
+
 DnsFileAnswers answers_of_files(const DnsRequest& request, const DnsPlan& plan, std::string_view hosts) {
     DnsFileAnswers found;
     for (const auto type : plan.types) {

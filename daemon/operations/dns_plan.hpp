@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/api/resolv.hpp"
 #include "daemon/operations/dns_lookup.hpp"
 
 #include <string>
@@ -15,6 +16,13 @@ namespace netlab::operations {
 /// `conf` is FROM's; `begin` is when the request's time began. errc::bad_request.
 [[nodiscard]] Result<DnsPlan> make_dns_plan(const api::DnsRequest& request, const ResolvConf& conf,
                                             Output::Clock::time_point begin);
+
+/// The servers behind Docker's resolver that can be asked from FROM, and a sentence on those that cannot.
+struct ServersBehind {
+    std::vector<NameServer> servers;
+    std::vector<std::string> remarks;
+};
+[[nodiscard]] ServersBehind servers_behind(const api::EmbeddedResolverRow& docker, const std::string& from);
 
 /// What FROM's files have for the types of a plan.
 struct DnsFileAnswers {

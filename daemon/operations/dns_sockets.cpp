@@ -1,17 +1,16 @@
 #include "daemon/operations/dns_sockets.hpp"
 
 #include "daemon/operations/dns_datagram.hpp"
+#include "daemon/operations/error_queue.hpp"
 #include "daemon/operations/icmp.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <system_error>
 
 #include <ares.h>
-#include <linux/errqueue.h>
 #include <netinet/in.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -55,30 +54,12 @@ bool same_endpoint(const sockaddr_storage& a, const sockaddr_storage& b) {
 }
 
 /// The ICMP error that a failed call was about, in words: "port unreachable, from 192.0.2.1".
-std::string icmp_error(int socket) {
-    std::array<std::uint8_t, 1> data;
-    alignas(cmsghdr) std::array<char, 512> control;
-    iovec part{data.data(), data.size()};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    if (::recvmsg(socket, &message, MSG_ERRQUEUE | MSG_DONTWAIT) < 0) return {};
-    for (auto* header = CMSG_FIRSTHDR(&message); header != nullptr; header = CMSG_NXTHDR(&message, header)) {
-        const bool v4 = header->cmsg_level == IPPROTO_IP && header->cmsg_type == IP_RECVERR;
-        const bool v6 = header->cmsg_level == IPPROTO_IPV6 && header->cmsg_type == IPV6_RECVERR;
-        if (!v4 && !v6) continue;
-        const auto* error = reinterpret_cast<const sock_extended_err*>(CMSG_DATA(header));
-        if (error->ee_origin != SO_EE_ORIGIN_ICMP && error->ee_origin != SO_EE_ORIGIN_ICMP6) return {};
-        sockaddr_storage offender{};
-        std::memcpy(&offender, SO_EE_OFFENDER(error), v4 ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
-        auto text = icmp::error_text(v4 ? Family::ipv4 : Family::ipv6, error->ee_type, error->ee_code,
-                                     error->ee_info);
-        if (const auto from = IpAddress::from_sockaddr(offender)) text += ", from " + from->to_string();
-        return text;
-    }
-    return {};
+std::string icmp_error(int socket, Family family) {
+    const auto error = take_icmp_error(socket);
+    if (!error) return {};
+    auto text = icmp::error_text(family, error->type, error->code, error->info);
+    if (error->from) text += ", from " + error->from->to_string();
+    return text;
 }
 
 DnsAttemptOutcome outcome_of(int error, DnsTransport transport) {
@@ -187,13 +168,8 @@ int DnsSockets::open(int domain, int type, int protocol) {
         errno = error;
         return -1;
     }
-    const int on = 1;
-    if (facts.transport == DnsTransport::udp) {
-        // ICMP errors reach a socket that is not connected only so. Without them they are silence.
-        const bool v4 = domain == AF_INET;
-        ::setsockopt(opened.socket, v4 ? IPPROTO_IP : IPPROTO_IPV6, v4 ? IP_RECVERR : IPV6_RECVERR, &on,
-                     sizeof on);
-    }
+    // ICMP errors reach a socket that is not connected only if asked for. Without them they are silence.
+    if (facts.transport == DnsTransport::udp) (void)ask_for_errors(opened.socket, server_->address.family());
     open_.push_back(std::move(opened));
     return open_.back().socket;
 }
@@ -223,8 +199,9 @@ void DnsSockets::fail(Open& open, int error) {
     if (!facts.failure) {
         facts.failure = outcome_of(error, facts.transport);
         facts.ended = Output::Clock::now();
-        facts.detail =
-            facts.transport == DnsTransport::udp && open.socket >= 0 ? icmp_error(open.socket) : "";
+        facts.detail = facts.transport == DnsTransport::udp && open.socket >= 0
+                           ? icmp_error(open.socket, server_->address.family())
+                           : "";
         if (facts.detail.empty()) facts.detail = error_words(error);
     }
     errno = error;

@@ -96,6 +96,21 @@ TEST_CASE("dns plan: the hosts file decides where a program would ask it, and on
     CHECK(!found(other).decide);
 }
 
+TEST_CASE("dns plan: of the servers behind Docker's resolver those are asked that can be asked from there",
+          "[unit]") {
+    api::EmbeddedResolverRow docker;
+    CHECK(servers_behind(docker, "co1").remarks ==
+          Words{"which servers stand behind 127.0.0.11 is not known"});
+    docker.upstreams = {{"192.0.2.1", false}, {"127.0.0.53", true}, {"fe80::1%eth0", false}};
+    const auto behind = servers_behind(docker, "co1");
+    REQUIRE(behind.servers.size() == 2);
+    CHECK(behind.servers[0].to_string() == "192.0.2.1");
+    CHECK(behind.servers[1].to_string() == "fe80::1%eth0");
+    CHECK(behind.remarks ==
+          Words{"127.0.0.11 also asks 127.0.0.53, from the host's namespace: from co1 that is "
+                "another server"});
+}
+
 TEST_CASE("dns plan: an exchange as it is told", "[unit]") {
     DnsExchange silent;
     silent.transport = api::DnsTransport::tcp;
