@@ -50,7 +50,8 @@ std::string docker_rules(const std::string& iptables) {
 }
 
 object path(const Inspected& said, std::string_view protocol) {
-    for (const auto& one : said.of("embedded").at(0).at("paths").as_array()) {
+    const auto row = said.of("embedded").at(0);
+    for (const auto& one : row.at("paths").as_array()) {
         if (one.at("protocol").as_string() == protocol) return one.as_object();
     }
     FAIL("no path of " << protocol);
