@@ -1,10 +1,8 @@
 #include "common/api/resolv.hpp"
 
 #include "daemon/kernel/address.hpp"
-#include "daemon/operations/docker_process.hpp"
+#include "daemon/operations/docker_resolver.hpp"
 #include "daemon/operations/embedded_explanation.hpp"
-#include "daemon/operations/embedded_resolver.hpp"
-#include "daemon/operations/engine_http.hpp"
 #include "daemon/operations/inspection.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/numeric_host.hpp"
@@ -27,9 +25,6 @@ using api::ResolvServerKind;
 /// Those of resolv.conf, and those behind Docker's.
 constexpr std::size_t most_servers = 2 * ResolvConf::most_servers;
 
-/// An engine that hangs costs no more.
-constexpr std::chrono::milliseconds engine_patience{1000};
-
 struct Handles {
     TargetWatch watch;
     ResolverFile conf_file;
@@ -38,27 +33,9 @@ struct Handles {
     UniqueFd hosts;
     UniqueFd route;
     std::optional<DnsClient> dns;
-    // Of a container of Docker's.
-    std::vector<UniqueFd> engines;  ///< that take connections
-    std::optional<DockerProcess> docker;
-    std::optional<EmbeddedResolver> embedded;
+    std::optional<DockerResolver> docker;  ///< of a container of Docker's
     std::optional<PodmanResolver> podman;  ///< of a container of Podman's
 };
-
-/// What stands behind Docker's resolver is in the container's namespace, in dockerd's process and in its
-/// words.
-Result<void> open_docker(Handles& handles, Namespaces& namespaces, const api::Context& context) {
-    for (const auto& engine : context.engines) {
-        if (engine.runtime != api::Runtime::docker) continue;
-        if (auto socket = connect_engine(engine.socket)) handles.engines.push_back(std::move(*socket));
-    }
-    handles.docker.emplace(handles.engines.empty() ? -1 : handles.engines.front().get());
-    if (auto entered = namespaces.enter(0); !entered) return entered;
-    auto embedded = EmbeddedResolver::open();
-    if (!embedded) return embedded.error();
-    handles.embedded = std::move(*embedded);
-    return {};
-}
 
 /// A descriptor without a story: whoever hands it over has looked at it.
 void complete(ResolverFile& about, const UniqueFd& file, const char* path) {
@@ -86,7 +63,9 @@ Result<Handles> prepare(Namespaces& namespaces, const api::ResolvRequest&, const
         handles.podman = std::move(*podman);
     }
     if (context.targets.front().runtime == api::Runtime::docker) {
-        if (auto opened = open_docker(handles, namespaces, context); !opened) return opened.error();
+        auto docker = DockerResolver::open(namespaces, context, true);
+        if (!docker) return docker.error();
+        handles.docker = std::move(*docker);
     }
     if (auto entered = namespaces.enter(0); !entered) return entered.error();
     auto route = kernel::open_route_socket();
@@ -144,7 +123,7 @@ class Inspection {
         for (const auto& server : servers_)
             rows_.add(server);
         for (const auto& finding : resolv_findings(
-                 {target_, conf.row, conf.reading.skipped, servers_, embedded_, engine_answers_})) {
+                 {target_, conf.row, conf.reading.skipped, servers_, embedded_, engine_answers()})) {
             rows_.add(finding);
             if (finding.problem) rows_.finding();
         }
@@ -154,19 +133,23 @@ class Inspection {
   private:
     using ServerRow = api::ResolvServerRow;
 
+    [[nodiscard]] bool engine_answers() const {
+        return !handles_.docker || handles_.docker->engine_answers();
+    }
+
     /// What stands behind each server that is an engine's own.
     Result<void> look_behind(const ResolvConfReading& conf) {
         // Upstreams are added to the servers meanwhile.
         const auto configured = servers_.size();
         for (std::size_t i = 0; i < configured; ++i) {
-            Result<api::EmbeddedResolverRow> row{api::EmbeddedResolverRow()};
-            if (servers_[i].kind == ResolvServerKind::docker && handles_.embedded && handles_.docker) {
-                row = behind_docker(conf);
-            } else if (servers_[i].kind == ResolvServerKind::podman && handles_.podman) {
-                row = handles_.podman->read(conf.conf.servers[i].address);
-            } else {
-                continue;
-            }
+            const bool docker = servers_[i].kind == ResolvServerKind::docker && handles_.docker;
+            const bool podman = servers_[i].kind == ResolvServerKind::podman && handles_.podman;
+            // A file may name one server twice; what is behind it is read once.
+            const bool known = std::ranges::find(embedded_, servers_[i].server,
+                                                 &api::EmbeddedResolverRow::address) != embedded_.end();
+            if (known || !(docker || podman)) continue;
+            auto row = docker ? handles_.docker->read(target_, conf.external, output_)
+                              : handles_.podman->read(conf.conf.servers[i].address);
             if (!row) return row.error();
             row->target = target_.name;
             rows_.add(*row);
@@ -175,42 +158,6 @@ class Inspection {
             embedded_.push_back(std::move(*row));
         }
         return {};
-    }
-
-    Result<api::EmbeddedResolverRow> behind_docker(const ResolvConfReading& conf) {
-        handles_.docker->settle();
-        auto row = handles_.embedded->read(handles_.docker->holders());
-        if (!row) return row;
-        UpstreamSources sources;
-        sources.noted = conf.external;
-        sources.container = ask_engine();
-        handles_.docker->tell(sources);
-        auto upstreams = docker_upstreams(sources);
-        row->upstreams = std::move(upstreams.servers);
-        row->upstreams_from = upstreams.from;
-        return row;
-    }
-
-    /// What Docker says of the container, or of the one in whose namespace it lives.
-    std::optional<ContainerDns> ask_engine() {
-        engine_answers_ = false;
-        for (const auto& socket : handles_.engines) {
-            EngineConnection engine(socket.get(), output_);
-            engine.give_up_at(Output::Clock::now() + engine_patience);
-            auto container = inspect(engine, target_.id);
-            constexpr std::string_view shared = "container:";
-            if (container && container->network_mode.starts_with(shared))
-                container = inspect(engine, container->network_mode.substr(shared.size()));
-            if (container) return container;
-        }
-        return std::nullopt;
-    }
-
-    std::optional<ContainerDns> inspect(EngineConnection& engine, const std::string& id) {
-        const auto response = engine.get("/containers/" + percent_encode(id) + "/json");
-        engine_answers_ = engine_answers_ || response.has_value();
-        if (!response || response->status != 200) return std::nullopt;
-        return parse_container_dns(response->body);
     }
 
     void add_upstream(const api::ResolvUpstream& upstream) {
@@ -269,7 +216,6 @@ class Inspection {
     std::vector<ServerQuestion> questions_;
     std::vector<std::size_t> asked_;  ///< whose question each is
     std::vector<api::EmbeddedResolverRow> embedded_;
-    bool engine_answers_ = true;
 };
 
 Result<void> run(Handles& handles, const api::ResolvRequest& request, const api::Context& context,

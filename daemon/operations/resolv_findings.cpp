@@ -179,14 +179,17 @@ class Findings {
         }
         if (udp || tcp) return transports(server, udp, tcp);
         const auto& name = facts_.target.name;
-        add(ResolvFindingCode::embedded_silent, server.server,
-            facts_.engine_answers ? "Docker's DNS does not answer " + name + " (" + silence(server) +
-                                        "), although Docker takes connections: it hangs, or " + name +
-                                        " drops what it sends itself"
-                                  : "Docker's DNS does not answer " + name + " (" + silence(server) +
-                                        "): Docker itself does not",
-            facts_.engine_answers ? "docker ps (if that answers: docker restart " + name + ")"
-                                  : "start Docker, then docker restart " + name);
+        const auto start = "Docker's DNS does not answer " + name + " (" + silence(server) + ")";
+        if (facts_.engine_answers) {
+            add(ResolvFindingCode::embedded_silent, server.server,
+                start + ", although Docker itself answers: its DNS hangs, or " + name +
+                    " drops what it sends to itself",
+                "docker restart " + name);
+        } else {
+            add(ResolvFindingCode::embedded_silent, server.server,
+                start + ": Docker itself does not answer either, it hangs or does not run",
+                "docker ps (where that hangs too: restart Docker, then docker restart " + name + ")");
+        }
     }
 
     void judge_upstream(const ResolvServerRow& server, bool udp, bool tcp) {

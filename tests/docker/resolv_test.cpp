@@ -41,7 +41,8 @@ struct Said {
         return {};
     }
     [[nodiscard]] object path(std::string_view protocol) const {
-        for (const auto& path : one("embedded").at("paths").as_array()) {
+        const auto row = one("embedded");
+        for (const auto& path : row.at("paths").as_array()) {
             if (path.at("protocol").as_string() == protocol) return path.as_object();
         }
         FAIL("no path of " << protocol);

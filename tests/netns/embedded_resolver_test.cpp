@@ -23,7 +23,8 @@ struct Container {
     [[nodiscard]] std::string output(const std::string& command) const {
         return support::run({"ip", "netns", "exec", network.name('a'), "sh", "-c", command}).out;
     }
-    [[nodiscard]] Inspected resolv() const {
+    [[nodiscard]] Inspected resolv(
+        const std::string& conf = "nameserver 127.0.0.11\noptions ndots:0\n") const {
         auto asked = ask(network, "a");
         auto& target = asked.context.targets.at(0);
         target.runtime = api::Runtime::docker;
@@ -31,7 +32,7 @@ struct Container {
         target.id = "abc";
         target.networks.emplace_back().name = "net";
         target.networks.back().addresses.push_back(*IpPrefix::parse("172.18.0.2/16"));
-        asked.handles[0] = network.handle('a', "nameserver 127.0.0.11\noptions ndots:0\n");
+        asked.handles[0] = network.handle('a', conf);
         return inspect(api::ResolvRequest{"a", 300}, std::move(asked));
     }
 
@@ -50,7 +51,8 @@ std::string docker_rules(const std::string& iptables) {
 }
 
 object path(const Inspected& said, std::string_view protocol) {
-    for (const auto& one : said.of("embedded").at(0).at("paths").as_array()) {
+    const auto row = said.of("embedded").at(0);
+    for (const auto& one : row.at("paths").as_array()) {
         if (one.at("protocol").as_string() == protocol) return one.as_object();
     }
     FAIL("no path of " << protocol);
@@ -207,5 +209,16 @@ TEST_CASE(
     const auto row = said.of("embedded").at(0);
     if (row.at("rules_known").as_bool()) CHECK(text(path(said, "udp"), "to") == "127.0.0.12:53");
     CHECK(said.of("server").at(0).at("udp").at("outcome") == "answered");
+    CHECK(finding(said) == "none");
+}
+
+TEST_CASE("embedded resolver: a file that names it three times has it looked behind once", "[netns]") {
+    const Container container;
+    container.run(docker_rules("iptables-nft"));
+    const auto said =
+        container.resolv("nameserver 127.0.0.11\nnameserver 127.0.0.11\nnameserver 127.0.0.11\n");
+    REQUIRE_FALSE(said.error);
+    CHECK(said.of("embedded").size() == 1);
+    CHECK(said.of("server").size() == 3);
     CHECK(finding(said) == "none");
 }
