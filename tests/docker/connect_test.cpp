@@ -51,7 +51,7 @@ TEST_CASE("connect: a published server by name and by address, as nc does", "[do
     INFO(finished.out << finished.err);
     CHECK(finished.status == 0);
     CHECK(text(report(finished), "outcome") == "connected");
-    CHECK(attempt(finished).at("local").at("address") == address_of("co3", "bridge"));
+    CHECK(text(attempt(finished).at("local").as_object(), "address") == address_of("co3", "bridge"));
     finished = connect(daemon, {"co3", "--address", "py-server1:8080"});
     CHECK(finished.status == 0);
     CHECK(text(report(finished), "resolved_by") == "target");
