@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <utility>
 
 namespace netlab::operations {
 
@@ -14,9 +13,9 @@ struct Explanation {
 
 /// Says it in a report, which has both members; what is empty stays absent, or as it was.
 template <class Report>
-void tell(Report& report, Explanation why) {
-    if (!why.explanation.empty()) report.explanation = std::move(why.explanation);
-    if (!why.suggestion.empty()) report.suggestion = std::move(why.suggestion);
+void tell(Report& report, const Explanation& why) {
+    if (!why.explanation.empty()) report.explanation = why.explanation;
+    if (!why.suggestion.empty()) report.suggestion = why.suggestion;
 }
 
 }  // namespace netlab::operations
