@@ -101,7 +101,7 @@ Match match(const PacketRule& rule, const PacketFacts& packet) {
 
 class Walk {
   public:
-    Walk(const std::vector<RuleChain>& chains, const PacketFacts& packet) : chains_(chains), packet_(packet) {
+    Walk(const std::vector<RuleChain>& chains, const PacketFacts& packet) : packet_(packet) {
         for (const auto& chain : chains)
             by_name_.emplace(std::tuple(chain.legacy, chain.table, chain.name), &chain);
     }
@@ -161,7 +161,6 @@ class Walk {
         return After::accepted;
     }
 
-    const std::vector<RuleChain>& chains_;
     const PacketFacts& packet_;
     std::map<std::tuple<bool, std::string, std::string>, const RuleChain*> by_name_;
     std::size_t looked_at_ = 0;

@@ -334,6 +334,11 @@ std::optional<Condition<IpPrefix>> prefix_condition(PacketRule& rule, std::array
     return prefix ? std::optional(Condition<IpPrefix>{*prefix, inverted}) : std::nullopt;
 }
 
+/// Where addresses of senders are translated: NF_IP_PRI_NAT_SRC, and elsewhere NF_IP_PRI_NAT_DST.
+bool is_source_hook(std::uint32_t hook) {
+    return hook == NF_INET_LOCAL_IN || hook == NF_INET_POST_ROUTING;
+}
+
 PacketRule form_of(const XtRule& in) {
     PacketRule rule;
     rule.number = in.number;
@@ -385,9 +390,7 @@ std::vector<RuleChain> rule_chains(const XtTable& table, const std::string& name
     std::map<std::string, std::size_t> places;
     for (const auto& chain : table.chains) {
         std::optional<NftHook> hook;
-        // NF_IP_PRI_NAT_DST and NF_IP_PRI_NAT_SRC.
-        const bool source = chain.hook == NF_INET_LOCAL_IN || chain.hook == NF_INET_POST_ROUTING;
-        if (chain.hook) hook = {*chain.hook, source ? 100 : -100};
+        if (chain.hook) hook = {*chain.hook, is_source_hook(*chain.hook) ? 100 : -100};
         places.emplace(chain.name, out.size());
         out.push_back({true, name, chain.name, hook, chain.hook && name == "nat", {}});
     }

@@ -10,10 +10,11 @@ namespace {
 
 /// What would be told of rules, and which of them a question to Docker's resolver meets.
 void follow(const std::vector<RuleChain>& chains) {
-    for (const std::uint8_t protocol : {IPPROTO_UDP, IPPROTO_TCP}) {
+    for (const int protocol : {IPPROTO_UDP, IPPROTO_TCP}) {
         constexpr std::uint16_t port = 40000;
         (void)find_nat(chains, NF_INET_LOCAL_OUT,
-                       {*IpAddress::parse("127.0.0.1"), *IpAddress::parse("127.0.0.11"), protocol, port, 53});
+                       {*IpAddress::parse("127.0.0.1"), *IpAddress::parse("127.0.0.11"),
+                        static_cast<std::uint8_t>(protocol), port, 53});
     }
     for (const auto& chain : chains) {
         for (const auto& rule : chain.rules)
