@@ -62,6 +62,13 @@ std::multiset<std::string> by_netlab(const std::vector<object>& rows) {
 
 }  // namespace
 
+template <class Request>
+Request of_interface(const std::string& name) {
+    Request request;
+    request.interface = name;
+    return request;
+}
+
 TEST_CASE("addresses: the same as ip addr, both families, of every kind", "[netns]") {
     const TestNetwork network("ab");
     network.veth('a', "eth0", "192.0.2.1/24", 'b', "eth0", "192.0.2.2/24");
@@ -90,9 +97,9 @@ TEST_CASE("addresses: of one interface, of one family, and of an interface that 
     request.interface = "eht0";
     CHECK(inspect(request, ask(network, "a")).error == errc::no_such_interface);
     CHECK(inspect(request, ask(network, "ab")).error == errc::no_such_interface);
-    CHECK(inspect(api::LinksRequest{.interface = "eht0"}, ask(network, "ab")).error ==
+    CHECK(inspect(of_interface<api::LinksRequest>("eht0"), ask(network, "ab")).error ==
           errc::no_such_interface);
-    CHECK(inspect(api::NeighboursRequest{.interface = "eht0"}, ask(network, "ab")).error ==
+    CHECK(inspect(of_interface<api::NeighboursRequest>("eht0"), ask(network, "ab")).error ==
           errc::no_such_interface);
     network.ip('b', "link add eht0 type bridge");
     const auto some = inspect(request, ask(network, "ab"));
@@ -108,14 +115,14 @@ TEST_CASE("inspections: an alternative name of an interface is as good as its ow
     const std::string name = "the-way-out-of-this-namespace";
     // As ip takes it.
     REQUIRE(text(ip_json(network, 'a', "link show dev " + name)[0].as_object(), "ifname") == "eth0");
-    const auto links = inspect(api::LinksRequest{.interface = name}, ask(network, "a"));
+    const auto links = inspect(of_interface<api::LinksRequest>(name), ask(network, "a"));
     REQUIRE(links.rows.size() == 1);
     CHECK(text(links.rows[0], "name") == "eth0");
-    const auto addresses = inspect(api::AddressesRequest{.interface = name}, ask(network, "ab"));
+    const auto addresses = inspect(of_interface<api::AddressesRequest>(name), ask(network, "ab"));
     REQUIRE_FALSE(addresses.rows.empty());
     CHECK(text(addresses.rows[0], "interface") == "eth0");
     CHECK(text(addresses.rows[0], "target") == "a");
-    const auto neighbours = inspect(api::NeighboursRequest{.interface = name}, ask(network, "a"));
+    const auto neighbours = inspect(of_interface<api::NeighboursRequest>(name), ask(network, "a"));
     REQUIRE(neighbours.rows.size() == 1);
     CHECK(text(neighbours.rows[0], "address") == "192.0.2.9");
 }
