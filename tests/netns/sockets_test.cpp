@@ -408,8 +408,11 @@ TEST_CASE("sockets: of a socket that is held a thousand times 64 are named, and 
     CHECK(rows[0].at("processes").as_array().size() == 64);
     CHECK(rows[0].at("more_processes") == 936);
     const auto ps = inspect(api::ProcessesRequest{}, ask(network, "a")).of("process");
-    REQUIRE(ps.size() == 1);
-    CHECK(ps[0].at("ports").as_array().size() == 1);
+    // Another daemon on this machine may be looking at the new namespace.
+    const auto holder = std::ranges::find_if(
+        ps, [&](const auto& row) { return row.at("host_pid").template to_number<pid_t>() == process.pid(); });
+    REQUIRE(holder != ps.end());
+    CHECK(holder->at("ports").as_array().size() == 1);
 }
 
 TEST_CASE("sockets: a socket's holder in a PID namespace has both numbers", "[netns]") {
