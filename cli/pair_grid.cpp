@@ -2,8 +2,8 @@
 
 namespace netlab::cli {
 
-PairGrid::PairGrid(std::vector<std::string> names) {
-    for (auto& name : names)
+PairGrid::PairGrid(const std::vector<std::string>& names) {
+    for (const auto& name : names)
         (void)place_of(name);
 }
 

@@ -24,7 +24,7 @@ struct PairResult {
 class PairGrid {
   public:
     PairGrid() = default;
-    explicit PairGrid(std::vector<std::string> names);
+    explicit PairGrid(const std::vector<std::string>& names);
 
     /// Names that are not known are taken in; a pair that comes twice counts once, as it came last.
     void add(const api::PairRow& row);

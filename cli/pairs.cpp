@@ -28,7 +28,7 @@ class Following {
         auto event = decode_stream_event<api::PairsStart, api::PairRow, api::PairsPacing, api::TargetFailure,
                                          api::PairsReport>(line);
         if (!event) return event.error();
-        if (auto* start = std::get_if<api::PairsStart>(&*event)) grid_ = PairGrid(std::move(start->targets));
+        if (const auto* start = std::get_if<api::PairsStart>(&*event)) grid_ = PairGrid(start->targets);
         if (const auto* row = std::get_if<api::PairRow>(&*event)) grid_.add(*row);
         if (const auto* pacing = std::get_if<api::PairsPacing>(&*event); pacing && !json)
             complain({errc::busy,

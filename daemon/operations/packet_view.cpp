@@ -25,7 +25,7 @@ class Program {
     void load_behind_header(std::uint16_t size, std::uint32_t at) { add(BPF_LD | size | BPF_IND, at); }
     /// X becomes the length of the IPv4 header.
     void measure_header() { add(BPF_LDX | BPF_B | BPF_MSH, 0); }
-    void set_header(std::uint32_t length) { add(BPF_LDX | BPF_W | BPF_IMM, length); }
+    void set_header(std::uint32_t length) { add(BPF_LDX | BPF_IMM, length); }
     void mask(std::uint32_t bits) { add(BPF_ALU | BPF_AND | BPF_K, bits); }
     void need_equal(std::uint32_t value) {
         failing_.push_back(code_.size());
@@ -150,7 +150,7 @@ bool PacketView::take(std::vector<SeenPacket>& out) {
             std::memcpy(mac.bytes.data(), from.sll_addr, mac.bytes.size());
             seen.mac = mac;
         }
-        out.push_back(std::move(seen));
+        out.push_back(seen);
     }
     tpacket_stats statistics{};
     socklen_t size = sizeof statistics;

@@ -24,8 +24,8 @@ void PairMatrix::choose() {
     const auto add_pair = [&](std::uint32_t from, std::uint32_t to) {
         Pair pair{from, to, {}};
         if (auto way = choose_way(ends_[from], ends_[to], family_)) {
-            pair.way = std::move(*way);
-            pairs_.push_back(std::move(pair));
+            pair.way = *way;
+            pairs_.push_back(pair);
             return;
         }
         api::PairRow row;

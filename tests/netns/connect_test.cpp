@@ -33,7 +33,7 @@ ConnectRequest udp(std::string to, std::uint16_t port = 80) {
     return made;
 }
 
-api::Target target(std::string name, std::vector<std::string> addresses) {
+api::Target target(std::string name, const std::vector<std::string>& addresses) {
     api::Target target;
     target.name = std::move(name);
     target.runtime = api::Runtime::netns;

@@ -54,11 +54,11 @@ void speak_first(int ready, const ServerPlace& place, const std::string& words, 
         UniqueFd connection(::accept4(socket.get(), nullptr, nullptr, SOCK_CLOEXEC));
         if (!connection) continue;
         (void)::send(connection.get(), words.data(), words.size(), MSG_NOSIGNAL);
-        if (ending == Ending::stay_open) open.push_back(std::move(connection));
         if (ending == Ending::reset) {
             const linger at_once{1, 0};
             ::setsockopt(connection.get(), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
         }
+        if (ending == Ending::stay_open) open.push_back(std::move(connection));
     }
 }
 

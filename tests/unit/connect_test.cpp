@@ -320,7 +320,7 @@ TEST_CASE("connect request: its deadline covers the slowest way through it", "[u
 }
 
 TEST_CASE("connect tally: the outcome of several", "[unit]") {
-    const auto outcome = [](std::vector<ConnectOutcome> outcomes) {
+    const auto outcome = [](const std::vector<ConnectOutcome>& outcomes) {
         ConnectTally tally;
         for (const auto one : outcomes) {
             api::ConnectAttempt attempt;

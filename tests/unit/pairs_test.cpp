@@ -22,7 +22,7 @@ MacAddress mac(std::uint8_t last) {
     return {{2, 0, 0, 0, 0, last}};
 }
 
-PairEnd end(std::uint64_t inode, std::vector<std::pair<std::string_view, std::uint32_t>> addresses,
+PairEnd end(std::uint64_t inode, const std::vector<std::pair<std::string_view, std::uint32_t>>& addresses,
             std::uint8_t last) {
     PairEnd out;
     out.device = 1;
@@ -95,7 +95,7 @@ TEST_CASE("pairs: what has no room is told, with how long it takes and what make
 }
 
 TEST_CASE("pairs: the request names who takes part in one way", "[unit]") {
-    const auto checked = [](std::vector<std::string> targets, std::string network, bool all) {
+    const auto checked = [](const std::vector<std::string>& targets, const std::string& network, bool all) {
         api::PingPairsRequest ping;
         ping.targets = targets;
         ping.network = network;
