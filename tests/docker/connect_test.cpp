@@ -259,7 +259,12 @@ TEST_CASE("etcd: the cluster's ports, its sockets, and a member that is stopped"
 
 TEST_CASE("etcd: a member that runs and does not listen is refused", "[docker]") {
     const support::Daemon daemon(settings());
-    const Container idle("test-idle", {"--network", "etcd-net", "lab/busybox", "sleep", "1000"});
+    const Container idle("test-idle", {"--network", "etcd-net"});
+    REQUIRE(support::eventually(
+        [&] {
+            return daemon.netlab({"addrs", "test-idle"}).status == 0;
+        },
+        std::chrono::seconds(5)));
     const auto finished = connect(daemon, {"srv1", "test-idle:2380"});
     INFO(finished.out << finished.err);
     CHECK(finished.status == 1);
