@@ -51,7 +51,7 @@ class Parser {
         if (::ns_parserr(&handle_, ns_s_qd, 0, &record) != 0)
             return malformed("its question cannot be taken apart");
         message.question = dotted(ns_rr_name(record));
-        message.question_type = static_cast<std::uint16_t>(ns_rr_type(record));
+        message.question_type = record.type;
         return {};
     }
 
@@ -70,8 +70,8 @@ class Parser {
             ++kept_;
             auto resource = resource_of(record);
             if (!resource) {
-                return malformed("the data of a record " + dns_type_name(ns_rr_type(record)) + " in its " +
-                                 name + " section cannot be taken apart");
+                return malformed("the data of a record " + dns_type_name(record.type) + " in its " + name +
+                                 " section cannot be taken apart");
             }
             records.push_back(std::move(*resource));
         }
@@ -84,15 +84,15 @@ class Parser {
     std::optional<DnsResource> resource_of(const ns_rr& record) const {
         DnsResource resource;
         resource.name = dotted(ns_rr_name(record));
-        resource.type = static_cast<std::uint16_t>(ns_rr_type(record));
+        resource.type = record.type;
         resource.ttl = ns_rr_ttl(record);
         const std::span<const std::uint8_t> message(ns_msg_base(handle_), ns_msg_end(handle_));
         const auto start = static_cast<std::size_t>(ns_rr_rdata(record) - message.data());
-        auto data = rdata_text(message, {start, ns_rr_rdlen(record)}, resource.type);
+        auto data = rdata_text(message, {start, std::size_t{record.rdlength}}, resource.type);
         if (!data) return std::nullopt;
         resource.data = std::move(*data);
         if (resource.type == dns_type::a || resource.type == dns_type::aaaa)
-            resource.address = IpAddress::from_bytes({ns_rr_rdata(record), ns_rr_rdlen(record)});
+            resource.address = IpAddress::from_bytes({ns_rr_rdata(record), std::size_t{record.rdlength}});
         return resource;
     }
 
