@@ -69,8 +69,9 @@ class Search {
         ++cost.steps;
         const auto seen = visits_.find(step.to);
         if (step.to == start_ || (seen != visits_.end() && seen->second.cost <= cost)) return;
-        queue_.push({cost, step.to});
-        visits_.insert_or_assign(step.to, Visit{cost, from, std::move(step)});
+        const FrameState to = step.to;
+        queue_.push({cost, to});
+        visits_.insert_or_assign(to, Visit{cost, from, std::move(step)});
     }
 
     [[nodiscard]] FramePath path(FrameState state) const {
