@@ -93,12 +93,17 @@ class Dns {
         plan_ = std::move(*plan);
         external_ = std::move(file.reading.external);
         if (auto known = know_servers(file.row); !known) return known;
+        if (request_.search && file.row.search.size() > DnsPlan::most_searched) {
+            remarks_.push_back("the search list of " + file.row.path + " has " +
+                               std::to_string(file.row.search.size()) +
+                               " names: " + std::to_string(DnsPlan::most_searched) + " of them are tried");
+        }
         if (request_.trace) return trace();
         const auto hosts = read_container_text(handles_.hosts.get());
         if (!hosts) return hosts.error();
         auto files = answers_of_files(request_, plan_, hosts->text);
         if (files.decide) return tell(files);
-        if (auto found = find_servers_behind(); !found) return found;
+        find_servers_behind();
         return ask(std::move(files.in_hosts));
     }
 
@@ -137,10 +142,8 @@ class Dns {
         tell(*lookup);
         auto as_is = ask_as_is(plan_, *lookup, setting);
         if (!as_is) return as_is.error();
-        auto embedded = look_at_docker(*lookup);
-        if (!embedded) return embedded.error();
         auto why = explain_dns({context_, request_, plan_, *lookup, std::move(remarks_), std::move(in_hosts),
-                                std::move(*as_is), std::move(*embedded), default_server_});
+                                std::move(*as_is), look_at_docker(*lookup), default_server_});
         report_.explanations = std::move(why.sentences);
         if (!why.suggestion.empty()) report_.suggestion = std::move(why.suggestion);
         return finish();
@@ -150,36 +153,38 @@ class Dns {
         return handles_.docker && is_embedded_resolver(context_.targets.front(), server.to_string());
     }
 
-    Result<void> find_servers_behind() {
+    void find_servers_behind() {
         const auto has_docker =
             std::ranges::any_of(plan_.conf.servers, [&](const auto& one) { return is_docker(one); });
-        if (!plan_.all || !has_docker) return {};
+        if (!plan_.all || !has_docker) return;
         auto row = handles_.docker->read(context_.targets.front(), external_, output_);
-        if (!row) return row.error();
+        if (!row) {
+            remarks_.push_back("which servers stand behind 127.0.0.11 is not known: " + row.error().message);
+            return;
+        }
         auto behind = servers_behind(*row, request_.from);
         plan_.behind = std::move(behind.servers);
         remarks_.insert(remarks_.end(), behind.remarks.begin(), behind.remarks.end());
         docker_ = std::move(*row);
-        return {};
     }
 
-    /// Where Docker's resolver did not answer: what its rules and sockets say.
-    Result<Explanation> look_at_docker(const DnsLookup& lookup) {
+    /// Where Docker's resolver did not answer: what its rules and sockets say, where they can be read.
+    Explanation look_at_docker(const DnsLookup& lookup) {
         const auto is_silent = [&](const DnsServerAnswers& one) {
             return is_docker(one.server) && std::ranges::none_of(one.exchanges, [](const auto& exchange) {
                        return exchange.message.has_value();
                    });
         };
-        if (!std::ranges::any_of(lookup.answers, is_silent)) return Explanation{};
+        if (!std::ranges::any_of(lookup.answers, is_silent)) return {};
         const auto& target = context_.targets.front();
         if (!docker_) {
             auto row = handles_.docker->read(target, external_, output_);
-            if (!row) return row.error();
+            if (!row) return {};
             docker_ = std::move(*row);
         }
         auto finding = explain_embedded_resolver(target, *docker_, handles_.docker->engine_answers());
-        if (!finding) return Explanation{};
-        return Explanation{std::move(finding->message), std::move(finding->suggestion)};
+        if (!finding) return {};
+        return {std::move(finding->message), std::move(finding->suggestion)};
     }
 
     void tell(const DnsLookup& lookup) {
@@ -258,12 +263,15 @@ Result<void> run(Handles& handles, const DnsRequest& request, const Context& con
     return Dns(handles, request, context, output).run();
 }
 
+/// 17 MiB are what the program and its libraries are mapped to.
+constexpr std::uint64_t address_space = 48ULL << 20;
+
 const Registration<DnsRequest> registered{operation<prepare, run>({.net_admin = true,
                                                                    .processes = true,
                                                                    .resolver_files = true,
                                                                    .ip_sockets = true,
                                                                    .cpu_seconds = 1,
-                                                                   .address_space = 32ULL << 20})};
+                                                                   .address_space = address_space})};
 
 }  // namespace
 

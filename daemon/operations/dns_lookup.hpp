@@ -12,9 +12,12 @@ namespace netlab::operations {
 
 /// What is asked for, of whom, and how.
 struct DnsPlan {
+    /// resolv.conf may have 30,000 of them, and each is a question.
+    static constexpr std::size_t most_searched = 32;
+
     std::string name;  ///< as the user wrote it
     std::vector<std::uint16_t> types;
-    ResolvConf conf;   ///< its servers are asked in their order; its search list is gone through
+    ResolvConf conf;   ///< its servers are asked in their order; its search list, cut, is gone through
     bool all = false;  ///< every server is asked, not the next one only where one fails
     std::vector<NameServer> behind;  ///< with `all`: those that Docker's 127.0.0.11 passes questions on to
     api::DnsTransport transport = api::DnsTransport::udp;

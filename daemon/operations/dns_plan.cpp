@@ -83,7 +83,7 @@ Result<DnsPlan> make_dns_plan(const DnsRequest& request, const ResolvConf& conf,
         if (!server) return server.error();
         plan.conf.servers.push_back({server->address, std::move(server->zone), server->port});
     }
-    if (!request.search) plan.conf.search.clear();
+    plan.conf.search.resize(request.search ? std::min(plan.conf.search.size(), DnsPlan::most_searched) : 0);
     plan.all = request.all_servers;
     plan.transport = request.tcp ? DnsTransport::tcp : DnsTransport::udp;
     plan.until = begin + std::chrono::microseconds(static_cast<std::int64_t>(request.wait_ms * 1000));

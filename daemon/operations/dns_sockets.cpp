@@ -25,6 +25,7 @@ using api::DnsTransport;
 /// A server, or somebody in its place, that floods us with what is no answer is not listened to any longer.
 constexpr unsigned most_ignored = 64;
 constexpr std::size_t largest_message = 65'535;
+constexpr std::size_t length_prefix = 2;       // of a message over TCP (RFC 1035, 4.2.2)
 constexpr std::size_t longest_datagram = 512;  // without EDNS (RFC 1035, 4.2.1)
 
 std::string error_words(int error) {
@@ -300,15 +301,23 @@ ssize_t DnsSockets::receive_stream(Open& open, std::span<std::uint8_t> buffer) {
         return size;
     }
     auto& facts = facts_of(open);
-    if (size == 0) {
+    const auto end_with = [&](DnsAttemptOutcome outcome) {
         give_up();
-        if (!facts.failure) facts.failure = facts.ignored.value_or(DnsAttemptOutcome::closed);
+        if (!facts.failure) facts.failure = facts.ignored.value_or(outcome);
         facts.ended = Output::Clock::now();
+    };
+    if (size == 0) {
+        end_with(DnsAttemptOutcome::closed);
         return size;
     }
-    const auto room = largest_message + 2 - std::min(open.stream.size(), largest_message + 2);
-    const auto kept = buffer.first(std::min(static_cast<std::size_t>(size), room));
-    open.stream.insert(open.stream.end(), kept.begin(), kept.end());
+    const auto got = buffer.first(static_cast<std::size_t>(size));
+    if (open.stream.size() + got.size() > largest_message + length_prefix) {
+        // One question has one answer: c-ares would read on for as long as something comes.
+        end_with(DnsAttemptOutcome::malformed);
+        errno = ECONNABORTED;
+        return -1;
+    }
+    open.stream.insert(open.stream.end(), got.begin(), got.end());
     return size;
 }
 

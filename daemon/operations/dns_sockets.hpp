@@ -65,7 +65,7 @@ class DnsSockets {
         std::size_t fact = 0;
         sockaddr_storage to{};
         socklen_t to_length = 0;
-        std::vector<std::uint8_t> stream;  ///< what came over TCP
+        std::vector<std::uint8_t> stream;  ///< what came over TCP: one message at most
     };
 
     [[nodiscard]] Open* find(int socket);

@@ -404,6 +404,7 @@ TEST_CASE("dns: what a server does over TCP has its name, in time and at little 
     expect("tcpwrongid", "wrong_id", "timed_out", false);
     expect("tcpcounts", "malformed", "server_failure", true);
     expect("tcpbomb", "answered", "no_data", true);
+    expect("tcpflood", "wrong_id", "timed_out", true);
     CHECK(net.ask("tcphang.test").explanations().find("does not fit into a datagram") != std::string::npos);
 }
 
@@ -421,6 +422,14 @@ TEST_CASE("dns: a resolv.conf full of nonsense, and one of a gigabyte, cost noth
     nonsense += "\nnameserver\nnameserver x\nsearch\noptions ndots:x timeout:\n\nnameserver 10.1.0.2\n";
     CHECK(ask(question("good.test", "A"), net.network.handle('a', nonsense)).outcome() == "answered");
     CHECK(Clock::now() - start < 500ms);
+    std::string list = "nameserver 10.1.0.2\nsearch";
+    while (list.size() < 60'000)
+        list += " n" + std::to_string(list.size());
+    const auto searched = ask(question("nobody", "A"), net.network.handle('a', list + "\n"));
+    CHECK(searched.outcome() == "no_such_name");
+    CHECK(searched.report().at("candidates").as_array().size() == 33);
+    CHECK(searched.explanations().find("names: 32 of them are tried") != std::string::npos);
+    CHECK(searched.took < 500ms);
     // No file at all: a program asks itself.
     auto missing = net.network.handle('a');
     missing.resolv_conf_file.look.state = kernel::FileState::missing;

@@ -169,6 +169,13 @@ UniqueFd serve_tcp(int listener) {
     if (::recv(client.get(), query.data(), query.size(), MSG_WAITALL) != std::ssize(query)) return {};
     const auto label = first_label(query);
     if (label == "tcpclose") return {};
+    if (label == "tcpflood") {
+        Message flood = wrong_id(query);
+        flood.insert(flood.begin(), {0, static_cast<std::uint8_t>(flood.size())});
+        while (::send(client.get(), flood.data(), flood.size(), MSG_NOSIGNAL) > 0) {
+        }
+        return {};
+    }
     auto message = good(query);
     if (label == "tcpwrongid") message = wrong_id(query);
     if (label == "tcpbomb") message = bomb(query, 65'000);

@@ -11,7 +11,8 @@ namespace netlab::test {
 /// of pointers; "flood" a thousand answers with a wrong ID; "late" one with a wrong ID, then a good one;
 /// "tc…" truncated; "silent" nothing; "good", and "tcpgood" over TCP, an A record 10.1.0.9. Over TCP, where
 /// `tcp`: "tcpclose" ends the connection; "tcphalf" half an answer, and nothing more; "tcphang" nothing;
-/// "tcpwrongid"; "tcpbomb" 64 KiB of "bomb"; "tcpcounts". Writes a byte to `ready` and never returns.
+/// "tcpwrongid"; "tcpbomb" 64 KiB of "bomb"; "tcpcounts"; "tcpflood" answers with a wrong ID without end.
+/// Writes a byte to `ready` and never returns.
 [[noreturn]] void serve_hostile_dns(int ready, const std::string& address, bool tcp);
 
 }  // namespace netlab::test

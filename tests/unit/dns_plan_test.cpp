@@ -54,6 +54,10 @@ TEST_CASE("dns plan: A and AAAA, the type that was asked for, or an address' PTR
 TEST_CASE("dns plan: servers and search list are the file's, unless the request has its own", "[unit]") {
     CHECK(servers(plan(question("co2"))) == Words{"127.0.0.11"});
     CHECK(plan(question("co2")).conf.search == Words{"a.test", "b.test"});
+    std::string many = "search";
+    for (int i = 0; i < 10'000; ++i)
+        many += " s" + std::to_string(i);
+    CHECK(plan(question("co2"), many).conf.search.size() == DnsPlan::most_searched);
     auto request = question("co2");
     request.servers = {"192.0.2.1:54", "fe80::1%eth0"};
     request.search = false;
