@@ -63,9 +63,7 @@ Result<Handles> prepare(Namespaces& namespaces, const DnsRequest& request, const
     handles.client = std::move(*client);
     handles.resolv_conf = std::move(namespaces[0].resolv_conf);
     handles.resolv_conf_file = std::move(namespaces[0].resolv_conf_file);
-    if (handles.resolv_conf_file.path.empty()) handles.resolv_conf_file.path = "/etc/resolv.conf";
-    if (handles.resolv_conf && handles.resolv_conf_file.look.state == kernel::FileState::unknown)
-        handles.resolv_conf_file.look = {kernel::FileState::regular, 0644, 0};
+    complete(handles.resolv_conf_file, handles.resolv_conf, "/etc/resolv.conf");
     handles.hosts = std::move(namespaces[0].hosts);
     return handles;
 }

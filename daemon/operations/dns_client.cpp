@@ -90,4 +90,9 @@ NameOutcome join(std::span<const NameOutcome> outcomes) {
     return NameOutcome::timed_out;
 }
 
+bool is_answer(NameOutcome outcome) {
+    return outcome == NameOutcome::resolved || outcome == NameOutcome::no_such_name ||
+           outcome == NameOutcome::no_data || outcome == NameOutcome::invalid_name;
+}
+
 }  // namespace netlab::operations

@@ -41,4 +41,7 @@ class DnsClient {
 /// name" counts less than "no data".
 [[nodiscard]] NameOutcome join(std::span<const NameOutcome> outcomes);
 
+/// A program goes by it and asks no other server.
+[[nodiscard]] bool is_answer(NameOutcome outcome);
+
 }  // namespace netlab::operations

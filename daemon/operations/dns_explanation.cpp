@@ -87,7 +87,7 @@ class Explainer {
     /// The name is one of netlab's, or the address is a target's, and DNS does not know it.
     void unresolved() {
         if (resolution().outcome == NameOutcome::resolved || !facts_.embedded.explanation.empty()) return;
-        api::PingRequest asked;
+        ReachRequest asked;
         asked.from = from();
         asked.to = facts_.request.name;
         auto context = facts_.context;

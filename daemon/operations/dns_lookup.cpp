@@ -8,11 +8,6 @@ namespace {
 
 using Clock = Output::Clock;
 
-bool is_answer(NameOutcome outcome) {
-    return outcome == NameOutcome::resolved || outcome == NameOutcome::no_such_name ||
-           outcome == NameOutcome::no_data || outcome == NameOutcome::invalid_name;
-}
-
 /// Nothing came, or what came was no answer: it may be asked again.
 bool is_silence(NameOutcome outcome) {
     return outcome == NameOutcome::timed_out;

@@ -13,17 +13,6 @@ using namespace json_members;
 /// libnetwork, resolver.go: maxExtDNS.
 constexpr std::size_t most_upstreams = 3;
 
-std::vector<std::string> texts_at(const object& parent, std::string_view name) {
-    std::vector<std::string> out;
-    const auto* found = parent.if_contains(name);
-    const auto* array = found != nullptr ? found->if_array() : nullptr;
-    if (array == nullptr) return out;
-    for (const auto& element : *array) {
-        if (auto text = text_of(element, longest_text); !text.empty()) out.push_back(std::move(text));
-    }
-    return out;
-}
-
 /// The value of "--name=value" or of "--name", "value"; nullopt for another argument.
 std::optional<std::string> value_of(std::string_view name, const std::vector<std::string_view>& arguments,
                                     std::size_t at) {

@@ -16,22 +16,9 @@ using boost::json::value;
 using namespace json_members;
 
 constexpr std::size_t longest_path = 4096;
-constexpr std::size_t most_aliases = 64;
 constexpr std::size_t most_bytes = 200 * 1024;  ///< of a record, below frame::largest
 constexpr std::size_t largest_event = 1 << 20;
 constexpr int deepest = 32;
-
-std::vector<std::string> texts_at(const object& parent, std::string_view name) {
-    std::vector<std::string> out;
-    const auto* found = parent.if_contains(name);
-    const auto* array = found != nullptr ? found->if_array() : nullptr;
-    if (array == nullptr) return out;
-    for (const auto& element : *array) {
-        auto text = text_of(element, longest_text);
-        if (!text.empty() && out.size() < most_aliases) out.push_back(std::move(text));
-    }
-    return out;
-}
 
 std::string container_name(std::string name) {
     if (name.starts_with('/')) name.erase(0, 1);

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
@@ -17,6 +18,7 @@ using boost::json::object;
 using boost::json::value;
 
 inline constexpr std::size_t longest_text = 512;
+inline constexpr std::size_t most_texts = 64;
 
 inline const object& no_object() {
     static const object empty;
@@ -39,6 +41,19 @@ inline const object& no_object() {
                                          std::size_t longest = longest_text) {
     const auto* found = parent.if_contains(name);
     return found != nullptr ? text_of(*found, longest) : std::string();
+}
+
+/// Those of an array that are texts and not empty; the first 64.
+[[nodiscard]] inline std::vector<std::string> texts_at(const object& parent, std::string_view name) {
+    std::vector<std::string> out;
+    const auto* found = parent.if_contains(name);
+    const auto* array = found != nullptr ? found->if_array() : nullptr;
+    if (array == nullptr) return out;
+    for (const auto& element : *array) {
+        auto text = text_of(element, longest_text);
+        if (!text.empty() && out.size() < most_texts) out.push_back(std::move(text));
+    }
+    return out;
 }
 
 template <class T>

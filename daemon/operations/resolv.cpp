@@ -37,13 +37,6 @@ struct Handles {
     std::optional<PodmanResolver> podman;  ///< of a container of Podman's
 };
 
-/// A descriptor without a story: whoever hands it over has looked at it.
-void complete(ResolverFile& about, const UniqueFd& file, const char* path) {
-    if (about.path.empty()) about.path = path;
-    if (file && about.look.state == kernel::FileState::unknown)
-        about.look = {kernel::FileState::regular, 0644, 0};
-}
-
 Result<Handles> prepare(Namespaces& namespaces, const api::ResolvRequest&, const api::Context& context) {
     Handles handles;
     auto& target = namespaces[0];

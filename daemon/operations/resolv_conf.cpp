@@ -66,11 +66,6 @@ constexpr std::array flags{"rotate",
 
 constexpr std::array keywords{"nameserver", "search", "domain", "options", "sortlist"};
 
-std::string quoted(std::string_view word) {
-    constexpr std::size_t longest = 64;
-    return "'" + std::string(word.substr(0, longest)) + (word.size() > longest ? "…'" : "'");
-}
-
 template <std::size_t N>
 std::string did_you_mean(std::string_view word, const std::array<const char*, N>& known) {
     const auto near = nearest(word, std::vector<std::string>(known.begin(), known.end()), 1);

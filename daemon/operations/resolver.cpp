@@ -12,12 +12,6 @@ namespace {
 
 using Clock = Output::Clock;
 
-bool is_localhost(std::string_view name) {
-    if (name.ends_with('.')) name.remove_suffix(1);
-    constexpr std::string_view localhost = "localhost";
-    return std::ranges::equal(name, localhost, {}, [](char c) { return static_cast<char>(c | 0x20); });
-}
-
 Resolution resolved(std::vector<IpAddress> addresses, std::string_view name, std::string by) {
     Resolution resolution;
     resolution.outcome = NameOutcome::resolved;
@@ -32,11 +26,6 @@ std::vector<IpAddress> loopbacks(std::optional<Family> family) {
     if (family != Family::ipv6) addresses.push_back(*IpAddress::parse("127.0.0.1"));
     if (family != Family::ipv4) addresses.push_back(*IpAddress::parse("::1"));
     return addresses;
-}
-
-bool is_answer(NameOutcome outcome) {
-    return outcome == NameOutcome::resolved || outcome == NameOutcome::no_such_name ||
-           outcome == NameOutcome::no_data || outcome == NameOutcome::invalid_name;
 }
 
 /// One candidate at all the servers, as often as the configuration says.
@@ -116,7 +105,7 @@ Result<Resolution> Resolver::resolve(std::string_view name, std::optional<Family
     if (auto addresses = hosts_addresses(hosts->text, name, family); !addresses.empty()) {
         return resolved(std::move(addresses), name, "/etc/hosts");
     }
-    if (is_localhost(name)) return resolved(loopbacks(family), name, "localhost");
+    if (same_dns_name(name, "localhost")) return resolved(loopbacks(family), name, "localhost");
     return ask_dns(name, family, watch, output);
 }
 

@@ -95,6 +95,11 @@ FileVerdict judge(const ResolverFile& file, const std::string& target) {
     return {ResolvFileState::unknown, target + " has no process by which " + file.path + " could be reached"};
 }
 
+void complete(ResolverFile& about, const UniqueFd& file, const char* path) {
+    if (about.path.empty()) about.path = path;
+    if (file && about.look.state == FileState::unknown) about.look = {FileState::regular, 0644, 0};
+}
+
 ReadResolvConf read_resolv_conf_row(const std::string& target, const OpenedFile& opened) {
     ReadResolvConf out;
     auto& row = out.row;

@@ -24,6 +24,10 @@ struct OpenedFile {
     int file = -1;
 };
 
+/// For `prepare`: a file that the launcher says nothing of is called `path`, and a descriptor without a story
+/// is a regular file's: whoever hands it over has looked at it.
+void complete(ResolverFile& about, const UniqueFd& file, const char* path);
+
 struct ReadResolvConf {
     api::ResolvConfRow row;
     ResolvConfReading reading;
