@@ -1,7 +1,9 @@
 #pragma once
 
+#include "common/address.hpp"
 #include "common/error.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +29,18 @@ CLI::Option* add_parsed(CLI::App& app, const std::string& names, T& out, Parse p
             out = *value;
         },
         description);
+}
+
+/// -4 and -6; both together are a usage error.
+inline void add_family(CLI::App& app, std::optional<Family>& out) {
+    const auto choose = [&out](Family family) {
+        return [&out, family] {
+            if (out && *out != family) throw CLI::ValidationError("-4 and -6 exclude each other");
+            out = family;
+        };
+    };
+    app.add_flag_callback("-4,--ipv4", choose(Family::ipv4), "IPv4 only");
+    app.add_flag_callback("-6,--ipv6", choose(Family::ipv6), "IPv6 only");
 }
 
 }  // namespace netlab::cli

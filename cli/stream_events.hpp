@@ -50,6 +50,16 @@ template <class... Events>
     return out;
 }
 
+/// Of a probe whose name had no address: nothing was sent and there is nothing to count, so the report is one
+/// line that says why. errc::unresolved_name.
+template <class Report>
+[[nodiscard]] Error unresolved(const Report& report) {
+    return {errc::unresolved_name,
+            report.explanation.value_or(report.from + " cannot resolve '" + report.to + "'"),
+            report.suggestion ? "try: " + *report.suggestion : std::string(),
+            {}};
+}
+
 /// Takes one line; true once it was the last that counts (the report).
 using TakeEvent = std::function<Result<bool>(const std::string& line)>;
 

@@ -25,7 +25,6 @@ class Connect final : public Command {
     Result<void> show(const Session& session, const std::string& line, const ConnectEvent& event) const;
     Result<int> finish(const Session& session, const api::ConnectReport& report) const;
     void count(const api::ConnectAttempt& attempt);
-    void choose(Family family);
 
     api::ConnectRequest request_;
     std::string from_;
@@ -53,10 +52,7 @@ void Connect::arguments(CLI::App& app) {
         ->type_name("SECONDS");
     add_parsed(app, "-W,--wait", request_.wait_ms, parse_seconds, "for each step of one (default: 4)")
         ->type_name("SECONDS");
-    app.add_flag_callback(
-        "-4,--ipv4", [this] { choose(Family::ipv4); }, "IPv4 only");
-    app.add_flag_callback(
-        "-6,--ipv6", [this] { choose(Family::ipv6); }, "IPv6 only");
+    add_family(app, request_.family);
     app.add_option("-I,--interface", request_.interface, "the interface of FROM to connect through")
         ->type_name("NAME");
     app.add_flag("--address", request_.address, "TO is a target: take its address, ask no resolver");
@@ -65,12 +61,6 @@ void Connect::arguments(CLI::App& app) {
     app.add_option("--data", request_.data, "what to send by UDP (default: an empty datagram)")
         ->type_name("TEXT");
     app.add_flag("-q,--quiet", quiet_, "no line for each attempt");
-}
-
-void Connect::choose(Family family) {
-    if (request_.family && *request_.family != family)
-        throw CLI::ValidationError("-4 and -6 exclude each other");
-    request_.family = family;
 }
 
 Result<void> Connect::take_words() {
@@ -90,30 +80,8 @@ Result<void> Connect::take_words() {
 }
 
 void Connect::count(const api::ConnectAttempt& attempt) {
-    using api::ConnectOutcome;
-    ++seen_.attempts;
+    api::count(seen_, attempt.outcome);
     seen_.remote = attempt.remote;
-    switch (attempt.outcome) {
-        case ConnectOutcome::connected:
-            ++seen_.connected;
-            break;
-        case ConnectOutcome::answered:
-            ++seen_.answered;
-            break;
-        case ConnectOutcome::silent:
-            ++seen_.silent;
-            break;
-        case ConnectOutcome::refused:
-            ++seen_.refused;
-            break;
-        case ConnectOutcome::timed_out:
-            ++seen_.timed_out;
-            break;
-        default:
-            ++seen_.unreachable;
-    }
-    const auto good = seen_.connected + seen_.answered;
-    seen_.outcome = good > 0 && good < seen_.attempts ? ConnectOutcome::partial : attempt.outcome;
     if (attempt.tls && !attempt.tls->server_hello) no_tls_ = true;
 }
 
@@ -147,11 +115,7 @@ Result<int> Connect::finish(const Session& session, const api::ConnectReport& re
     const int code = fine && !no_tls_ ? 0 : 1;
     if (session.options.format == Format::json) return code;
     if (report.outcome == ConnectOutcome::unresolved) {
-        // Nothing was sent and there is nothing to count: one line that says why.
-        return Error{errc::unresolved_name,
-                     report.explanation.value_or(report.from + " cannot resolve '" + report.to + "'"),
-                     report.suggestion ? "try: " + *report.suggestion : std::string(),
-                     {}};
+        return unresolved(report);
     }
     const auto text = connect_text::summary(report, session.options.format == Format::wide);
     if (auto printed = print(text); !printed) return printed.error();

@@ -24,7 +24,6 @@ class Ping final : public Command {
     Result<void> show(const Session& session, const std::string& line, const PingEvent& event);
     Result<int> finish(const Session& session, const api::PingReport& report);
     Result<int> finish_early(const Session& session);
-    void choose(Family family);
     double elapsed_ms() const;
 
     api::PingRequest request_;
@@ -48,22 +47,13 @@ void Ping::arguments(CLI::App& app) {
         ->type_name("SECONDS");
     add_parsed(app, "-s,--size", request_.payload, parse_whole, "bytes of payload (default: 56)")
         ->type_name("BYTES");
-    app.add_flag_callback(
-        "-4,--ipv4", [this] { choose(Family::ipv4); }, "IPv4 only");
-    app.add_flag_callback(
-        "-6,--ipv6", [this] { choose(Family::ipv6); }, "IPv6 only");
+    add_family(app, request_.family);
     app.add_option("-I,--interface", request_.interface, "the interface of FROM to send through")
         ->type_name("NAME");
     app.add_flag("--df", request_.dont_fragment, "forbid fragmentation");
     app.add_flag("--flood", request_.flood, "as fast as replies come back (needs the host role)");
     app.add_flag("--address", request_.address, "TO is a target: take its address, ask no resolver");
     app.add_flag("-q,--quiet", quiet_, "the first line and the summary only");
-}
-
-void Ping::choose(Family family) {
-    if (request_.family && *request_.family != family)
-        throw CLI::ValidationError("-4 and -6 exclude each other");
-    request_.family = family;
 }
 
 double Ping::elapsed_ms() const {
@@ -92,11 +82,7 @@ Result<int> Ping::finish(const Session& session, const api::PingReport& report) 
     const int code = report.outcome == api::PingOutcome::answered ? 0 : 1;
     if (session.options.format == Format::json) return code;
     if (report.outcome == api::PingOutcome::unresolved) {
-        // Nothing was sent and there is nothing to count: one line that says why.
-        return Error{errc::unresolved_name,
-                     report.explanation.value_or(report.from + " cannot resolve '" + report.to + "'"),
-                     report.suggestion ? "try: " + *report.suggestion : std::string(),
-                     {}};
+        return unresolved(report);
     }
     const auto text = ping_text::summary(report, session.options.format == Format::wide);
     if (auto printed = print(text); !printed) return printed.error();

@@ -2,6 +2,7 @@
 
 #include "cli/inspection.hpp"
 #include "cli/render/route_cells.hpp"
+#include "cli/render/words.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -21,25 +22,18 @@ std::string through(const std::optional<std::string>& interface, const std::opti
     return *interface + (port ? " (port " + *port + ")" : "");
 }
 
-/// "not forwarded".
-std::string step_text(RouteStep step) {
-    std::string text(described::enumerator_name(step));
-    std::ranges::replace(text, '_', ' ');
-    return text;
-}
-
 Cell step_cell(RouteStep step) {
     switch (step) {
         case RouteStep::delivered:
-            return {step_text(step), Hue::good};
+            return {words_of(step), Hue::good};
         case RouteStep::routed:
         case RouteStep::switched:
-            return {step_text(step)};
+            return {words_of(step)};
         case RouteStep::leaves:
         case RouteStep::unknown:
-            return {step_text(step), Hue::warning};
+            return {words_of(step), Hue::warning};
         default:
-            return {step_text(step), Hue::bad};
+            return {words_of(step), Hue::bad};
     }
 }
 
@@ -74,7 +68,7 @@ std::string headline(const RouteAnswer& answer, const Screen& screen) {
     std::string text = answer.destination;
     if (answer.named) text += " (" + *answer.named + ": " + answer.explanation + ")";
     text += " from " + answer.target + ": ";
-    text += step_text(answer.outcome);
+    text += words_of(answer.outcome);
     if (answer.matched)
         text +=
             *answer.matched == "default" ? ", by the default route" : ", by the route to " + *answer.matched;

@@ -2,6 +2,7 @@
 
 #include "cli/render/escape.hpp"
 #include "cli/render/ping_text.hpp"
+#include "common/endpoint.hpp"
 
 #include <array>
 #include <cstdio>
@@ -13,8 +14,7 @@ namespace {
 using api::ConnectOutcome;
 
 std::string text_of(const api::Endpoint& endpoint) {
-    const auto address = endpoint.address.to_string();
-    return (endpoint.address.is_v6() ? "[" + address + "]" : address) + ":" + std::to_string(endpoint.port);
+    return endpoint_text(endpoint.address, endpoint.port);
 }
 
 std::string decimal(const char* pattern, double value) {

@@ -2,6 +2,7 @@
 
 #include "cli/render/escape.hpp"
 #include "cli/render/table.hpp"
+#include "cli/render/words.hpp"
 
 #include <algorithm>
 #include <array>
@@ -18,28 +19,8 @@ constexpr std::array every_outcome{PairOutcome::answered,  PairOutcome::connecte
                                    PairOutcome::timed_out, PairOutcome::refused,   PairOutcome::unreachable,
                                    PairOutcome::no_address};
 
-const char* word(PairOutcome outcome) {
-    switch (outcome) {
-        case PairOutcome::answered:
-            return "answered";
-        case PairOutcome::connected:
-            return "connected";
-        case PairOutcome::lost:
-            return "lost";
-        case PairOutcome::timed_out:
-            return "timed out";
-        case PairOutcome::refused:
-            return "refused";
-        case PairOutcome::unreachable:
-            return "unreachable";
-        case PairOutcome::no_address:
-            return "no address";
-    }
-    return "?";
-}
-
 /// As short as a round trip.
-const char* short_word(PairOutcome outcome) {
+std::string short_word(PairOutcome outcome) {
     switch (outcome) {
         case PairOutcome::timed_out:
             return "time";
@@ -50,7 +31,7 @@ const char* short_word(PairOutcome outcome) {
         case PairOutcome::no_address:
             return "no addr";
         default:
-            return word(outcome);
+            return words_of(outcome);
     }
 }
 
@@ -127,7 +108,7 @@ std::string failures_of(const PairGrid& grid, std::size_t from, const std::vecto
         const auto* result = grid.at(from, to);
         // Whom nobody reaches is told once.
         if (result == nullptr || is_good(result->outcome) || sides[to].reached_by_nobody()) continue;
-        auto reason = std::string(word(result->outcome));
+        auto reason = words_of(result->outcome);
         if (!result->message.empty()) reason += " (" + result->message + ")";
         by_reason[reason].push_back(grid.names()[to]);
     }
@@ -201,7 +182,7 @@ std::string summary(const PairGrid& grid, const api::PairsReport& report) {
     const char* before = ": ";
     for (const auto outcome : every_outcome) {
         if (!counts.contains(outcome)) continue;
-        text += before + std::to_string(counts[outcome]) + " " + word(outcome);
+        text += before + std::to_string(counts[outcome]) + " " + words_of(outcome);
         before = ", ";
     }
     if (!times.empty()) {

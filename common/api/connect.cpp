@@ -25,6 +25,24 @@ Result<void> check_roles(const ConnectRequest& request, Roles roles) {
     return {};
 }
 
+/// The member that counts an outcome.
+std::uint64_t& counter(ConnectReport& report, ConnectOutcome outcome) {
+    switch (outcome) {
+        case ConnectOutcome::connected:
+            return report.connected;
+        case ConnectOutcome::answered:
+            return report.answered;
+        case ConnectOutcome::silent:
+            return report.silent;
+        case ConnectOutcome::refused:
+            return report.refused;
+        case ConnectOutcome::timed_out:
+            return report.timed_out;
+        default:
+            return report.unreachable;
+    }
+}
+
 }  // namespace
 
 Result<void> check(const ConnectRequest& request, Roles roles) {
@@ -54,6 +72,13 @@ std::uint32_t deadline_ms(const ConnectRequest& request) {
     const double steps = request.banner || request.tls ? 2 : 1;
     const double gap = std::max({shortest_gap, request.interval_ms, steps * request.wait_ms});
     return static_cast<std::uint32_t>(std::min(longest, resolving + gap * request.count + 5'000));
+}
+
+void count(ConnectReport& report, ConnectOutcome outcome) {
+    ++report.attempts;
+    ++counter(report, outcome);
+    const auto good = report.connected + report.answered;
+    report.outcome = good > 0 && good < report.attempts ? ConnectOutcome::partial : outcome;
 }
 
 }  // namespace netlab::api

@@ -176,4 +176,7 @@ BOOST_DESCRIBE_STRUCT(ConnectReport, (),
                        silent, refused, unreachable, timed_out, handshake_us, elapsed_ms, listening,
                        explanation, suggestion))
 
+/// Counts one more attempt in a report: its own counter, and what all of them come to until now.
+void count(ConnectReport& report, ConnectOutcome outcome);
+
 }  // namespace netlab::api

@@ -9,6 +9,7 @@
 #include "daemon/operations/name_explanation.hpp"
 #include "daemon/operations/operation.hpp"
 #include "daemon/operations/packet_view.hpp"
+#include "daemon/operations/request_time.hpp"
 #include "daemon/operations/route_probe.hpp"
 
 /// `netlab connect`: TCP connections, or UDP datagrams, from a target's network namespace.
@@ -86,20 +87,15 @@ class Connecting {
             if (!attempt) return attempt.error();
             attempt->seq = seq;
             take(std::move(*attempt));
-            next = std::max(next + interval(), Clock::now());
+            next = std::max(next + from_ms(request_.interval_ms), Clock::now());
         }
-        const auto elapsed = std::chrono::floor<std::chrono::microseconds>(Clock::now() - start);
+        const auto elapsed = Clock::now() - start;
         tally_.fill(report);
-        report.elapsed_ms = std::chrono::duration<double, std::milli>(elapsed).count();
+        report.elapsed_ms = to_ms(elapsed);
         return explain(report);
     }
 
   private:
-    [[nodiscard]] Clock::duration interval() const {
-        return std::chrono::duration_cast<Clock::duration>(
-            std::chrono::duration<double, std::milli>(request_.interval_ms));
-    }
-
     [[nodiscard]] const IpAddress& address() const { return destination_.to.address; }
 
     [[nodiscard]] bool sees_peer() const {
@@ -120,7 +116,7 @@ class Connecting {
         plan.udp = request_.udp;
         plan.has_source = destination_.source.has_value();
         plan.interface_index = destination_.interface_index;
-        plan.wait = std::chrono::nanoseconds(static_cast<std::int64_t>(request_.wait_ms * 1e6));
+        plan.wait = from_ms(request_.wait_ms);
         plan.banner = request_.banner;
         plan.data = request_.data;
         plan.tls = handles_.tls ? &*handles_.tls : nullptr;

@@ -1,5 +1,6 @@
 #include "daemon/operations/connect_explanation.hpp"
 
+#include "common/endpoint.hpp"
 #include "daemon/operations/listener_explanation.hpp"
 #include "daemon/operations/network_facts.hpp"
 

@@ -1,6 +1,6 @@
-#include "daemon/kernel/netlink.hpp"
 #include "daemon/operations/connect_attempt.hpp"
 #include "daemon/operations/pair_neighbours.hpp"
+#include "daemon/operations/request_time.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -30,13 +30,9 @@ struct Pool {
     std::vector<std::size_t> idle;  ///< places in `sockets`
 };
 
-struct Side {
-    UniqueFd route;
-    std::optional<ArpIntroduction> arp;
+struct Side : PairSide {
     Pool v4;
     Pool v6;
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
 };
 
 struct Handles {
@@ -61,15 +57,11 @@ Result<Pool> open_pool(Family family, std::size_t count) {
     return pool;
 }
 
-Result<Side> open_side(std::optional<Family> family, std::size_t sockets) {
-    Side side;
-    auto route = kernel::open_route_socket();
-    if (!route) return route.error();
-    side.route = std::move(*route);
+Result<Side> open_side(const TargetHandle& target, std::optional<Family> family, std::size_t sockets) {
+    auto common = open_pair_side(target, family);
+    if (!common) return common.error();
+    Side side{std::move(*common), {}, {}};
     if (family != Family::ipv6) {
-        auto arp = ArpIntroduction::open();
-        if (!arp) return arp.error();
-        side.arp = std::move(*arp);
         auto pool = open_pool(Family::ipv4, sockets);
         if (!pool) return pool.error();
         side.v4 = std::move(*pool);
@@ -88,12 +80,7 @@ Result<Handles> prepare(Namespaces& namespaces, const ConnectPairsRequest& reque
     const auto sockets = std::clamp<std::size_t>(sockets_in_all / count, 1, count - 1);
     Handles handles;
     handles.sides = open_in_each(namespaces, 0, context.targets.size(), [&](std::size_t i) {
-        auto side = open_side(request.family, sockets);
-        if (side) {
-            side->device = namespaces[i].device;
-            side->inode = namespaces[i].inode;
-        }
-        return side;
+        return open_side(namespaces[i], request.family, sockets);
     });
     return handles;
 }
@@ -111,28 +98,13 @@ class ConnectMatrix {
 
     Result<void> run() {
         const auto start = Clock::now();
-        std::vector<PairNeighbours::Tools> tools;
-        for (std::size_t i = 0; i < handles_.sides.size(); ++i) {
-            const auto& side = handles_.sides[i];
-            matrix_.add(i, side ? Result<int>(side->route.get()) : Result<int>(side.error()),
-                        side ? side->device : 0, side ? side->inode : 0);
-            tools.push_back(side ? PairNeighbours::Tools{side->route.get(), side->arp ? &*side->arp : nullptr}
-                                 : PairNeighbours::Tools{});
-        }
-        matrix_.choose();
-        neighbours_.emplace(matrix_, std::move(tools));
+        neighbours_.emplace(matrix_, add_sides(matrix_, handles_.sides));
         if (auto looked = neighbours_->look(output_); !looked) return looked;
         std::deque<std::size_t> line(matrix_.pairs().size());
         std::iota(line.begin(), line.end(), std::size_t{0});
-        while (!line.empty()) {
-            const auto count = static_cast<std::ptrdiff_t>(neighbours_->wait_for_room(line, output_));
-            const std::vector<std::size_t> batch(line.begin(), line.begin() + count);
-            line.erase(line.begin(), line.begin() + count);
-            neighbours_->introduce(batch);
-            connect_batch(batch);
-        }
-        const auto elapsed = std::chrono::floor<std::chrono::microseconds>(Clock::now() - start);
-        matrix_.report(std::chrono::duration<double, std::milli>(elapsed).count(), {}, {});
+        while (!line.empty())
+            connect_batch(neighbours_->take_batch(line, output_));
+        matrix_.report(to_ms(Clock::now() - start));
         return {};
     }
 
@@ -205,7 +177,7 @@ class ConnectMatrix {
 
     void start(std::size_t place, Pool& pool) {
         const auto& pair = matrix_.pairs()[place];
-        Running one{place, pool.idle.back(), Clock::now() + wait()};
+        Running one{place, pool.idle.back(), Clock::now() + from_ms(request_.wait_ms)};
         pool.idle.pop_back();
         sockaddr_storage address;
         const auto length = pair.way.address.to_sockaddr(address, request_.port);
@@ -217,11 +189,6 @@ class ConnectMatrix {
         } else {
             decide(one, error);
         }
-    }
-
-    [[nodiscard]] Clock::duration wait() const {
-        return std::chrono::duration_cast<Clock::duration>(
-            std::chrono::duration<double, std::milli>(request_.wait_ms));
     }
 
     void finish(const Running& one, bool ready) {

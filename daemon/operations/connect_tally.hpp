@@ -16,7 +16,6 @@ class ConnectTally {
   private:
     api::ConnectReport counts_;
     RttStatistics times_;
-    api::ConnectOutcome last_ = api::ConnectOutcome::unresolved;
 };
 
 }  // namespace netlab::operations

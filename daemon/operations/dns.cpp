@@ -8,6 +8,7 @@
 #include "daemon/operations/docker_resolver.hpp"
 #include "daemon/operations/embedded_explanation.hpp"
 #include "daemon/operations/operation.hpp"
+#include "daemon/operations/request_time.hpp"
 #include "daemon/operations/resolver_files.hpp"
 
 #include <algorithm>
@@ -238,8 +239,7 @@ class Dns {
     }
 
     Result<void> finish() {
-        const auto elapsed = std::chrono::floor<std::chrono::microseconds>(Clock::now() - begin_);
-        report_.elapsed_ms = std::chrono::duration<double, std::milli>(elapsed).count();
+        report_.elapsed_ms = to_ms(Clock::now() - begin_);
         output_.event(report_);
         return {};
     }

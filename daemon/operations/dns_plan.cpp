@@ -2,6 +2,7 @@
 
 #include "daemon/operations/dns_rdata.hpp"
 #include "daemon/operations/hosts_file.hpp"
+#include "daemon/operations/request_time.hpp"
 
 #include <algorithm>
 
@@ -86,7 +87,7 @@ Result<DnsPlan> make_dns_plan(const DnsRequest& request, const ResolvConf& conf,
     plan.conf.search.resize(request.search ? std::min(plan.conf.search.size(), DnsPlan::most_searched) : 0);
     plan.all = request.all_servers;
     plan.transport = request.tcp ? DnsTransport::tcp : DnsTransport::udp;
-    plan.until = begin + std::chrono::microseconds(static_cast<std::int64_t>(request.wait_ms * 1000));
+    plan.until = begin + from_ms(request.wait_ms);
     return plan;
 }
 

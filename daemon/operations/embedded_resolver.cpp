@@ -1,5 +1,6 @@
 #include "daemon/operations/embedded_resolver.hpp"
 
+#include "common/endpoint.hpp"
 #include "daemon/kernel/netlink.hpp"
 #include "daemon/kernel/packet_rule.hpp"
 #include "daemon/operations/embedded_explanation.hpp"
@@ -52,7 +53,7 @@ class Reading {
             if (decision.rule->action == RuleAction::dnat || decision.rule->action == RuleAction::redirect) {
                 to_address = decision.rule->to_address.value_or(address_);
                 to_port = decision.rule->to_port.value_or(dns_port);
-                out.to = endpoint(to_address, to_port);
+                out.to = endpoint_text(to_address, to_port);
             }
         }
         for (const auto& socket : *sockets) {
@@ -61,7 +62,7 @@ class Reading {
             } else if (socket.address == address_) {
                 constexpr std::size_t most = 16;
                 if (out.listening.size() < most)
-                    out.listening.push_back(endpoint(socket.address, socket.port));
+                    out.listening.push_back(endpoint_text(socket.address, socket.port));
             }
         }
         return {};

@@ -1,5 +1,6 @@
 #include "daemon/operations/listener_explanation.hpp"
 
+#include "common/endpoint.hpp"
 #include "daemon/operations/network_facts.hpp"
 
 namespace netlab::operations {
@@ -44,11 +45,6 @@ Explanation other_address(const ListenerQuestion& question, const api::Listener&
 }
 
 }  // namespace
-
-std::string endpoint_text(const IpAddress& address, std::uint16_t port) {
-    const auto text = address.to_string();
-    return (address.is_v6() ? "[" + text + "]" : text) + ":" + std::to_string(port);
-}
 
 std::string accept_queue_is_full(const ListenerQuestion& question, const api::Listener& listener) {
     return "the accept queue of " + endpoint_text(listener.address, listener.port) + " in " + question.to +

@@ -26,7 +26,4 @@ struct ListenerQuestion {
 [[nodiscard]] std::string accept_queue_is_full(const ListenerQuestion& question,
                                                const api::Listener& listener);
 
-/// "172.18.0.2:80", "[fd00::2]:80"
-[[nodiscard]] std::string endpoint_text(const IpAddress& address, std::uint16_t port);
-
 }  // namespace netlab::operations

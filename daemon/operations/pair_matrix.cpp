@@ -2,10 +2,9 @@
 
 namespace netlab::operations {
 
-void PairMatrix::add(std::size_t place, const Result<int>& route_socket, std::uint64_t device,
-                     std::uint64_t inode) {
-    Result<PairEnd> end = route_socket ? read_pair_end(*route_socket) : Result<PairEnd>(route_socket.error());
-    const auto& name = context_.targets[place].name;
+void PairMatrix::add(const Result<const PairSide*>& side) {
+    auto end = side ? read_pair_end((*side)->route.get()) : Result<PairEnd>(side.error());
+    const auto& name = context_.targets[ends_.size()].name;
     takes_part_.push_back(static_cast<bool>(end));
     if (end) {
         ++counts_.targets;
@@ -16,8 +15,9 @@ void PairMatrix::add(std::size_t place, const Result<int>& route_socket, std::ui
         ends_.emplace_back();
     }
     ends_.back().name = name;
-    ends_.back().device = device;
-    ends_.back().inode = inode;
+    if (!side) return;
+    ends_.back().device = (*side)->device;
+    ends_.back().inode = (*side)->inode;
 }
 
 void PairMatrix::choose() {
@@ -58,10 +58,8 @@ void PairMatrix::tell(const Pair& pair, api::PairRow row) {
     output_.row(row);
 }
 
-void PairMatrix::report(double elapsed_ms, const std::string& explanation, const std::string& suggestion) {
+void PairMatrix::report(double elapsed_ms) {
     counts_.elapsed_ms = elapsed_ms;
-    if (!explanation.empty()) counts_.explanation = explanation;
-    if (!suggestion.empty()) counts_.suggestion = suggestion;
     output_.event(counts_);
 }
 

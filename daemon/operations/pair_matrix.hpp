@@ -3,6 +3,7 @@
 #include "common/api/pairs.hpp"
 #include "daemon/operations/inspection.hpp"
 #include "daemon/operations/pair_end.hpp"
+#include "daemon/operations/pair_side.hpp"
 
 #include <string>
 #include <vector>
@@ -24,8 +25,8 @@ class PairMatrix {
     PairMatrix(const api::Context& context, std::optional<Family> family, Output& output)
         : context_(context), family_(family), output_(output) {}
 
-    /// Asks the namespace of a target for its addresses; the place is the target's.
-    void add(std::size_t place, const Result<int>& route_socket, std::uint64_t device, std::uint64_t inode);
+    /// The next target takes part, or its error is told: its namespace is asked for its addresses.
+    void add(const Result<const PairSide*>& side);
     /// After the last: chooses the ways.
     void choose();
 
@@ -36,7 +37,7 @@ class PairMatrix {
     /// Writes the row of a pair and counts it; from and to are filled in.
     void tell(const Pair& pair, api::PairRow row);
     /// Writes the report.
-    void report(double elapsed_ms, const std::string& explanation, const std::string& suggestion);
+    void report(double elapsed_ms);
 
   private:
     const api::Context& context_;
@@ -47,5 +48,18 @@ class PairMatrix {
     std::vector<Pair> pairs_;
     api::PairsReport counts_;
 };
+
+/// Adds what was opened in each target's namespace (a type that is a PairSide) and chooses the ways. The
+/// sides in their order, nullptr for who could not be opened.
+template <class Side>
+std::vector<const PairSide*> add_sides(PairMatrix& matrix, const std::vector<Result<Side>>& sides) {
+    std::vector<const PairSide*> all;
+    for (const auto& side : sides) {
+        matrix.add(side ? Result<const PairSide*>(&*side) : Result<const PairSide*>(side.error()));
+        all.push_back(side ? &*side : nullptr);
+    }
+    matrix.choose();
+    return all;
+}
 
 }  // namespace netlab::operations

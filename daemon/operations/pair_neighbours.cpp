@@ -25,13 +25,13 @@ std::vector<std::uint32_t> PairNeighbours::entries_needed(Family family) const {
     return needed;
 }
 
-PairNeighbours::PairNeighbours(const PairMatrix& matrix, std::vector<Tools> tools)
-    : matrix_(matrix), tools_(std::move(tools)) {}
+PairNeighbours::PairNeighbours(const PairMatrix& matrix, std::vector<const PairSide*> sides)
+    : matrix_(matrix), sides_(std::move(sides)) {}
 
 std::optional<kernel::NeighbourTable> PairNeighbours::table() const {
-    const auto any = std::ranges::find_if(tools_, [](const Tools& tools) { return tools.route >= 0; });
-    if (any == tools_.end()) return std::nullopt;
-    const auto read = kernel::read_neighbour_table(any->route, family_);
+    const auto any = std::ranges::find_if(sides_, [](const PairSide* side) { return side != nullptr; });
+    if (any == sides_.end()) return std::nullopt;
+    const auto read = kernel::read_neighbour_table((*any)->route.get(), family_);
     return read ? std::optional(*read) : std::nullopt;
 }
 
@@ -76,18 +76,26 @@ std::size_t PairNeighbours::wait_for_room(const std::deque<std::size_t>& line, O
     }
 }
 
+std::vector<std::size_t> PairNeighbours::take_batch(std::deque<std::size_t>& line, Output& output) const {
+    const auto end = line.begin() + static_cast<std::ptrdiff_t>(wait_for_room(line, output));
+    std::vector<std::size_t> batch(line.begin(), end);
+    line.erase(line.begin(), end);
+    introduce(batch);
+    return batch;
+}
+
 void PairNeighbours::introduce(std::span<const std::size_t> pairs) const {
     for (const auto place : pairs) {
         const auto& [from, to, way] = matrix_.pairs()[place];
-        const auto* arp = tools_[from].arp;
-        if (arp != nullptr && way.link && !matrix_.end(to).neighbours.contains(way.link->source))
+        const auto& arp = sides_[from]->arp;
+        if (arp && way.link && !matrix_.end(to).neighbours.contains(way.link->source))
             arp->introduce(*way.link, way.address);
     }
 }
 
 std::string PairNeighbours::why_silent(const Pair& pair) {
     if (read_ != pair.from) {
-        const auto dump = kernel::dump_neighbours(tools_[pair.from].route);
+        const auto dump = kernel::dump_neighbours(sides_[pair.from]->route.get());
         neighbours_ = dump ? dump->rows : std::vector<kernel::Neighbour>{};
         read_ = pair.from;
     }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "daemon/kernel/neighbour.hpp"
-#include "daemon/operations/arp_introduction.hpp"
 #include "daemon/operations/neighbour_pacing.hpp"
 #include "daemon/operations/pair_matrix.hpp"
 
@@ -13,29 +12,26 @@ namespace netlab::operations {
 /// meant by its place among PairMatrix::pairs().
 class PairNeighbours {
   public:
-    /// What is at hand in one namespace; of who does not take part nothing is. Borrowed.
-    struct Tools {
-        int route = -1;
-        const ArpIntroduction* arp = nullptr;
-    };
-    PairNeighbours(const PairMatrix& matrix, std::vector<Tools> tools);
+    /// `sides` are the matrix' in its order, nullptr for who could not be opened. Borrowed.
+    PairNeighbours(const PairMatrix& matrix, std::vector<const PairSide*> sides);
 
     /// Tells the client where not all pairs have room in the neighbour table at once. errc::limit_exceeded
     /// where it would take more than half an hour.
     [[nodiscard]] Result<void> look(Output& output);
-    /// Waits until there is room for the first of `line`, and says for how many of them there is.
-    [[nodiscard]] std::size_t wait_for_room(const std::deque<std::size_t>& line, Output& output) const;
-    /// Makes the two ends of each of these known to each other, where they are on one link.
-    void introduce(std::span<const std::size_t> pairs) const;
+    /// Waits until there is room for the first of `line`, and takes as many of them as there is room for; the
+    /// two ends of each are made known to each other, where they are on one link.
+    [[nodiscard]] std::vector<std::size_t> take_batch(std::deque<std::size_t>& line, Output& output) const;
     /// Nobody has answered for the pair's address, which is on one of the source's links; else "".
     [[nodiscard]] std::string why_silent(const Pair& pair);
 
   private:
     [[nodiscard]] std::vector<std::uint32_t> entries_needed(Family family) const;
+    [[nodiscard]] std::size_t wait_for_room(const std::deque<std::size_t>& line, Output& output) const;
+    void introduce(std::span<const std::size_t> pairs) const;
     [[nodiscard]] std::optional<kernel::NeighbourTable> table() const;
 
     const PairMatrix& matrix_;
-    std::vector<Tools> tools_;
+    std::vector<const PairSide*> sides_;
     Family family_ = Family::ipv4;  ///< whose table counts: of the one that needs more
     std::vector<std::uint32_t> needed_;
     bool all_fit_ = true;

@@ -6,6 +6,7 @@
 #include "daemon/operations/numeric_host.hpp"
 #include "daemon/operations/operation.hpp"
 #include "daemon/operations/ping_explanation.hpp"
+#include "daemon/operations/request_time.hpp"
 #include "daemon/operations/route_probe.hpp"
 
 #include <cerrno>
@@ -81,22 +82,18 @@ void set_counts(PingReport& report, const EchoResult& result) {
     report.errors = counts.errors;
     report.loss_percent = counts.loss_percent();
     report.rtt_us = result.rtt;
-    const auto elapsed = std::chrono::floor<std::chrono::microseconds>(result.elapsed);
-    report.elapsed_ms = std::chrono::duration<double, std::milli>(elapsed).count();
+    report.elapsed_ms = to_ms(result.elapsed);
 }
 
 EchoPlan plan_of(const Handles& handles, const PingRequest& request, const Destination& destination) {
-    const auto nanoseconds = [](double ms) {
-        return std::chrono::nanoseconds(static_cast<std::int64_t>(ms * 1e6));
-    };
     EchoPlan plan;
     plan.to = destination.to;
     plan.source = destination.source;
     plan.id = handles.id;
     plan.cookie = handles.cookie;
     plan.count = request.count;
-    plan.interval = nanoseconds(request.interval_ms);
-    plan.wait = nanoseconds(request.wait_ms);
+    plan.interval = from_ms(request.interval_ms);
+    plan.wait = from_ms(request.wait_ms);
     plan.payload = request.payload;
     plan.flood = request.flood;
     return plan;

@@ -1,7 +1,7 @@
-#include "daemon/kernel/netlink.hpp"
 #include "daemon/operations/echo_payload.hpp"
 #include "daemon/operations/echo_socket.hpp"
 #include "daemon/operations/pair_neighbours.hpp"
+#include "daemon/operations/request_time.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -24,13 +24,9 @@ using Clock = Output::Clock;
 using std::chrono::nanoseconds;
 
 /// What is open in one namespace.
-struct Side {
-    UniqueFd route;
+struct Side : PairSide {
     std::optional<EchoSocket> v4;
     std::optional<EchoSocket> v6;  ///< absent where the kernel has no IPv6, as where it is not wanted
-    std::optional<ArpIntroduction> arp;
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
 };
 
 struct Handles {
@@ -41,21 +37,17 @@ struct Handles {
 
 constexpr std::size_t payload_size = 56;
 
-Result<Side> open_side(std::uint16_t id, std::optional<Family> family) {
-    Side side;
+Result<Side> open_side(const TargetHandle& target, std::uint16_t id, std::optional<Family> family) {
+    auto common = open_pair_side(target, family);
+    if (!common) return common.error();
+    Side side{std::move(*common), {}, {}};
     EchoOptions options;
     options.transmit_times = false;
     options.largest = 512;
-    auto route = kernel::open_route_socket();
-    if (!route) return route.error();
-    side.route = std::move(*route);
     if (family != Family::ipv6) {
         auto socket = EchoSocket::open(Family::ipv4, id, options);
         if (!socket) return socket.error();
         side.v4 = std::move(*socket);
-        auto arp = ArpIntroduction::open();
-        if (!arp) return arp.error();
-        side.arp = std::move(*arp);
     }
     if (family != Family::ipv4) {
         auto socket = EchoSocket::open(Family::ipv6, id, options);
@@ -71,12 +63,7 @@ Result<Handles> prepare(Namespaces& namespaces, const PingPairsRequest& request,
     if (::getrandom(handles.cookie.data(), handles.cookie.size(), 0) != std::ssize(handles.cookie))
         return system_error(errc::operation_failed, "get random bytes", errno);
     handles.sides = open_in_each(namespaces, 0, context.targets.size(), [&](std::size_t i) {
-        auto side = open_side(handles.id, request.family);
-        if (side) {
-            side->device = namespaces[i].device;
-            side->inode = namespaces[i].inode;
-        }
-        return side;
+        return open_side(namespaces[i], handles.id, request.family);
     });
     return handles;
 }
@@ -94,35 +81,20 @@ class PingMatrix {
 
     Result<void> run() {
         const auto start = Clock::now();
-        for (std::size_t i = 0; i < handles_.sides.size(); ++i) {
-            const auto& side = handles_.sides[i];
-            matrix_.add(i, side ? Result<int>(side->route.get()) : Result<int>(side.error()),
-                        side ? side->device : 0, side ? side->inode : 0);
-        }
-        matrix_.choose();
+        neighbours_.emplace(matrix_, add_sides(matrix_, handles_.sides));
         states_.resize(matrix_.pairs().size());
         note_places();
-        std::vector<PairNeighbours::Tools> tools;
-        for (const auto& side : handles_.sides)
-            tools.push_back(side ? PairNeighbours::Tools{side->route.get(), side->arp ? &*side->arp : nullptr}
-                                 : PairNeighbours::Tools{});
-        neighbours_.emplace(matrix_, std::move(tools));
         if (auto looked = neighbours_->look(output_); !looked) return looked;
         for (std::size_t i = 0; i < states_.size(); ++i)
             line_.push_back(i);
         while (!line_.empty()) {
-            const auto count = neighbours_->wait_for_room(line_, output_);
-            const std::vector<std::size_t> batch(line_.begin(),
-                                                 line_.begin() + static_cast<std::ptrdiff_t>(count));
-            line_.erase(line_.begin(), line_.begin() + static_cast<std::ptrdiff_t>(count));
-            neighbours_->introduce(batch);
+            const auto batch = neighbours_->take_batch(line_, output_);
             for (const auto place : batch)
                 send(place);
-            wait_for_replies(Clock::now() + wait());
+            wait_for_replies(Clock::now() + from_ms(request_.wait_ms));
             give_up(batch);
         }
-        const auto elapsed = std::chrono::floor<std::chrono::microseconds>(Clock::now() - start);
-        matrix_.report(std::chrono::duration<double, std::milli>(elapsed).count(), {}, {});
+        matrix_.report(to_ms(Clock::now() - start));
         return {};
     }
 
@@ -132,11 +104,6 @@ class PingMatrix {
         bool open = false;  ///< sent, and its fate is not known yet
         int postponed = 0;  ///< how often there was no room for it
     };
-
-    [[nodiscard]] Clock::duration wait() const {
-        return std::chrono::duration_cast<Clock::duration>(
-            std::chrono::duration<double, std::milli>(request_.wait_ms));
-    }
 
     [[nodiscard]] EchoSocket* socket_of(const Pair& pair) {
         auto& side = *handles_.sides[pair.from];

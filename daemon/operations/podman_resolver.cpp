@@ -1,5 +1,6 @@
 #include "daemon/operations/podman_resolver.hpp"
 
+#include "common/endpoint.hpp"
 #include "daemon/kernel/netlink.hpp"
 #include "daemon/operations/resolver_sockets.hpp"
 
@@ -28,7 +29,7 @@ Result<api::EmbeddedResolverRow> PodmanResolver::read(const IpAddress& server) {
         if (!sockets) return sockets.error();
         auto& path = row.paths.emplace_back();
         path.protocol = protocol.name;
-        path.to = endpoint(server, dns_port);
+        path.to = endpoint_text(server, dns_port);
         for (const auto& socket : *sockets) {
             if (takes(socket, server, dns_port) && !path.socket) path.socket = owned(socket, holders_);
         }

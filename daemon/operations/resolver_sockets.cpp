@@ -45,9 +45,4 @@ api::ResolvSocket owned(const ListeningSocket& socket, const kernel::SocketHolde
     return out;
 }
 
-std::string endpoint(const IpAddress& address, std::uint16_t port) {
-    const auto host = address.to_string();
-    return (address.is_v6() ? "[" + host + "]" : host) + ":" + std::to_string(port);
-}
-
 }  // namespace netlab::operations

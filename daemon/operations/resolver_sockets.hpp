@@ -38,7 +38,4 @@ struct ListeningSocket {
 /// With who holds it, where that is known.
 [[nodiscard]] api::ResolvSocket owned(const ListeningSocket& socket, const kernel::SocketHolders& holders);
 
-/// "127.0.0.11:53", "[fd00::1]:53"
-[[nodiscard]] std::string endpoint(const IpAddress& address, std::uint16_t port);
-
 }  // namespace netlab::operations
