@@ -66,12 +66,6 @@ constexpr std::array flags{"rotate",
 
 constexpr std::array keywords{"nameserver", "search", "domain", "options", "sortlist"};
 
-template <std::size_t N>
-std::string did_you_mean(std::string_view word, const std::array<const char*, N>& known) {
-    const auto near = nearest(word, std::vector<std::string>(known.begin(), known.end()), 1);
-    return near.empty() ? std::string() : "; did you mean " + near.front() + "?";
-}
-
 /// Goes through a file line by line. What a line changes is in `out`, why it changes nothing too.
 class Reader {
   public:
@@ -97,8 +91,23 @@ class Reader {
     }
 
   private:
+    [[nodiscard]] bool is_full() const { return out_.skipped.size() >= ResolvConfReading::most_skipped; }
+
     void skip(std::string reason, SkippedLine::Kind kind = SkippedLine::Kind::other) {
-        out_.skipped.push_back({number_, std::string(line_), std::move(reason), kind});
+        if (is_full()) {
+            ++out_.more_skipped;
+            return;
+        }
+        out_.skipped.push_back(
+            {number_, std::string(line_.substr(0, SkippedLine::longest_text)), std::move(reason), kind});
+    }
+
+    template <std::size_t N>
+    [[nodiscard]] std::string did_you_mean(std::string_view word,
+                                           const std::array<const char*, N>& known) const {
+        if (is_full()) return {};
+        const auto near = nearest(word, std::vector<std::string>(known.begin(), known.end()), 1);
+        return near.empty() ? std::string() : "; did you mean " + near.front() + "?";
     }
 
     void take_line() {
@@ -133,7 +142,9 @@ class Reader {
 
     void take_search(std::vector<std::string> words) {
         if (words.empty()) return skip("nothing follows the keyword");
-        if (search_line_ != 0) {
+        if (search_line_ != 0 && is_full()) {
+            ++out_.more_skipped;
+        } else if (search_line_ != 0) {
             const SkippedLine earlier{search_line_, search_text_,
                                       "a later search or domain line replaces it"};
             // Among the others in the file's order.
@@ -141,7 +152,7 @@ class Reader {
             out_.skipped.insert(place, earlier);
         }
         search_line_ = number_;
-        search_text_ = line_;
+        search_text_ = line_.substr(0, SkippedLine::longest_text);
         out_.conf.search = std::move(words);
     }
 
@@ -159,13 +170,12 @@ class Reader {
 
     void take_options(std::string_view words) {
         for (auto word = next_word(words); !word.empty(); word = next_word(words)) {
-            const auto before = out_.skipped.size();
-            take_option(word);
-            if (out_.skipped.size() == before) out_.options.emplace_back(word);
+            if (take_option(word)) out_.options.emplace_back(word);
         }
     }
 
-    void take_option(std::string_view word) {
+    /// False where there is none of that name.
+    bool take_option(std::string_view word) {
         auto& conf = out_.conf;
         const auto is = [&](std::string_view prefix) { return word.starts_with(prefix); };
         if (is("ndots:")) {
@@ -178,7 +188,9 @@ class Reader {
             conf.no_aaaa = true;
         } else if (std::ranges::find(flags, word) == flags.end()) {
             skip("no option is called " + quoted(word) + did_you_mean(word, flags));
+            return false;
         }
+        return true;
     }
 
     void take_comment(std::string_view line) {

@@ -43,8 +43,9 @@ struct ResolvConf {
 /// A line, or a word of one, that is passed over.
 struct SkippedLine {
     enum class Kind : std::uint8_t { other, nameserver };
+    static constexpr std::size_t longest_text = 80;
     std::size_t number = 0;  ///< counts from 1
-    std::string text;        ///< any bytes
+    std::string text;        ///< the beginning of the line, any bytes
     std::string reason;
     Kind kind = Kind::other;
     friend bool operator==(const SkippedLine&, const SkippedLine&) = default;
@@ -59,10 +60,13 @@ struct ExternalServer {
 
 /// The same, with what a person may want to know of it.
 struct ResolvConfReading {
+    /// One line of 64 KiB can have 32,000 words that are passed over.
+    static constexpr std::size_t most_skipped = 256;
     ResolvConf conf;
     bool default_server = false;           ///< the file names none
     std::vector<std::string> options;      ///< the words of all option lines that are known
-    std::vector<SkippedLine> skipped;      ///< in the file's order
+    std::vector<SkippedLine> skipped;      ///< in the file's order, `most_skipped` at most
+    std::size_t more_skipped = 0;          ///< beyond those
     std::vector<ExternalServer> external;  ///< of the comment "# ExtServers: [192.0.2.1 host(127.0.0.53)]"
                                            ///< that Docker 25 and later write (libnetwork, resolvconf.go)
 };

@@ -116,6 +116,7 @@ ReadResolvConf read_resolv_conf_row(const std::string& target, const OpenedFile&
     for (const auto& option : out.reading.options)
         row.options.push_back(option);
     add_ignored(row, out.reading.skipped);
+    row.more_ignored += static_cast<std::uint32_t>(out.reading.more_skipped);
     return out;
 }
 

@@ -68,6 +68,31 @@ TEST_CASE("resolv.conf: a nameserver that does not count is marked as one", "[un
           std::vector{true, true, false, false});
 }
 
+TEST_CASE("resolv.conf: a line of nonsense costs about its own length, and every word of it counts",
+          "[unit]") {
+    constexpr std::size_t words = 32'000;
+    for (const std::string begin : {"options ", "search a\nsearch b\noptions "}) {
+        std::string text = begin;
+        for (std::size_t i = 0; i < words; ++i)
+            text += "a ";
+        const auto reading = read_resolv_conf(text);
+        std::size_t bytes = 0;
+        for (const auto& line : reading.skipped)
+            bytes += line.text.size() + line.reason.size();
+        CHECK(bytes < text.size());
+        const std::size_t replaced = begin == "options " ? 0 : 1;
+        CHECK(reading.skipped.size() + reading.more_skipped == words + replaced);
+        CHECK(reading.options.empty());
+    }
+    std::string lines;
+    for (std::size_t i = 0; i < 1000; ++i)
+        lines += "search a\n";
+    const auto reading = read_resolv_conf(lines);
+    CHECK(reading.skipped.size() == ResolvConfReading::most_skipped);
+    CHECK(reading.more_skipped == 999 - ResolvConfReading::most_skipped);
+    CHECK(reading.conf.search == std::vector<std::string>{"a"});
+}
+
 TEST_CASE("resolv.conf: the upstreams that Docker notes are read", "[unit]") {
     const auto external = [](std::string_view text) { return read_resolv_conf(text).external; };
     CHECK(external("nameserver 127.0.0.11\n# Based on host file: '/etc/resolv.conf' (internal resolver)\n"
