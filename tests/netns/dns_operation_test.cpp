@@ -1,15 +1,12 @@
 #include "common/api/dns.hpp"
 #include "tests/netns/dns_responder.hpp"
 #include "tests/netns/hostile_dns.hpp"
-#include "tests/netns/operation_process.hpp"
+#include "tests/netns/operation_stream.hpp"
 #include "tests/netns/packet_counter.hpp"
 #include "tests/netns/test_network.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
 
-#include <cstring>
-
-#include <boost/json/parse.hpp>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -25,20 +22,9 @@ using boost::json::object;
 using Clock = std::chrono::steady_clock;
 
 /// All that one question brought.
-struct Said {
-    std::vector<object> events;
-    std::optional<errc> error;
-    std::string error_text;
-    bool ended = false;
-    Clock::duration took{};
+struct Said : Told {
     double cpu_ms = 0;
 
-    [[nodiscard]] const object& report() const {
-        INFO(error_text);
-        REQUIRE(!events.empty());
-        REQUIRE(events.back().at("type").as_string() == "report");
-        return events.back();
-    }
     /// The answer of that type.
     [[nodiscard]] const object& answer(std::string_view qtype = "A") const {
         for (const auto& event : events) {
@@ -96,26 +82,7 @@ Said ask(const DnsRequest& request, operations::TargetHandle from, const api::Co
         std::vector<operations::TargetHandle> handles;
         handles.push_back(std::move(from));
         OperationProcess process(request, std::move(handles), context);
-        const auto start = Clock::now();
-        while (!said.ended && Clock::now() - start < 20s) {
-            const auto frame = process.next(20s);
-            if (!frame) break;
-            const std::string text(reinterpret_cast<const char*>(frame->payload.data()),
-                                   frame->payload.size());
-            if (frame->kind == frame::Kind::data) {
-                for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1)
-                    said.events.push_back(
-                        boost::json::parse(text.substr(at, text.find('\n', at) - at)).as_object());
-            } else if (frame->kind == frame::Kind::error) {
-                std::uint16_t code = 0;
-                std::memcpy(&code, frame->payload.data(), sizeof code);
-                said.error = static_cast<errc>(code);
-                said.error_text = text.substr(sizeof code);
-            } else {
-                said.ended = frame->kind == frame::Kind::end;
-            }
-        }
-        said.took = Clock::now() - start;
+        static_cast<Told&>(said) = listen_to(process);
     }
     said.cpu_ms = cpu_of_children() - cpu;
     return said;

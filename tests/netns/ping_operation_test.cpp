@@ -1,15 +1,13 @@
 #include "common/api/ping.hpp"
 #include "daemon/kernel/namespace.hpp"
 #include "tests/netns/dns_responder.hpp"
-#include "tests/netns/operation_process.hpp"
+#include "tests/netns/operation_stream.hpp"
 #include "tests/netns/strange_responder.hpp"
 #include "tests/netns/test_network.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
 
 #include <csignal>
-
-#include <boost/json/parse.hpp>
 
 using namespace netlab;
 using namespace netlab::test;
@@ -18,64 +16,6 @@ using namespace std::chrono_literals;
 namespace {
 
 using api::PingRequest;
-using boost::json::object;
-using Clock = std::chrono::steady_clock;
-
-/// All that a ping said.
-struct Said {
-    std::vector<object> events;
-    std::optional<errc> error;
-    std::string error_text;
-    bool ended = false;
-    Clock::duration took{};
-
-    [[nodiscard]] std::vector<object> of(std::string_view type) const {
-        std::vector<object> found;
-        for (const auto& event : events) {
-            if (event.at("type").as_string() == type) found.push_back(event);
-        }
-        return found;
-    }
-    [[nodiscard]] const object& report() const {
-        REQUIRE(!events.empty());
-        REQUIRE(events.back().at("type").as_string() == "report");
-        return events.back();
-    }
-    [[nodiscard]] std::string text(const char* member) const {
-        const auto* value = report().if_contains(member);
-        return value == nullptr ? "" : std::string(value->as_string());
-    }
-    [[nodiscard]] std::uint64_t number(const char* member) const {
-        return report().at(member).to_number<std::uint64_t>();
-    }
-};
-
-void take(Said& said, const OperationProcess::Frame& frame) {
-    std::string text(reinterpret_cast<const char*>(frame.payload.data()), frame.payload.size());
-    if (frame.kind == frame::Kind::data) {
-        said.events.push_back(boost::json::parse(text).as_object());
-    } else if (frame.kind == frame::Kind::error) {
-        std::uint16_t code = 0;
-        std::memcpy(&code, frame.payload.data(), sizeof code);
-        said.error = static_cast<errc>(code);
-        said.error_text = text.substr(sizeof code);
-    } else if (frame.kind == frame::Kind::end) {
-        said.ended = true;
-    }
-}
-
-/// Until the end, or for `patience` in all: an endless ping must not make an endless test.
-Said listen(OperationProcess& process, std::chrono::milliseconds patience = 20s) {
-    Said said;
-    const auto start = Clock::now();
-    while (!said.ended && Clock::now() - start < patience) {
-        const auto frame = process.next(patience);
-        if (!frame) break;
-        take(said, *frame);
-    }
-    said.took = Clock::now() - start;
-    return said;
-}
 
 PingRequest request(std::string to, std::uint32_t count = 2) {
     PingRequest request;
@@ -107,9 +47,9 @@ std::vector<operations::TargetHandle> handles(operations::TargetHandle first) {
     return all;
 }
 
-Said ping(const PingRequest& request, operations::TargetHandle from, const api::Context& context = from_a()) {
+Told ping(const PingRequest& request, operations::TargetHandle from, const api::Context& context = from_a()) {
     OperationProcess process(request, handles(std::move(from)), context);
-    return listen(process);
+    return listen_to(process);
 }
 
 /// a (10.1.0.1) -- b (10.1.0.2), with IPv6 beside.
@@ -491,7 +431,7 @@ TEST_CASE("ping: host is the gateway on a network of FROM", "[netns]") {
         auto both = handles(net.network.handle('a'));
         both.push_back(net.network.handle(peer));
         OperationProcess process(wanted, std::move(both), context);
-        return listen(process);
+        return listen_to(process);
     };
     auto said = go(request("host", 1), 'b');
     CHECK(said.text("address") == "10.1.0.2");
@@ -524,7 +464,7 @@ TEST_CASE("ping: the end of the target's process ends the stream with an error",
     for (int i = 0; i < 4; ++i)
         CHECK(operation.next());
     process.kill();
-    const auto said = listen(operation, 1s);
+    const auto said = listen_to(operation, 1s);
     CHECK(said.error == errc::target_gone);
     CHECK(said.ended);
     CHECK(said.took < 1s);
@@ -549,8 +489,8 @@ TEST_CASE("ping: two at once in one namespace do not hear each other", "[netns]"
     quick.interval_ms = 2;
     OperationProcess one(quick, handles(net.network.handle('a')), from_a());
     OperationProcess two(quick, handles(net.network.handle('a')), from_a());
-    const auto first = listen(one);
-    const auto second = listen(two);
+    const auto first = listen_to(one);
+    const auto second = listen_to(two);
     for (const auto* said : {&first, &second}) {
         CHECK(said->number("received") == 50);
         CHECK(said->number("duplicates") == 0);
