@@ -1,0 +1,73 @@
+#include "daemon/kernel/packet_rule.hpp"
+#include "daemon/kernel/rule_parts.hpp"
+
+#include <map>
+
+#include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4/ip_tables.h>
+
+namespace netlab::kernel {
+
+namespace {
+
+using namespace rule_parts;
+
+std::optional<Condition<IpPrefix>> prefix_condition(PacketRule& rule, std::array<std::uint8_t, 4> address,
+                                                    std::array<std::uint8_t, 4> mask, bool inverted) {
+    const auto length = prefix_length(std::as_bytes(std::span(mask)));
+    if (!length) {
+        rule.more_conditions = true;
+        return std::nullopt;
+    }
+    if (*length == 0 && !inverted) return std::nullopt;
+    const auto prefix = IpPrefix::make(address_of(address), *length);
+    return prefix ? std::optional(Condition<IpPrefix>{*prefix, inverted}) : std::nullopt;
+}
+
+/// Where addresses of senders are translated: NF_IP_PRI_NAT_SRC, and elsewhere NF_IP_PRI_NAT_DST.
+bool is_source_hook(std::uint32_t hook) {
+    return hook == NF_INET_LOCAL_IN || hook == NF_INET_POST_ROUTING;
+}
+
+PacketRule form_of(const XtRule& in) {
+    PacketRule rule;
+    rule.number = in.number;
+    rule.packets = in.packets;
+    const auto inverted = [&](unsigned bit) { return (in.ip.inverted & bit) != 0; };
+    rule.source = prefix_condition(rule, in.ip.source, in.ip.source_mask, inverted(IPT_INV_SRCIP));
+    rule.destination =
+        prefix_condition(rule, in.ip.destination, in.ip.destination_mask, inverted(IPT_INV_DSTIP));
+    if (in.ip.protocol != 0)
+        rule.protocol = {static_cast<std::uint8_t>(in.ip.protocol), inverted(IPT_INV_PROTO)};
+    if (!in.ip.input.empty() || !in.ip.output.empty() || (in.ip.flags & IPT_F_FRAG) != 0)
+        rule.more_conditions = true;
+    for (const auto& match : in.matches)
+        take_match(rule, match);
+    if (in.target.name.empty()) {
+        take_verdict(rule, in.verdict, in.jump);
+    } else {
+        take_target(rule, in.target);
+    }
+    return rule;
+}
+
+}  // namespace
+
+std::vector<RuleChain> rule_chains(const XtTable& table, const std::string& name) {
+    std::vector<RuleChain> out;
+    std::map<std::string, std::size_t> places;
+    for (const auto& chain : table.chains) {
+        std::optional<NftHook> hook;
+        if (chain.hook) hook = {*chain.hook, is_source_hook(*chain.hook) ? 100 : -100};
+        places.emplace(chain.name, out.size());
+        out.push_back({true, name, chain.name, hook, chain.hook && name == "nat", {}});
+    }
+    for (const auto& rule : table.rules) {
+        const auto place = places.find(rule.chain);
+        if (place != places.end()) out[place->second].rules.push_back(form_of(rule));
+    }
+    return out;
+}
+
+}  // namespace netlab::kernel

@@ -1,0 +1,30 @@
+#pragma once
+
+#include "daemon/kernel/packet_rule.hpp"
+
+#include <array>
+#include <optional>
+#include <span>
+#include <string>
+
+/// Parts of rules that iptables-nft, nft and iptables-legacy have in common, as the kernel writes them.
+namespace netlab::kernel::rule_parts {
+
+[[nodiscard]] std::uint16_t big_endian(std::span<const std::byte> bytes);  ///< of two bytes at least
+
+[[nodiscard]] IpAddress address_of(std::array<std::uint8_t, 4> octets);
+/// Up to four bytes of an address; the others are zero.
+[[nodiscard]] IpAddress address_of(std::span<const std::byte> bytes);
+
+/// The number of leading ones; nullopt where ones follow a zero.
+[[nodiscard]] std::optional<unsigned> prefix_length(std::span<const std::byte> mask);
+
+/// A match or target of x_tables (include/uapi/linux/netfilter/xt_*.h); what is not understood is noted in
+/// the rule.
+void take_match(PacketRule& rule, const XtExtension& match);
+void take_target(PacketRule& rule, const XtExtension& target);
+
+/// An NF_ or NFT_ verdict; `chain` of a jump.
+void take_verdict(PacketRule& rule, std::int32_t code, const std::string& chain);
+
+}  // namespace netlab::kernel::rule_parts
