@@ -24,35 +24,36 @@ using api::ConnectRequest;
 using api::Context;
 using Clock = Output::Clock;
 
+/// What is open in one namespace, to see what becomes of a probe there.
+struct Lookout {
+    std::optional<PacketView> view;
+    UniqueFd sockets;  ///< sock_diag
+};
+
 struct Handles {
     DestinationHandles destination;
-    std::optional<PacketView> view;
-    std::optional<PacketView> peer_view;  ///< absent where the peer's namespace is not at hand, or FROM's
-    UniqueFd sockets;                     ///< sock_diag of FROM
-    UniqueFd peer_sockets;                ///< … and of the peer, where its namespace is at hand
+    Lookout own;
+    Lookout peer;  ///< empty where the peer's namespace is not at hand, or FROM's
     std::optional<TlsClient> tls;
 };
 
-Result<Handles> prepare(Namespaces& namespaces, const ConnectRequest& request, const Context& context) {
-    Handles handles;
-    const auto in_peer = [&]() -> Result<void> {
-        auto diag = kernel::open_sock_diag_socket();
-        if (!diag) return diag.error();
-        handles.peer_sockets = std::move(*diag);
-        auto view = PacketView::open();
-        if (!view) return view.error();
-        handles.peer_view = std::move(*view);
-        return {};
-    };
-    auto destination = DestinationHandles::open(namespaces, request, context, in_peer);
-    if (!destination) return destination.error();
-    handles.destination = std::move(*destination);
+Result<void> open(Lookout& lookout) {
     auto view = PacketView::open();
     if (!view) return view.error();
-    handles.view = std::move(*view);
+    lookout.view = std::move(*view);
     auto diag = kernel::open_sock_diag_socket();
     if (!diag) return diag.error();
-    handles.sockets = std::move(*diag);
+    lookout.sockets = std::move(*diag);
+    return {};
+}
+
+Result<Handles> prepare(Namespaces& namespaces, const ConnectRequest& request, const Context& context) {
+    Handles handles;
+    auto destination =
+        DestinationHandles::open(namespaces, request, context, [&] { return open(handles.peer); });
+    if (!destination) return destination.error();
+    handles.destination = std::move(*destination);
+    if (auto opened = open(handles.own); !opened) return opened.error();
     if (request.tls) {
         const bool name = destination_way(request, context) == DestinationWay::name;
         auto tls = TlsClient::open(name ? request.to : std::string());
@@ -99,14 +100,14 @@ class Connecting {
     [[nodiscard]] const IpAddress& address() const { return destination_.to.address; }
 
     [[nodiscard]] bool sees_peer() const {
-        return handles_.peer_view && destination_.peer_address && !handles_.destination.same_namespace;
+        return handles_.peer.view && destination_.peer_address && !handles_.destination.same_namespace;
     }
 
     Result<void> watch() {
-        if (auto watched = handles_.view->watch(!request_.udp, address(), request_.port); !watched)
+        if (auto watched = handles_.own.view->watch(!request_.udp, address(), request_.port); !watched)
             return watched;
         if (!sees_peer()) return {};
-        return handles_.peer_view->watch(!request_.udp, address(), request_.port);
+        return handles_.peer.view->watch(!request_.udp, address(), request_.port);
     }
 
     AttemptPlan make_plan() {
@@ -137,8 +138,8 @@ class Connecting {
     void take(ConnectAttempt attempt) {
         seen_.clear();
         peer_seen_.clear();
-        const bool whole = handles_.view->take(seen_);
-        const bool peer_whole = sees_peer() && handles_.peer_view->take(peer_seen_);
+        const bool whole = handles_.own.view->take(seen_);
+        const bool peer_whole = sees_peer() && handles_.peer.view->take(peer_seen_);
         if (!is_good(attempt.outcome)) {
             ProbeIdentity identity{address(), request_.port, std::nullopt, !request_.udp};
             if (attempt.local) identity.local_port = attempt.local->port;
@@ -208,7 +209,7 @@ class Connecting {
 
     /// What takes connections there. Unknown where it cannot be asked.
     void ask_sockets(ConnectFacts& facts, ConnectReport& report) {
-        const auto& sockets = facts.own_address ? handles_.sockets : handles_.peer_sockets;
+        const auto& sockets = facts.own_address ? handles_.own.sockets : handles_.peer.sockets;
         if (!sockets || (!facts.own_address && !destination_.peer_address)) return;
         const auto& route = facts.own_address ? handles_.destination.route : handles_.destination.peer_route;
         const auto names = InterfaceNames::read(route.get());
