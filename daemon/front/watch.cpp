@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr std::chrono::seconds snapshot_patience{1};
+constexpr std::chrono::seconds snapshot_patience{3};
 constexpr milliseconds namespaces_lively{50};
 constexpr std::uint32_t identify_deadline_ms = 5'000;
 

@@ -22,8 +22,8 @@ class Watch {
     void follow_engine(targets::Engine engine);
     void follow_namespaces(std::vector<std::string> directories);
 
-    /// Within a second of the start: until every engine has said what it has, or that it is down. Later at
-    /// once.
+    /// Within three seconds of the start: until every engine has said what it has, or that it is down. Later
+    /// at once.
     asio::awaitable<void> first_snapshot();
 
   private:

@@ -79,7 +79,12 @@ TEST_CASE("sockets: a container's server has its own PID and the host's, its res
 TEST_CASE("sockets: --all -l lists the host's and every container's listeners, the target first",
           "[docker]") {
     const support::Daemon daemon(settings());
-    const auto lines = daemon.netlab({"sockets", "--all", "-l", "-t"}).lines();
+    // Podman's service may take its time for the first list of containers.
+    CHECK(support::eventually([&] { return daemon.netlab({"ls"}).out.find("podman") != std::string::npos; },
+                              std::chrono::seconds(10)));
+    const auto said = daemon.netlab({"sockets", "--all", "-l", "-t"});
+    INFO(said.out << said.err);
+    const auto lines = said.lines();
     REQUIRE_FALSE(lines.empty());
     CHECK(lines[0].starts_with("TARGET"));
     const auto has = [&](const std::string& target, const std::string& local) {

@@ -95,12 +95,13 @@ TEST_CASE("front watch: an inspection that hangs is given up when the engine com
     CHECK(eventually([&] { return theatre.names() == Names{"back", "host"}; }, 300ms));
 }
 
-TEST_CASE("front watch: an engine that says nothing delays the first answer by a second, and none after it",
-          "[front]") {
+TEST_CASE(
+    "front watch: an engine that says nothing delays the first answer by three seconds, and none after it",
+    "[front]") {
     Theatre theatre({.hanging_engine = true});
     const auto start = std::chrono::steady_clock::now();
     CHECK(theatre.names() == Names{"host"});
-    CHECK(std::chrono::steady_clock::now() - start < 1500ms);
+    CHECK(std::chrono::steady_clock::now() - start < 3500ms);
     const auto again = std::chrono::steady_clock::now();
     CHECK(theatre.names() == Names{"host"});
     CHECK(std::chrono::steady_clock::now() - again < 100ms);
