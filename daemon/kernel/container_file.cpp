@@ -1,12 +1,22 @@
 #include "daemon/kernel/container_file.hpp"
 
+#include "daemon/kernel/pidfd.hpp"
+
+#include <algorithm>
+#include <array>
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <optional>
 
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace netlab::kernel {
@@ -34,20 +44,114 @@ FileLook not_found(int root, const char* path, int error) {
     return {locate(root, path, O_NOFOLLOW) ? FileState::dangling : FileState::missing, 0, 0};
 }
 
-}  // namespace
-
-ContainerFile open_container_file(int root, const char* path) {
-    const auto location = locate(root, path, 0);
-    if (!location) return {not_found(root, path, errno), {}};
-    struct stat status {};
-    if (::fstat(location.get(), &status) != 0) return {{FileState::refused, 0, errno}, {}};
-    if (!S_ISREG(status.st_mode)) return {{FileState::special, status.st_mode, 0}, {}};
+ContainerFile open_located(const UniqueFd& location, FileLook look) {
+    if (!S_ISREG(look.mode)) {
+        look.state = FileState::special;
+        return {look, {}};
+    }
     // The descriptor is of the very file that was looked at: no name is resolved again.
     char self[32];
     std::snprintf(self, sizeof self, "/proc/self/fd/%d", location.get());
     UniqueFd file(::open(self, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-    if (!file) return {{FileState::refused, status.st_mode, errno}, {}};
-    return {{FileState::regular, status.st_mode, 0}, std::move(file)};
+    if (!file) return {{FileState::refused, look.mode, errno}, {}};
+    look.state = FileState::regular;
+    return {look, std::move(file)};
+}
+
+/// Waits for no server: nothing but what is in the kernel's name cache, and no attribute that would have to
+/// be asked for. Empty where that does not suffice.
+std::optional<ContainerFile> open_on_disk(int root, const char* path) {
+    const auto location = locate(root, path, RESOLVE_CACHED);
+    if (!location) return std::nullopt;
+    struct statx status {};
+    if (::statx(location.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MODE, &status) !=
+        0)
+        return std::nullopt;
+    // File systems without a device of their own, FUSE and NFS among them, have major number 0
+    // (get_anon_bdev() in fs/super.c).
+    if (status.stx_dev_major == 0 || !S_ISREG(status.stx_mode)) return std::nullopt;
+    return open_located(location, {FileState::unknown, status.stx_mode, 0});
+}
+
+ContainerFile open_at_any_cost(int root, const char* path) {
+    const auto location = locate(root, path, 0);
+    if (!location) return {not_found(root, path, errno), {}};
+    struct stat status {};
+    if (::fstat(location.get(), &status) != 0) return {{FileState::refused, 0, errno}, {}};
+    return open_located(location, {FileState::unknown, status.st_mode, 0});
+}
+
+/// False where it cannot be read; errno says why.
+bool copy_beginning(int from, int into) {
+    std::array<char, 16 * 1024> buffer;
+    std::size_t done = 0;
+    while (done < ContainerFile::copied) {
+        const auto size = std::min(buffer.size(), ContainerFile::copied - done);
+        const auto got = ::pread(from, buffer.data(), size, static_cast<off_t>(done));
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return false;
+        if (got == 0) break;
+        if (::pwrite(into, buffer.data(), static_cast<std::size_t>(got), static_cast<off_t>(done)) != got)
+            return false;
+        done += static_cast<std::size_t>(got);
+    }
+    return true;
+}
+
+/// The child's whole life.
+[[noreturn]] void look_for_parent(int root, const char* path, int copy, int report) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    auto found = open_at_any_cost(root, path);
+    if (found.file && !copy_beginning(found.file.get(), copy))
+        found.look = {FileState::refused, found.look.mode, errno};
+    static_cast<void>(::write(report, &found.look, sizeof found.look));
+    ::_exit(0);
+}
+
+/// Closing a file may wait for the server, too, and SIGKILL does not end that (fuse_flush() in
+/// fs/fuse/file.c): then the child is left to whoever reaps those of this process.
+void end(pid_t child) {
+    ::kill(child, SIGKILL);
+    const UniqueFd handle(::pidfd_open(child, 0));
+    constexpr int patience_ms = 50;
+    pollfd ended{handle.get(), POLLIN, 0};
+    static_cast<void>(::poll(&ended, 1, patience_ms));
+    ::waitpid(child, nullptr, WNOHANG);
+}
+
+ContainerFile open_by_child(int root, const char* path, std::chrono::milliseconds patience) {
+    const auto failed = [] { return ContainerFile{{FileState::refused, 0, errno}, {}}; };
+    UniqueFd copy(::memfd_create("container file", MFD_CLOEXEC));
+    std::array<int, 2> ends{};
+    if (!copy || ::pipe2(ends.data(), O_CLOEXEC) != 0) return failed();
+    const UniqueFd answer(ends[0]);
+    UniqueFd report(ends[1]);
+    const pid_t child = ::fork();
+    if (child < 0) return failed();
+    if (child == 0) look_for_parent(root, path, copy.get(), report.get());
+    report.reset();
+    FileLook look{FileState::silent, 0, 0};
+    pollfd wait{answer.get(), POLLIN, 0};
+    const auto until = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+        const auto ready = ::poll(&wait, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+        if (ready < 0 && errno == EINTR) continue;
+        FileLook said;
+        if (ready > 0 && ::read(answer.get(), &said, sizeof said) == sizeof said) look = said;
+        break;
+    }
+    end(child);
+    if (look.state != FileState::regular) copy.reset();
+    return {look, std::move(copy)};
+}
+
+}  // namespace
+
+ContainerFile open_container_file(int root, const char* path, std::chrono::milliseconds patience) {
+    if (auto found = open_on_disk(root, path)) return std::move(*found);
+    return open_by_child(root, path, patience);
 }
 
 }  // namespace netlab::kernel

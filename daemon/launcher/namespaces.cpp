@@ -85,7 +85,8 @@ std::string named_namespace_file(const NamespaceReference& reference, const char
 
 /// A file of the target's resolver into its place in the handle.
 void open_resolver_file(const NamespaceReference& reference, const Opened& opened, int host_root,
-                        const char* name, UniqueFd& out, operations::ResolverFile& about) {
+                        const char* name, std::chrono::milliseconds patience, UniqueFd& out,
+                        operations::ResolverFile& about) {
     about.path = std::string("/etc/") + name;
     const auto take = [&](kernel::ContainerFile file) {
         about.look = file.look;
@@ -94,7 +95,7 @@ void open_resolver_file(const NamespaceReference& reference, const Opened& opene
     if (opened.process) {
         const UniqueFd root(
             ::openat(opened.process->process.get(), "root", O_PATH | O_CLOEXEC | O_DIRECTORY));
-        if (root) take(kernel::open_container_file(root.get(), about.path.c_str()));
+        if (root) take(kernel::open_container_file(root.get(), about.path.c_str(), patience));
         return;
     }
     // A container's files are reached by its process or not at all: the host's are another answer to the same
@@ -102,13 +103,13 @@ void open_resolver_file(const NamespaceReference& reference, const Opened& opene
     if (reference.pid > 0) return;
     if (reference.way == Way::path) {
         auto path = named_namespace_file(reference, name);
-        auto own = kernel::open_container_file(host_root, path.c_str());
+        auto own = kernel::open_container_file(host_root, path.c_str(), patience);
         if (own.file) {
             about.path = std::move(path);
             return take(std::move(own));
         }
     }
-    take(kernel::open_container_file(host_root, about.path.c_str()));
+    take(kernel::open_container_file(host_root, about.path.c_str(), patience));
 }
 
 Result<TargetHandle> make_handle(const NamespaceReference& reference, const operations::Needs& needs,
@@ -129,9 +130,13 @@ Result<TargetHandle> make_handle(const NamespaceReference& reference, const oper
     handle.start_time = opened->process ? opened->process->start_time : 0;
     if (files) {
         const UniqueFd root(::open("/", O_PATH | O_CLOEXEC | O_DIRECTORY));
-        open_resolver_file(reference, *opened, root.get(), "resolv.conf", handle.resolv_conf,
-                           handle.resolv_conf_file);
-        open_resolver_file(reference, *opened, root.get(), "hosts", handle.hosts, handle.hosts_file);
+        open_resolver_file(reference, *opened, root.get(), "resolv.conf", kernel::file_patience,
+                           handle.resolv_conf, handle.resolv_conf_file);
+        // Both are mostly on the same file system: what hangs is not waited for twice.
+        const bool hangs = handle.resolv_conf_file.look.state == kernel::FileState::silent;
+        open_resolver_file(reference, *opened, root.get(), "hosts",
+                           hangs ? kernel::file_patience / 8 : kernel::file_patience, handle.hosts,
+                           handle.hosts_file);
     }
     handle.net = std::move(opened->net);
     return handle;

@@ -89,6 +89,10 @@ FileVerdict judge(const ResolverFile& file, const std::string& target) {
                                                      " would"};
         case FileState::refused:
             return {ResolvFileState::unreadable, file.path + " cannot be opened: " + std::strerror(error)};
+        case FileState::silent:
+            return {ResolvFileState::unreadable,
+                    "the file system under " + file.path + " does not answer: a FUSE or NFS server of " +
+                        target + " hangs, and programs in it that look names up hang with it"};
         case FileState::unknown:
             break;
     }

@@ -8,10 +8,12 @@
 #include <fstream>
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace netlab;
@@ -20,6 +22,30 @@ using kernel::FileState;
 namespace {
 
 namespace fs = std::filesystem;
+
+/// Something mounted as long as this lives.
+struct Mount {
+    Mount(const char* source, std::string at, const char* type, const std::string& options = "")
+        : path(std::move(at)) {
+        REQUIRE(::mount(source, path.c_str(), type, 0, options.c_str()) == 0);
+    }
+    ~Mount() { ::umount2(path.c_str(), MNT_DETACH); }
+    Mount(const Mount&) = delete;
+    Mount& operator=(const Mount&) = delete;
+
+    std::string path;
+};
+
+/// A file system whose server never answers.
+struct HangingMount {
+    explicit HangingMount(const std::string& path)
+        : server(::open("/dev/fuse", O_RDWR | O_CLOEXEC)),
+          mount("netlab-test", path, "fuse",
+                "fd=" + std::to_string(server.get()) + ",rootmode=40000,user_id=0,group_id=0") {}
+
+    UniqueFd server;  ///< closed after the mount is gone, so that nothing waits for ever
+    Mount mount;
+};
 
 /// A directory that plays a container's root.
 struct Root {
@@ -155,4 +181,43 @@ TEST_CASE("container files: a file of 1 GiB is opened at once", "[netns]") {
     const auto start = std::chrono::steady_clock::now();
     CHECK(root.read().starts_with("nameserver 192.0.2.1\n"));
     CHECK(std::chrono::steady_clock::now() - start < std::chrono::milliseconds(100));
+}
+
+TEST_CASE("container files: a file system without a disk is read from by a child, and says the same",
+          "[netns]") {
+    const Root root;
+    const Mount memory("tmpfs", root.path + "/etc", "tmpfs");
+    CHECK(root.state() == FileState::missing);
+    std::ofstream(root.file()) << "nameserver 127.0.0.11\n";
+    CHECK(root.state() == FileState::regular);
+    CHECK(root.read() == "nameserver 127.0.0.11\n");
+    CHECK((root.open().look.mode & 0777U) == 0644);
+    REQUIRE(::truncate(root.file().c_str(), 1 << 30) == 0);
+    CHECK(root.read().starts_with("nameserver 127.0.0.11\n"));
+    struct stat copy {};
+    REQUIRE(::fstat(root.open().file.get(), &copy) == 0);
+    CHECK(copy.st_size == kernel::ContainerFile::copied);
+    fs::remove(root.file());
+    fs::create_symlink("/proc/self/fd/0", root.file());
+    CHECK(root.state() == FileState::dangling);
+    fs::remove(root.file());
+    fs::create_directory(root.file());
+    CHECK(root.state() == FileState::special);
+    CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+    CHECK(errno == ECHILD);
+}
+
+TEST_CASE("container files: a file system that never answers is given up in time, and nobody waits on",
+          "[netns]") {
+    const Root root;
+    fs::create_directories(root.path + "/fuse");
+    const HangingMount hanging(root.path + "/fuse");
+    fs::create_symlink("/fuse/resolv.conf", root.file());
+    const auto start = std::chrono::steady_clock::now();
+    CHECK(root.state() == FileState::silent);
+    const auto took = std::chrono::steady_clock::now() - start;
+    CHECK(took >= kernel::file_patience);
+    CHECK(took < kernel::file_patience + std::chrono::milliseconds(200));
+    CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+    CHECK(errno == ECHILD);
 }
