@@ -54,7 +54,7 @@ struct Answer {
 /// How a streamed dump ended.
 struct DumpEnd {
     bool consistent = true;  ///< false: it was interrupted by changes, or the kernel stopped in the middle
-    bool supported = true;   ///< false: this kernel has no such table (ENOENT)
+    bool supported = true;   ///< false: this kernel has no such table
 };
 
 /// One dump, handed to `take` datagram by datagram as whole messages one after another, without NLMSG_DONE:

@@ -39,6 +39,14 @@ Result<void> check_status(std::uint16_t type, std::span<const std::byte> payload
     return refused(-status, attributes);
 }
 
+/// What nfnetlink says of a subsystem that it has not (nfnetlink_rcv_msg() in net/netfilter/nfnetlink.c); no
+/// other family has message types beyond a byte.
+bool is_of_no_subsystem(std::uint16_t type, std::span<const std::byte> payload) {
+    nlmsgerr error;
+    return type == NLMSG_ERROR && read(payload, error) && error.error == -EINVAL &&
+           error.msg.nlmsg_type >> 8 != 0;
+}
+
 /// Takes one datagram apart: rows of the dump `sequence` are appended to `out`.
 class Gathering {
   public:
@@ -47,7 +55,7 @@ class Gathering {
     [[nodiscard]] bool done() const { return done_; }
     [[nodiscard]] bool interrupted() const { return interrupted_; }
     /// The kernel has no such table.
-    [[nodiscard]] bool unknown() const { return status_ == -ENOENT; }
+    [[nodiscard]] bool unknown() const { return status_ == -ENOENT || no_subsystem_; }
     /// Another dump is under way on this socket.
     [[nodiscard]] bool busy() const { return status_ == -EBUSY; }
 
@@ -77,6 +85,7 @@ class Gathering {
             done_ = true;
             const auto payload = message.subspan(sizeof header, header.nlmsg_len - sizeof header);
             static_cast<void>(read(payload, status_));
+            no_subsystem_ = is_of_no_subsystem(header.nlmsg_type, payload);
             return check_status(header.nlmsg_type, payload, header.nlmsg_flags);
         }
         if (header.nlmsg_type != NLMSG_NOOP)
@@ -89,6 +98,7 @@ class Gathering {
     bool done_ = false;
     bool interrupted_ = false;
     int status_ = 0;  ///< that it ended with: a negative errno
+    bool no_subsystem_ = false;
 };
 
 /// Reads what is left of a dump that nobody wants any more: until then the kernel refuses the next one on

@@ -291,7 +291,7 @@ Result<NftTables::Pending> NftTables::send(std::uint8_t message, std::uint8_t fa
     return Pending{std::move(*socket), *sequence};
 }
 
-Result<std::vector<std::byte>> NftTables::receive(const Pending& pending, bool& complete) {
+Result<std::vector<std::byte>> NftTables::receive(const Pending& pending, Content& content) {
     std::vector<std::byte> bytes;
     bool more = false;
     const auto end = read_dump(pending.socket.get(), pending.sequence, [&](Bytes piece) {
@@ -302,15 +302,16 @@ Result<std::vector<std::byte>> NftTables::receive(const Pending& pending, bool& 
         bytes.insert(bytes.end(), piece.begin(), piece.end());
     });
     if (!end) return end.error();
-    complete = complete && end->consistent && !more;
+    content.supported = content.supported && end->supported;
+    content.complete = content.complete && end->consistent && !more;
     return bytes;
 }
 
 Result<NftTables::Content> NftTables::read() {
     Content content;
-    const auto chains = receive(chains_, content.complete);
+    const auto chains = receive(chains_, content);
     if (!chains) return chains.error();
-    const auto rules = receive(rules_, content.complete);
+    const auto rules = receive(rules_, content);
     if (!rules) return rules.error();
     content.chains = parse_nft_chains(*chains);
     content.rules = parse_nft_rules(*rules);

@@ -145,9 +145,10 @@ class NftTables {
     struct Content {
         std::vector<NftChain> chains;
         std::vector<NftRule> rules;
+        bool supported = true;  ///< false: the kernel has no nf_tables
         bool complete = true;  ///< false: they changed meanwhile, or there are more than `most` bytes of them
     };
-    /// Once. errc as read_dump(); errc::operation_failed where the kernel has no nf_tables.
+    /// Once. errc as read_dump().
     [[nodiscard]] Result<Content> read();
 
     /// Of rules. They cost several times as much as structs.
@@ -159,7 +160,7 @@ class NftTables {
         std::uint32_t sequence = 0;
     };
     [[nodiscard]] static Result<Pending> send(std::uint8_t message, std::uint8_t family);
-    [[nodiscard]] static Result<std::vector<std::byte>> receive(const Pending& pending, bool& complete);
+    [[nodiscard]] static Result<std::vector<std::byte>> receive(const Pending& pending, Content& content);
 
     Pending chains_;
     Pending rules_;

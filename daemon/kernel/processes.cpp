@@ -38,6 +38,25 @@ bool is_number(const char* name) {
     return *name >= '0' && *name <= '9';
 }
 
+/// Calls `each(name, inode)` for every descriptor that is a socket, until it returns false. False where there
+/// is no time left.
+template <class Each>
+bool for_each_socket(int descriptors, std::chrono::steady_clock::time_point until, Each each) {
+    DirectoryReader names(descriptors);
+    std::size_t seen = 0;
+    for (const char* name = names.next(); *name != '\0'; name = names.next()) {
+        if (!is_number(name)) continue;
+        constexpr std::size_t now_and_then = 256;
+        if (seen++ % now_and_then == 0 && std::chrono::steady_clock::now() > until) return false;
+        char link[64];
+        const auto length = ::readlinkat(descriptors, name, link, sizeof link);
+        if (length <= 0) continue;
+        const auto inode = socket_inode({link, static_cast<std::size_t>(length)});
+        if (inode != 0 && !each(name, inode)) break;
+    }
+    return true;
+}
+
 }  // namespace
 
 ProcessStatus parse_process_status(std::string_view text) {
@@ -127,6 +146,19 @@ void read_status(int directory, std::string& out) {
     out.shrink_to_fit();
 }
 
+bool holds_socket(int directory, std::uint64_t inode) {
+    const UniqueFd descriptors(::openat(directory, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    bool held = false;
+    const auto compare = [&](const char*, std::uint64_t other) {
+        held = other == inode;
+        return !held;
+    };
+    if (descriptors)
+        for_each_socket(descriptors.get(), std::chrono::steady_clock::now() + SocketHolders::patience,
+                        compare);
+    return held;
+}
+
 void SocketHolders::add(pid_t pid, int directory) {
     const UniqueFd descriptors(::openat(directory, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (!descriptors) {
@@ -136,29 +168,18 @@ void SocketHolders::add(pid_t pid, int directory) {
     }
     const auto before = holders_.size();
     const auto number = static_cast<std::uint32_t>(raw_.size());
-    DirectoryReader names(descriptors.get());
-    std::size_t seen = 0;
-    for (const char* name = names.next(); *name != '\0'; name = names.next()) {
-        if (!is_number(name)) continue;
-        constexpr std::size_t now_and_then = 256;
-        if (seen++ % now_and_then == 0 && std::chrono::steady_clock::now() > until_) {
-            complete_ = false;
-            break;
-        }
-        char link[64];
-        const auto length = ::readlinkat(descriptors.get(), name, link, sizeof link);
-        if (length <= 0) continue;
-        const auto inode = socket_inode({link, static_cast<std::size_t>(length)});
-        if (inode == 0) continue;
+    const bool all = for_each_socket(descriptors.get(), until_, [&](const char* name, std::uint64_t inode) {
         if (holders_.size() >= most_holders) {
             complete_ = false;
-            break;
+            return false;
         }
         int fd = 0;
         for (const char* digit = name; is_number(digit); ++digit)
             fd = fd * 10 + (*digit - '0');
         holders_.push_back({inode, number, fd});
-    }
+        return true;
+    });
+    complete_ = complete_ && all;
     if (holders_.size() == before) return;
     auto& raw = raw_.emplace_back();
     raw.pid = pid;

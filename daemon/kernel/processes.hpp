@@ -55,6 +55,10 @@ void read_small_file(int directory, const char* name, std::size_t most, std::str
 /// /proc/PID/status without its groups, of which there may be 65,536; empty where it cannot be read.
 void read_status(int directory, std::string& out);
 
+/// Whether the process whose /proc/PID is open holds this socket. It looks for SocketHolders::patience at
+/// most.
+[[nodiscard]] bool holds_socket(int directory, std::uint64_t inode);
+
 /// Which processes hold which sockets.
 class SocketHolders {
   public:

@@ -6,6 +6,7 @@
 #include <linux/sock_diag.h>
 #include <linux/unix_diag.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 namespace netlab::kernel {
 
@@ -151,6 +152,25 @@ Result<DumpEnd> dump_unix_sockets(int socket, std::uint32_t states, bool memory,
             if (parse_unix_socket(message, row)) each(row);
         });
     });
+}
+
+Result<std::uint32_t> unix_peer_inode(int diag, int socket) {
+    struct stat own {};
+    if (::fstat(socket, &own) != 0) return system_error(errc::operation_failed, "look at a socket", errno);
+    DumpRequest<unix_diag_req> request(SOCK_DIAG_BY_FAMILY);
+    request.header.sdiag_family = AF_UNIX;
+    request.header.udiag_ino = static_cast<std::uint32_t>(own.st_ino);
+    request.header.udiag_show = UDIAG_SHOW_PEER;
+    request.header.udiag_cookie[0] = request.header.udiag_cookie[1] = INET_DIAG_NOCOOKIE;
+    const auto answer = ask(diag, request.bytes());
+    if (!answer) return answer.error();
+    if (answer->error != 0)
+        return system_error(errc::operation_failed, "look for a socket's other end", answer->error);
+    std::uint32_t inode = 0;
+    for_each_message(answer->message, [&](std::uint16_t, std::span<const std::byte> message) {
+        if (UnixSocket row; parse_unix_socket(message, row)) inode = row.peer.value_or(0);
+    });
+    return inode;
 }
 
 Result<DumpEnd> dump_packet_sockets(int socket, const std::function<void(const PacketSocket&)>& each) {

@@ -84,6 +84,9 @@ struct InetQuery {
                                                 const std::function<void(const InetSocket&)>& each);
 [[nodiscard]] Result<DumpEnd> dump_unix_sockets(int socket, std::uint32_t states, bool memory,
                                                 const std::function<void(const UnixSocket&)>& each);
+/// The inode of the socket that a connected one of AF_UNIX is connected to; 0 while nobody has accepted the
+/// connection. `socket` was made in the network namespace of `diag`. errc as ask().
+[[nodiscard]] Result<std::uint32_t> unix_peer_inode(int diag, int socket);
 /// They have no state.
 [[nodiscard]] Result<DumpEnd> dump_packet_sockets(int socket,
                                                   const std::function<void(const PacketSocket&)>& each);

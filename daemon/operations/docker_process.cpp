@@ -1,10 +1,14 @@
 #include "daemon/operations/docker_process.hpp"
 
 #include "daemon/kernel/container_file.hpp"
+#include "daemon/kernel/sock_diag.hpp"
 #include "daemon/operations/container_text.hpp"
+
+#include <chrono>
 
 #include <fcntl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace netlab::operations {
 
@@ -28,6 +32,19 @@ pid_t listener_of(int socket) {
     return credentials.pid;
 }
 
+/// The inode of the socket that the engine has for this connection: 0 where it does not accept it in time.
+std::uint64_t accepted_socket(int socket) {
+    const auto diag = kernel::open_sock_diag_socket();
+    if (socket < 0 || !diag) return 0;
+    constexpr std::chrono::milliseconds patience{100};
+    const auto until = std::chrono::steady_clock::now() + patience;
+    for (;;) {
+        const auto inode = kernel::unix_peer_inode(diag->get(), socket);
+        if (!inode || *inode != 0 || std::chrono::steady_clock::now() >= until) return inode ? *inode : 0;
+        ::usleep(500);
+    }
+}
+
 std::optional<std::string> text_of(const UniqueFd& file) {
     if (!file) return std::nullopt;
     auto content = read_container_text(file.get());
@@ -46,19 +63,17 @@ DockerProcess::DockerProcess(int engine_socket) {
             return;
         }
     }
-    // Where several run there is no telling which one it is by their names: each may hold it.
+    const auto accepted = accepted_socket(engine_socket);
+    if (accepted == 0) return;
     kernel::for_each_process([&](pid_t pid, int directory) {
-        if (comm_of(directory) == name_of_dockerd) look_at(pid, directory);
+        if (!found_ && comm_of(directory) == name_of_dockerd && kernel::holds_socket(directory, accepted))
+            look_at(pid, directory);
     });
 }
 
 void DockerProcess::look_at(pid_t pid, int directory) {
-    holders_.add(pid, directory);
-    if (found_) {
-        cmdline_.clear();
-        return;
-    }
     found_ = true;
+    holders_.add(pid, directory);
     constexpr std::size_t longest = 64 * 1024;
     kernel::read_small_file(directory, "cmdline", longest, cmdline_);
     // It may run in a container of its own.
@@ -77,8 +92,7 @@ void DockerProcess::settle() {
 }
 
 void DockerProcess::tell(UpstreamSources& sources) const {
-    // Empty, too, where several were found.
-    if (cmdline_.empty()) return;
+    if (!found_) return;
     sources.arguments = parse_dockerd_arguments(cmdline_);
     sources.daemon_json = daemon_json_missing_ ? std::string() : text_of(daemon_json_);
     sources.host_resolv_conf = text_of(resolv_conf_);

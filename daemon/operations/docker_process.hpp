@@ -12,8 +12,10 @@ namespace netlab::operations {
 /// with Needs::processes.
 class DockerProcess {
   public:
-    /// Finds it by who listens on the engine's socket, else by its name. Where it is not to be found its
-    /// sockets and files are not known.
+    /// Finds it by a connection to the engine's socket: it is the process of that name which called listen(2)
+    /// or, where that was the service manager's doing, accepted it. A name alone proves nothing: a
+    /// container's process may be called dockerd, too. Where it is not to be found its sockets and files are
+    /// not known. In the network namespace where `engine_socket` was made.
     explicit DockerProcess(int engine_socket);
 
     /// For `run`, before the others: understands what was read.

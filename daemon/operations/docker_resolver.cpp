@@ -18,11 +18,13 @@ Result<DockerResolver> DockerResolver::open(Namespaces& namespaces, const api::C
         if (engine.runtime != api::Runtime::docker) continue;
         if (auto socket = connect_engine(engine.socket)) engines.push_back(std::move(*socket));
     }
+    std::optional<DockerProcess> found;
+    if (process) found.emplace(engines.empty() ? -1 : engines.front().get());
     if (auto entered = namespaces.enter(0); !entered) return entered.error();
     auto embedded = EmbeddedResolver::open();
     if (!embedded) return embedded.error();
     DockerResolver resolver(std::move(*embedded));
-    if (process) resolver.process_.emplace(engines.empty() ? -1 : engines.front().get());
+    resolver.process_ = std::move(found);
     resolver.engines_ = std::move(engines);
     return resolver;
 }

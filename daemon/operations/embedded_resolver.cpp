@@ -89,6 +89,24 @@ class Reading {
 
 }  // namespace
 
+KnownRules known_rules(const Result<kernel::NftTables::Content>& nft,
+                       const Result<std::optional<kernel::XtBytes>>& legacy) {
+    KnownRules out;
+    // What was not read may be the very rules.
+    out.known = nft && legacy && (nft->supported || *legacy);
+    if (nft) {
+        out.chains = kernel::rule_chains(*nft);
+        out.known = out.known && nft->complete;
+    }
+    if (!legacy || !*legacy) return out;
+    const auto table = (*legacy)->too_large ? std::nullopt : kernel::parse_xt_table(**legacy);
+    out.known = out.known && table;
+    if (!table) return out;
+    auto more = kernel::rule_chains(*table, "nat");
+    std::ranges::move(more, std::back_inserter(out.chains));
+    return out;
+}
+
 Result<EmbeddedResolver> EmbeddedResolver::open() {
     auto diag = kernel::open_sock_diag_socket();
     if (!diag) return diag.error();
@@ -99,30 +117,9 @@ Result<EmbeddedResolver> EmbeddedResolver::open() {
 Result<api::EmbeddedResolverRow> EmbeddedResolver::read(const kernel::SocketHolders& holders) {
     api::EmbeddedResolverRow row;
     row.address = embedded_address;
-    std::vector<RuleChain> chains;
-    bool complete = true;
-    bool any = false;
-    if (nft_) {
-        // A kernel without nf_tables says so here.
-        if (const auto content = nft_->read()) {
-            chains = kernel::rule_chains(*content);
-            complete = content->complete;
-            any = true;
-        }
-    }
-    if (!legacy_ || (*legacy_ && (*legacy_)->too_large)) {
-        complete = false;
-    } else if (*legacy_) {
-        const auto table = kernel::parse_xt_table(**legacy_);
-        complete = complete && table.has_value();
-        if (table) {
-            auto more = kernel::rule_chains(*table, "nat");
-            std::ranges::move(more, std::back_inserter(chains));
-            any = true;
-        }
-    }
-    row.rules_known = any && complete;
-    const Reading reading(chains, holders);
+    const auto rules = known_rules(nft_ ? nft_->read() : nft_.error(), legacy_);
+    row.rules_known = rules.known;
+    const Reading reading(rules.chains, holders);
     for (const auto& protocol : resolver_protocols()) {
         if (auto read = reading.path(protocol, diag_.get(), row); !read) return read.error();
     }

@@ -1,12 +1,22 @@
 #pragma once
 
 #include "common/api/resolv.hpp"
+#include "daemon/kernel/packet_rule.hpp"
 #include "daemon/kernel/processes.hpp"
 #include "daemon/kernel/xtables.hpp"
 
 #include <optional>
+#include <vector>
 
 namespace netlab::operations {
+
+/// The chains that translate addresses in a namespace.
+struct KnownRules {
+    std::vector<kernel::RuleChain> chains;
+    bool known = false;  ///< false: there may be others that could not be read
+};
+[[nodiscard]] KnownRules known_rules(const Result<kernel::NftTables::Content>& nft,
+                                     const Result<std::optional<kernel::XtBytes>>& legacy);
 
 /// The way from 127.0.0.11:53 to Docker's resolver in one container: the rules of its namespace (nf_tables
 /// and iptables-legacy) and the sockets that they lead to.

@@ -14,6 +14,7 @@
 
 #include <fcntl.h>
 #include <linux/if_addr.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -310,6 +311,16 @@ TEST_CASE(
     }
     // Five of two seconds each would be 10 s.
     CHECK(std::chrono::steady_clock::now() - before < 3 * dump_deadline);
+}
+
+TEST_CASE("kernel: a subsystem of netfilter that this kernel has not is told from a failure", "[netns]") {
+    const auto socket = open_netfilter_socket();
+    REQUIRE(socket);
+    DumpRequest<nfgenmsg> request(NFNL_SUBSYS_COUNT << 8);
+    request.header.version = NFNETLINK_V0;
+    const auto end = stream_dump(socket->get(), request.bytes(), [](std::span<const std::byte>) {});
+    REQUIRE(end);
+    CHECK_FALSE(end->supported);
 }
 
 TEST_CASE("kernel: a change is heard on a socket with multicast groups, and drained", "[netns]") {

@@ -1,4 +1,5 @@
 #include "daemon/kernel/packet_rule.hpp"
+#include "daemon/operations/embedded_resolver.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/netfilter_bytes.hpp"
 
@@ -25,7 +26,8 @@ Bytes unhex(std::string_view hex) {
 }
 
 NftTables::Content recorded_nft() {
-    return {parse_nft_chains(unhex(recorded::nft_chains)), parse_nft_rules(unhex(recorded::nft_rules)), true};
+    return {parse_nft_chains(unhex(recorded::nft_chains)), parse_nft_rules(unhex(recorded::nft_rules)), true,
+            true};
 }
 
 /// With the offsets that IPT_SO_GET_INFO said of it.
@@ -118,6 +120,34 @@ TEST_CASE("nftables: rules as nft list has them, with their handles and counters
     CHECK(first.handle == 9);
     CHECK(first.packets == 0);
     CHECK_FALSE(first.more_conditions);
+}
+
+TEST_CASE("embedded resolver: its rules are only known where both kinds were read whole", "[unit]") {
+    using operations::known_rules;
+    using Nft = Result<NftTables::Content>;
+    using Legacy = Result<std::optional<XtBytes>>;
+    const auto nft = recorded_nft();
+    const auto xt = std::optional(recorded_xt());
+    const Error failed{errc::operation_failed, "no", {}, {}};
+    const Nft none = NftTables::Content{{}, {}, false, true};
+    const Nft in_part = NftTables::Content{nft.chains, nft.rules, true, false};
+    auto cut = *xt;
+    cut.entries.pop_back();
+    auto large = *xt;
+    large.too_large = true;
+
+    CHECK(known_rules(nft, Legacy(std::nullopt)).known);
+    CHECK(known_rules(nft, xt).known);
+    CHECK(known_rules(nft, xt).chains.size() > known_rules(nft, Legacy(std::nullopt)).chains.size());
+    CHECK(known_rules(none, xt).known);
+    // A table that iptables-legacy made says nothing of what nft holds.
+    CHECK_FALSE(known_rules(failed, xt).known);
+    CHECK_FALSE(known_rules(failed, xt).chains.empty());
+    CHECK_FALSE(known_rules(in_part, Legacy(std::nullopt)).known);
+    CHECK_FALSE(known_rules(none, Legacy(std::nullopt)).known);
+    CHECK_FALSE(known_rules(nft, failed).known);
+    CHECK_FALSE(known_rules(nft, std::optional(cut)).known);
+    CHECK_FALSE(known_rules(nft, std::optional(large)).known);
 }
 
 TEST_CASE("x_tables: the same rules from iptables-legacy's block", "[unit]") {
@@ -225,7 +255,7 @@ TEST_CASE("nftables and x_tables: cut and changed bytes do no harm", "[unit]") {
     };
     for (int round = 0; round < 4000; ++round) {
         const NftTables::Content content{parse_nft_chains(damaged(chains)), parse_nft_rules(damaged(rules)),
-                                         true};
+                                         true, true};
         const auto forms = rule_chains(content);
         (void)find_nat(forms, NF_INET_LOCAL_OUT, query(IPPROTO_UDP));
         for (const auto& chain : forms)
