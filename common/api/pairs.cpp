@@ -39,8 +39,9 @@ std::uint32_t deadline_ms(const PingPairsRequest&) {
 }
 
 std::uint32_t deadline_ms(const ConnectPairsRequest& request) {
-    // Of 255 connections from each target eight at least are under way at once.
-    return static_cast<std::uint32_t>(2'400'000 + request.wait_ms * 32);
+    // Of 255 connections from each target eight at least are under way at once, of IPv6 beside IPv4 two.
+    constexpr double rounds = 256.0 / 8 + 256.0 / 2;
+    return static_cast<std::uint32_t>(2'400'000 + request.wait_ms * rounds);
 }
 
 }  // namespace netlab::api

@@ -216,7 +216,11 @@ class Connecting {
         if (!names) return;
         auto listeners = read_listeners(sockets.get(), !request_.udp, *names);
         if (!listeners) return;
-        facts.listener = judge_listeners(*listeners, address(), request_.port);
+        if (!facts.own_address) {
+            for (const auto index : trace_.came_by)
+                facts.came_by.push_back((*names)[index]);
+        }
+        facts.listener = judge_listeners(*listeners, address(), request_.port, facts.came_by);
         for (const auto& listener : *listeners) {
             const auto alone = judge_listeners({&listener, 1}, address(), listener.port).verdict;
             const auto& known = facts.other_ports;

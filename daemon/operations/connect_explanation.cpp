@@ -29,7 +29,8 @@ class Reasoning {
           from_(from_target_ != nullptr ? from_target_->name : request.from),
           address_(facts.attempt.remote.address),
           to_(peer_ != nullptr ? peer_->name : address_.to_string()),
-          question_{to_, address_, facts.attempt.remote.port, facts.udp, facts.other_ports, request} {}
+          question_{to_,    address_, facts.attempt.remote.port, facts.udp, facts.came_by, facts.other_ports,
+                    request} {}
 
     [[nodiscard]] Explanation explain() const {
         switch (facts_.attempt.outcome) {

@@ -28,6 +28,7 @@ struct ConnectFacts {
     /// What the sockets say of the peer, or of FROM where it is its own; absent where they could not be
     /// asked.
     std::optional<Judgement> listener;
+    std::vector<std::string> came_by;        ///< the peer's interfaces that it was seen to come in by
     std::vector<std::uint16_t> other_ports;  ///< that the peer takes connections on from elsewhere
 };
 

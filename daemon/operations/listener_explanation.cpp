@@ -44,6 +44,14 @@ Explanation other_address(const ListenerQuestion& question, const api::Listener&
         same_family ? question.request.again(listener.address.to_string()) : std::string()};
 }
 
+Explanation bound_to_interface(const ListenerQuestion& question, const api::Listener& listener) {
+    const auto what = question.udp ? "the datagram" : "the SYN";
+    auto text = only(question, listener) + ", on interface " + listener.interface.value_or("") + " alone";
+    text += question.came_by.empty() ? std::string("; which one ") + what + " came in by is not known"
+                                     : std::string("; ") + what + " came in by " + list_and(question.came_by);
+    return {std::move(text), {}};
+}
+
 }  // namespace
 
 std::string accept_queue_is_full(const ListenerQuestion& question, const api::Listener& listener) {
@@ -73,8 +81,7 @@ Explanation explain_listeners(const ListenerQuestion& question, const Judgement&
         case ListenerVerdict::ipv4_only:
             return {only(question, listener) + ", which takes IPv4 alone", request.again(request.to, "-4")};
         case ListenerVerdict::interface:
-            return {only(question, listener) + ", on interface " + listener.interface.value_or("") + " alone",
-                    {}};
+            return bound_to_interface(question, listener);
         case ListenerVerdict::full:
             return {accept_queue_is_full(question, listener), "netlab sockets " + question.to + " -tl"};
         case ListenerVerdict::takes:

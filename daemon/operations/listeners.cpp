@@ -38,7 +38,8 @@ auto place_of(const api::Listener& listener) {
     return std::tuple(listener.port, listener.address, listener.interface.value_or(""));
 }
 
-ListenerVerdict judge(const api::Listener& listener, const IpAddress& destination) {
+ListenerVerdict judge(const api::Listener& listener, const IpAddress& destination,
+                      std::span<const std::string> came_by) {
     const auto& address = listener.address;
     if (address.is_v4() && destination.is_v6()) return ListenerVerdict::ipv4_only;
     if (address.is_v6() && destination.is_v4() &&
@@ -46,7 +47,8 @@ ListenerVerdict judge(const api::Listener& listener, const IpAddress& destinatio
         return address.is_loopback() ? ListenerVerdict::loopback_only : ListenerVerdict::ipv6_only;
     if (!address.is_unspecified() && address != destination)
         return address.is_loopback() ? ListenerVerdict::loopback_only : ListenerVerdict::other_address;
-    if (listener.interface) return ListenerVerdict::interface;
+    if (listener.interface && std::ranges::find(came_by, *listener.interface) == came_by.end())
+        return ListenerVerdict::interface;
     // sk_acceptq_is_full() in include/net/sock.h: one more than the backlog may wait.
     if (listener.waiting && listener.backlog && *listener.waiting > *listener.backlog)
         return ListenerVerdict::full;
@@ -114,11 +116,11 @@ Result<std::vector<api::Listener>> read_listeners(int sock_diag_socket, bool tcp
 }
 
 Judgement judge_listeners(std::span<const api::Listener> listeners, const IpAddress& destination,
-                          std::uint16_t port) {
+                          std::uint16_t port, std::span<const std::string> came_by) {
     Judgement best;
     for (const auto& listener : listeners) {
         if (listener.port != port) continue;
-        const auto verdict = judge(listener, destination);
+        const auto verdict = judge(listener, destination, came_by);
         if (rank(verdict) < rank(best.verdict)) best = {verdict, listener};
     }
     return best;

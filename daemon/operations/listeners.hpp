@@ -22,7 +22,7 @@ enum class ListenerVerdict : std::uint8_t {
     other_address,  ///< it is bound to another address
     ipv6_only,      ///< it takes IPv6 only, and the packet is IPv4
     ipv4_only,      ///< the other way round
-    interface,      ///< it is bound to an interface, which may be another one
+    interface,      ///< it is bound to an interface that the packet has not come in by, or may not have
 };
 
 struct Judgement {
@@ -30,9 +30,11 @@ struct Judgement {
     api::Listener listener;  ///< that the verdict is about; not of `none`
 };
 
-/// Of several sockets the one that comes nearest to taking it.
+/// Of several sockets the one that comes nearest to taking it. `came_by` are the names of the interfaces that
+/// the packet was seen to come in by; empty where that is not known.
 [[nodiscard]] Judgement judge_listeners(std::span<const api::Listener> listeners,
-                                        const IpAddress& destination, std::uint16_t port);
+                                        const IpAddress& destination, std::uint16_t port,
+                                        std::span<const std::string> came_by = {});
 
 /// Those of the port first, then by port; no more than `most`.
 [[nodiscard]] std::vector<api::Listener> for_report(std::vector<api::Listener> listeners, std::uint16_t port,

@@ -26,6 +26,7 @@ std::optional<std::uint8_t> take_ipv4(Bytes& bytes, ProbePacket& out) {
     constexpr unsigned offset_bits = 0x1FFF;
     if (length < shortest || length > bytes.size() || (read16(bytes, 6) & offset_bits) != 0)
         return std::nullopt;
+    out.id = read16(bytes, 4);
     out.ttl = bytes[8];
     out.source = IpAddress::from_bytes(bytes.subspan(12, 4));
     out.destination = IpAddress::from_bytes(bytes.subspan(16, 4));
@@ -56,13 +57,19 @@ bool is_way_back(const ProbePacket& packet, const ProbeIdentity& identity) {
            (!identity.local_port || packet.destination_port == *identity.local_port);
 }
 
-void look_in_from(ProbeTrace& trace, std::optional<std::uint32_t>& sequence, const ProbeIdentity& identity,
+/// What a request is known by elsewhere.
+struct Mark {
+    std::uint32_t sequence = 0;
+    std::uint16_t id = 0;
+};
+
+void look_in_from(ProbeTrace& trace, std::optional<Mark>& mark, const ProbeIdentity& identity,
                   std::span<const SeenPacket> seen) {
     for (const auto& one : seen) {
         const auto& packet = one.packet;
         if (one.outgoing && packet.destination == identity.remote && is_request(packet, identity)) {
             ++trace.left;
-            sequence = packet.sequence;
+            mark = Mark{packet.sequence, packet.id};
         }
         if (one.outgoing || packet.source != identity.remote || !is_way_back(packet, identity)) continue;
         if (packet.rst) {
@@ -73,21 +80,41 @@ void look_in_from(ProbeTrace& trace, std::optional<std::uint32_t>& sequence, con
     }
 }
 
+/// The port that FROM's datagram came there from: its own, unless an address translation has given it
+/// another.
+std::optional<std::uint16_t> port_there(const Mark& mark, const ProbeIdentity& identity,
+                                        std::span<const SeenPacket> seen) {
+    if (std::ranges::any_of(seen, [&](const SeenPacket& one) { return is_request(one.packet, identity); }))
+        return identity.local_port;
+    auto anywhere = identity;
+    anywhere.local_port.reset();
+    const auto found = std::ranges::find_if(seen, [&](const SeenPacket& one) {
+        // 0 is what is never fragmented (RFC 6864), and IPv6.
+        return mark.id != 0 && one.packet.id == mark.id && is_request(one.packet, anywhere);
+    });
+    return found == seen.end() ? identity.local_port : std::optional(found->packet.source_port);
+}
+
 /// Of a forwarded packet both the way in and the way out are seen.
-void look_in_peer(ProbeTrace& trace, const std::optional<std::uint32_t>& sequence,
-                  const ProbeIdentity& identity, std::span<const SeenPacket> seen) {
+void look_in_peer(ProbeTrace& trace, const std::optional<Mark>& mark, const ProbeIdentity& identity,
+                  std::span<const SeenPacket> seen) {
     int arrived = 0;
     int replied = 0;
     int reset = 0;
-    auto anywhere = identity;
+    auto there = identity;
     // A SYN is known by its sequence number, whatever ports it has been given on the way.
-    if (identity.tcp) anywhere.local_port.reset();
+    if (identity.tcp) there.local_port.reset();
+    if (!identity.tcp && mark) there.local_port = port_there(*mark, identity, seen);
     for (const auto& one : seen) {
         const auto& packet = one.packet;
-        if (is_request(packet, anywhere) && (!identity.tcp || packet.sequence == sequence))
+        if (is_request(packet, there) && (!identity.tcp || packet.sequence == mark->sequence)) {
             arrived += one.outgoing ? -1 : 1;
-        const bool answers = !identity.tcp || (sequence && packet.acknowledged == *sequence + 1);
-        if (!is_way_back(packet, anywhere) || !answers) continue;
+            auto& known = trace.came_by;
+            if (!one.outgoing && std::ranges::find(known, one.interface) == known.end())
+                known.push_back(one.interface);
+        }
+        const bool answers = !identity.tcp || packet.acknowledged == mark->sequence + 1;
+        if (!is_way_back(packet, there) || !answers) continue;
         (packet.rst ? reset : replied) += one.outgoing ? 1 : -1;
     }
     trace.arrived = static_cast<unsigned>(std::max(arrived, 0));
@@ -127,10 +154,10 @@ std::optional<ProbePacket> parse_probe_packet(Bytes bytes) {
 ProbeTrace trace_probe(const ProbeIdentity& identity, std::span<const SeenPacket> from,
                        std::span<const SeenPacket> peer) {
     ProbeTrace trace;
-    std::optional<std::uint32_t> sequence;
-    look_in_from(trace, sequence, identity, from);
+    std::optional<Mark> mark;
+    look_in_from(trace, mark, identity, from);
     // Without the number nothing there can be told from others' packets.
-    if (!identity.tcp || sequence) look_in_peer(trace, sequence, identity, peer);
+    if (!identity.tcp || mark) look_in_peer(trace, mark, identity, peer);
     return trace;
 }
 

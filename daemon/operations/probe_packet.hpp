@@ -20,6 +20,7 @@ struct ProbePacket {
     std::uint16_t source_port = 0;
     std::uint16_t destination_port = 0;
     std::uint8_t ttl = 0;  ///< or hop limit
+    std::uint16_t id = 0;  ///< IPv4's identification
     bool tcp = false;
     // Of TCP:
     bool syn = false;
@@ -54,18 +55,19 @@ struct ProbeIdentity {
 /// What was seen of one attempt in FROM's namespace and in the other end's. A forwarding namespace sees each
 /// packet come and go: only what begins or ends there counts.
 struct ProbeTrace {
-    bool from_watched = false;        ///< nothing can have been missed in FROM
-    unsigned left = 0;                ///< SYNs or datagrams that left FROM
-    bool reply_came = false;          ///< SYN-ACK or datagram that came to FROM
-    std::optional<SeenPacket> reset;  ///< that came to FROM
-    bool peer_watched = false;        ///< nothing can have been missed in the other end's namespace
-    unsigned arrived = 0;             ///< SYNs or datagrams that came there
-    bool peer_replied = false;        ///< a SYN-ACK or datagram left there
-    bool peer_reset = false;          ///< a reset left there
+    bool from_watched = false;           ///< nothing can have been missed in FROM
+    unsigned left = 0;                   ///< SYNs or datagrams that left FROM
+    bool reply_came = false;             ///< SYN-ACK or datagram that came to FROM
+    std::optional<SeenPacket> reset;     ///< that came to FROM
+    bool peer_watched = false;           ///< nothing can have been missed in the other end's namespace
+    unsigned arrived = 0;                ///< SYNs or datagrams that came there
+    std::vector<std::uint32_t> came_by;  ///< indices of the interfaces there that they came in by
+    bool peer_replied = false;           ///< a SYN-ACK or datagram left there
+    bool peer_reset = false;             ///< a reset left there
 };
 
-/// Looks through what was seen. The peer's packets are known by the TCP sequence number (an address
-/// translation keeps it) or, of UDP, by FROM's port.
+/// Looks through what was seen. The peer's packets are known by what an address translation keeps: the TCP
+/// sequence number or, of UDP, IPv4's identification where FROM's port has been changed.
 [[nodiscard]] ProbeTrace trace_probe(const ProbeIdentity& identity, std::span<const SeenPacket> from,
                                      std::span<const SeenPacket> peer);
 

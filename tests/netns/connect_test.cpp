@@ -403,6 +403,35 @@ TEST_CASE("connect: an address translation on the way does not hide the SYN", "[
           "`netlab sysctls b`)");
 }
 
+TEST_CASE("connect: nor does it hide a datagram whose port it has changed", "[netns]") {
+    const Wire wire(true);
+    const NamespaceProcess server(wire.network.name('b'),
+                                  [](int ready) { take_datagrams(ready, {}, false); });
+    wire.in('r',
+            "nft 'add table ip n; add chain ip n p { type nat hook postrouting priority 100; }; "
+            "add rule ip n p oifname to-b meta l4proto udp masquerade to :1-999'");
+    CHECK(
+        wire.connect(udp("10.2.0.2")).text("explanation") ==
+        "the datagram came to b, where 0.0.0.0:80 takes datagrams; no answer was sent, and none may be due");
+}
+
+TEST_CASE("connect: a listener that is bound to an interface is held against the one the SYN came in by",
+          "[netns]") {
+    const Wire wire;
+    const auto explanation = [&](const char* interface) {
+        const NamespaceProcess server(wire.network.name('b'), [&](int ready) {
+            listen_only(ready, {"0.0.0.0", 80, false, 16, interface});
+        });
+        return wire.connect(request("10.1.0.2")).text("explanation");
+    };
+    wire.network.ip('b', "link add dummy0 type bridge");
+    CHECK(explanation("dummy0") ==
+          "in b only 0.0.0.0:80 listens, on interface dummy0 alone; the SYN came in by eth0");
+    wire.rule('b', "input", "tcp dport 80 drop");
+    CHECK(explanation("eth0").starts_with(
+        "the SYN came to b, where 0.0.0.0:80 listens, and was dropped there: by a firewall rule"));
+}
+
 TEST_CASE("connect: a full accept queue", "[netns]") {
     const Wire wire;
     const NamespaceProcess server(wire.network.name('b'), [](int ready) {

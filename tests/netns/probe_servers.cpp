@@ -22,6 +22,10 @@ UniqueFd bound(const ServerPlace& place, int type) {
     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     const int v6only = place.v6only ? 1 : 0;
     if (address.is_v6()) ::setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof v6only);
+    const auto& interface = place.interface;
+    if (!interface.empty())
+        ::setsockopt(socket.get(), SOL_SOCKET, SO_BINDTODEVICE, interface.data(),
+                     static_cast<socklen_t>(interface.size()));
     sockaddr_storage own;
     const auto length = address.to_sockaddr(own, place.port);
     if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&own), length) != 0) std::_Exit(1);

@@ -12,6 +12,7 @@ struct ServerPlace {
     std::uint16_t port = 80;
     bool v6only = false;
     int backlog = 16;
+    std::string interface = {};  ///< that it is bound to (SO_BINDTODEVICE)
 };
 
 /// Listens; the kernel completes handshakes, nobody accepts.

@@ -179,6 +179,37 @@ TEST_CASE("probe trace: an address translation changes all but the sequence numb
     CHECK(trace.peer_replied);
 }
 
+TEST_CASE("probe trace: a datagram whose port was changed is known by IPv4's identification", "[unit]") {
+    const auto datagram = [](bool outgoing, const char* source, std::uint16_t port, std::uint16_t id) {
+        auto out = seen(outgoing, source, port, "10.0.0.2", 80, 0);
+        out.packet.tcp = out.packet.syn = false;
+        out.packet.id = id;
+        out.interface = 7;
+        return out;
+    };
+    const auto answer = [](const char* to, std::uint16_t port) {
+        auto out = seen(true, "10.0.0.2", 80, to, port, 0);
+        out.packet.tcp = out.packet.syn = false;
+        return out;
+    };
+    const ProbeIdentity udp{ip("10.0.0.2"), 80, 40000, false};
+    const std::vector from{datagram(true, "10.0.0.1", 40000, 77)};
+    const auto trace = trace_probe(
+        udp, from, std::vector{datagram(false, "192.0.2.9", 1234, 77), answer("192.0.2.9", 1234)});
+    CHECK(trace.arrived == 1);
+    CHECK(trace.peer_replied);
+    CHECK(trace.came_by == std::vector<std::uint32_t>{7});
+    const auto others = trace_probe(
+        udp, from, std::vector{datagram(false, "192.0.2.9", 1234, 78), answer("192.0.2.9", 1234)});
+    CHECK(others.arrived == 0);
+    CHECK(!others.peer_replied);
+    CHECK(others.came_by.empty());
+    // Without an identification nothing but the port tells.
+    const std::vector unmarked{datagram(true, "10.0.0.1", 40000, 0)};
+    CHECK(trace_probe(udp, unmarked, std::vector{datagram(false, "192.0.2.9", 1234, 0)}).arrived == 0);
+    CHECK(trace_probe(udp, unmarked, std::vector{datagram(false, "192.0.2.9", 40000, 0)}).arrived == 1);
+}
+
 TEST_CASE("probe trace: other people's connections to the same port do not count", "[unit]") {
     const std::vector from{seen(true, "10.0.0.1", 40001, "10.0.0.2", 80, 7),
                            reset(false, "10.0.0.2", "10.0.0.1", 40001, 8)};
@@ -225,6 +256,11 @@ TEST_CASE("listeners: what a socket takes", "[unit]") {
     auto bound = listener("0.0.0.0");
     bound.interface = "eth1";
     CHECK(verdict({bound}, "10.0.0.2") == ListenerVerdict::interface);
+    const std::vector<std::string> elsewhere{"eth0"};
+    const std::vector<std::string> there{"eth0", "eth1"};
+    const std::vector<api::Listener> one{bound};
+    CHECK(judge_listeners(one, ip("10.0.0.2"), 80, elsewhere).verdict == ListenerVerdict::interface);
+    CHECK(judge_listeners(one, ip("10.0.0.2"), 80, there).verdict == ListenerVerdict::takes);
     CHECK(verdict({listener("127.0.0.1"), listener("10.0.0.2")}, "10.0.0.2") == ListenerVerdict::takes);
 }
 
