@@ -181,9 +181,14 @@ class Trace {
         }
         // A private root is not the one that FROM's servers know.
         if (depth == deepest) return found;
-        auto end = follow(bare(name), dns_type::a, depth + 1);
-        if (!end) return end.error();
-        if (end->exchange.message) found = end->exchange.message->answers;
+        for (const auto type : {dns_type::a, dns_type::aaaa}) {
+            const auto end = follow(bare(name), type, depth + 1);
+            if (!end) return end.error();
+            if (end->exchange.message) found = end->exchange.message->answers;
+            const bool any =
+                std::ranges::any_of(found, [](const auto& one) { return one.address.has_value(); });
+            if (any || spent()) break;
+        }
         return found;
     }
 

@@ -314,6 +314,12 @@ TEST_CASE("dns: --trace finds servers that come without an address, and says whe
     const auto lame = trace("www.lame");
     CHECK(lame.status == 1);
     CHECK(contains(explanations(lame), "lame delegation"));
+    // Its server has an IPv6 address alone, which co1 has no way to.
+    const auto six = trace("www.six");
+    CHECK(six.status == 1);
+    INFO(six.out << six.err);
+    CHECK(contains(explanations(six), "no server of the zone six. gives an answer"));
+    CHECK(contains(six.out, "fd00:53::55"));
     const auto unknown = ask(daemon, {"co1", "www.example.test", "--trace"});
     CHECK(unknown.status == 1);
     CHECK(contains(explanations(unknown), "does not know the servers of the root"));

@@ -7,6 +7,7 @@
 #                 far.          ns1.example.test.   delegated by the root without: another zone has the address
 #   (nobody)      dead.         ns.dead.            delegated to 203.0.113.59, where nobody serves
 #   203.0.113.54  lame.         ns1.test.           delegated to a server that does not have it
+#   (nobody)      six.          ns6.example.test.   delegated to one that has an IPv6 address alone
 #
 # One nsd each: a server of several zones would answer for the child where it should refer to it.
 
@@ -25,6 +26,7 @@ far. NS ns1.example.test.
 dead. NS ns.dead.
 ns.dead. A 203.0.113.59
 lame. NS ns1.test.
+six. NS ns6.example.test.
 END_OF_ZONE
 }
 
@@ -55,6 +57,7 @@ zone_example() {
 @ CAA 0 issue "ca.example.test"
 @ CAA 128 iodef "mailto:admin@example.test"
 ns1 A 203.0.113.55
+ns6 AAAA fd00:53::55
 mail A 203.0.113.8
 www A 203.0.113.8
 www AAAA 2001:db8:203::8
