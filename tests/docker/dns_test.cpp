@@ -145,7 +145,7 @@ TEST_CASE("dns: co1 finds co2 and co4 by the embedded server, and dig says the s
     }
 }
 
-TEST_CASE("dns: not co3, whose networks are told, and how to join them; and that helps", "[docker]") {
+TEST_CASE("dns: not co3, whose networks are told, and how to join them, and that helps", "[docker]") {
     const support::Daemon daemon(settings());
     const auto finished = ask(daemon, {"co1", "co3"});
     CHECK(finished.status == 1);
@@ -373,7 +373,7 @@ TEST_CASE("dns: the embedded server's rules gone are told as such", "[docker]") 
     CHECK(text(report(finished), "suggestion") == "docker restart dns-flushed");
 }
 
-TEST_CASE("dns: a resolver that is silent takes its time and no more; memory and CPU time stay small",
+TEST_CASE("dns: a resolver that is silent takes its time and no more, and memory and CPU time stay small",
           "[docker]") {
     const support::Daemon daemon(settings());
     // Nobody answers there, and nothing says so: the outside world has no such address on its link.
@@ -383,7 +383,14 @@ TEST_CASE("dns: a resolver that is silent takes its time and no more; memory and
     const auto workers = daemon.workers("nl:dns");
     REQUIRE(workers.size() == 1);
     CHECK(support::process_status(workers[0], "CapEff") == "0000000000000000");
-    CHECK(std::stoul(support::process_status(workers[0], "VmHWM")) < 32 * 1024);
+    // The sanitizers' own memory is twice the worker's.
+    constexpr unsigned long most_kib = 32 * 1024;
+#ifdef NETLAB_SANITIZED
+    constexpr unsigned long times = 3;
+#else
+    constexpr unsigned long times = 1;
+#endif
+    CHECK(std::stoul(support::process_status(workers[0], "VmHWM")) < times * most_kib);
     const auto finished = waiting.wait();
     CHECK(finished.status == 1);
     CHECK(finished.took > std::chrono::milliseconds(900));

@@ -180,7 +180,7 @@ TEST_CASE("dns: one type, no data, no such name, and a server that fails", "[net
     CHECK(invalid.explanations().find("is no name") != std::string::npos);
 }
 
-TEST_CASE("dns: a truncated answer is asked for over TCP; --tcp begins with it", "[netns]") {
+TEST_CASE("dns: a truncated answer is asked for over TCP, and --tcp begins with it", "[netns]") {
     const Served net;
     const auto big = net.ask(question("big.test", "A"));
     CHECK(big.attempts() == "udp truncated, tcp answered");

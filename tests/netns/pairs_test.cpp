@@ -149,7 +149,7 @@ TEST_CASE("ping pairs: what does not get through is lost in its direction only, 
     CHECK(!referee('a', "10.1.0.3"));
 }
 
-TEST_CASE("ping pairs: an ICMP error is told with who sent it; who has no address is told at once",
+TEST_CASE("ping pairs: an ICMP error is told with who sent it, and who has no address is told at once",
           "[netns]") {
     const Switch three("abc");
     three.in('b',
