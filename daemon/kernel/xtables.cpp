@@ -90,8 +90,9 @@ class Parser {
         if (!take_extensions(entry, whole, rule)) return false;
         if (rule.target.name == XT_ERROR_TARGET) {
             // Not a rule: the head of a user's chain, or the end of the table.
-            const auto* begin = reinterpret_cast<const char*>(rule.target.info.data());
-            begin_chain({begin, ::strnlen(begin, rule.target.info.size())}, std::nullopt, at + whole.size());
+            const std::string_view name(reinterpret_cast<const char*>(rule.target.info.data()),
+                                        rule.target.info.size());
+            begin_chain(std::string(name.substr(0, name.find('\0'))), std::nullopt, at + whole.size());
             return true;
         }
         rule.chain = chain_;

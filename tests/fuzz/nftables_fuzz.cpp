@@ -31,7 +31,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0) return 0;
     const auto bytes = std::as_bytes(std::span(data, size)).subspan(1);
     if (data[0] % 2 == 0) {
-        follow(rule_chains({parse_nft_chains(bytes), parse_nft_rules(bytes), true}));
+        follow(rule_chains({parse_nft_chains(bytes), parse_nft_rules(bytes), true, true}));
         return 0;
     }
     XtBytes table;

@@ -3,10 +3,12 @@
 #include "tests/support/catch.hpp"
 #include "tests/unit/netfilter_bytes.hpp"
 
+#include <cstring>
 #include <random>
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
+#include <linux/netfilter_ipv4/ip_tables.h>
 
 using namespace netlab;
 using namespace netlab::kernel;
@@ -240,6 +242,23 @@ TEST_CASE("nat: conditions hold, or hold not where they are inverted", "[unit]")
     CHECK_FALSE(meets(query(IPPROTO_UDP)));
     CHECK(meets(query(IPPROTO_UDP, "128.0.0.1")));
     CHECK(one.to_string() == "ip daddr != 127.0.0.0/8 udp dport 50-60 dnat to :1");
+}
+
+TEST_CASE("x_tables: the head of a chain without its name is one without a name", "[unit]") {
+    ipt_entry entry{};
+    xt_entry_target target{};
+    std::strcpy(target.u.user.name, XT_ERROR_TARGET);
+    target.u.target_size = sizeof target;
+    entry.target_offset = sizeof entry;
+    entry.next_offset = sizeof entry + sizeof target;
+    XtBytes bytes;
+    for (const auto part : {std::as_bytes(std::span(&entry, 1)), std::as_bytes(std::span(&target, 1))})
+        bytes.entries.insert(bytes.entries.end(), part.begin(), part.end());
+    const auto table = parse_xt_table(bytes);
+    REQUIRE(table);
+    REQUIRE(table->chains.size() == 1);
+    CHECK(table->chains[0].name.empty());
+    CHECK(table->rules.empty());
 }
 
 TEST_CASE("nftables and x_tables: cut and changed bytes do no harm", "[unit]") {
