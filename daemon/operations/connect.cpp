@@ -138,8 +138,8 @@ class Connecting {
     void take(ConnectAttempt attempt) {
         seen_.clear();
         peer_seen_.clear();
-        const bool whole = handles_.own.view->take(seen_);
-        const bool peer_whole = sees_peer() && handles_.peer.view->take(peer_seen_);
+        const auto whole = handles_.own.view->take(seen_);
+        const auto peer_whole = sees_peer() ? handles_.peer.view->take(peer_seen_) : SeenAll{};
         if (!is_good(attempt.outcome)) {
             ProbeIdentity identity{address(), request_.port, std::nullopt, !request_.udp};
             if (attempt.local) identity.local_port = attempt.local->port;
@@ -197,6 +197,7 @@ class Connecting {
             facts.no_neighbour =
                 neighbour_is_silent(handles_.destination.route.get(), facts.gateway.value_or(address()));
             ask_sockets(facts, report);
+            ask_for_way_back(facts);
         }
         tell(report, explain_connection(context_, request_, facts));
         return {};
@@ -229,6 +230,17 @@ class Connecting {
                 facts.other_ports.push_back(listener.port);
         }
         report.listening = for_report(std::move(*listeners), request_.port);
+    }
+
+    /// Why an answer to a packet that came did not leave the peer.
+    void ask_for_way_back(ConnectFacts& facts) const {
+        if (!trace_.source || trace_.arrived == 0 || trace_.peer_replied) return;
+        const auto half_open = is_half_open(handles_.peer.sockets.get(), *trace_.source);
+        facts.half_open = !request_.udp && half_open && *half_open;
+        kernel::RouteQuery query;
+        query.destination = trace_.source->address;
+        const auto reply = kernel::query_route(handles_.destination.peer_route.get(), query);
+        facts.no_way_back = reply && reply->error != 0;
     }
 
     Handles& handles_;

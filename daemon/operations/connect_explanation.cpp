@@ -93,22 +93,63 @@ class Reasoning {
         const auto& refusal = facts_.attempt.refusal;
         if (refusal && refusal->way == RefusalWay::icmp) return rejected_by_icmp(*refusal);
         const auto& trace = facts_.trace;
-        if (trace.from_watched && trace.reset && trace.left == 0)
+        if (trace.sent_to) return sent_elsewhere();
+        if (trace.from_watched.every && trace.reset && trace.left == 0)
             return {"a rule in the OUTPUT chain of " + from_ + " rejects it with a reset: no SYN has left it",
                     {}};
         if (peer_ == nullptr) return reset_by_stranger();
-        if (trace.peer_watched && trace.left > 0 && !trace.peer_reset) return reset_between();
+        if (is_passed_on()) return passed_on();
+        if (trace.peer_watched.every && trace.left > 0 && !trace.peer_reset) return reset_between();
         if (!facts_.listener) return {};
         if (is_full()) {
             return {full() + ", and net.ipv4.tcp_abort_on_overflow refuses more of them",
                     "netlab sockets " + to_ + " -tl"};
         }
         if (!takes()) return sockets();
-        if (trace.peer_watched)
+        if (trace.peer_watched.own && trace.peer_reset)
             return {
-                taker() + ", and yet the reset came from " + to_ + " itself: a firewall rule there sends it",
+                taker() + ", and yet the reset came from " + to_ +
+                    " itself: a firewall rule there sends it, or one of NAT leads the SYN to where nothing "
+                    "listens",
                 {}};
         return {taker() + ", so something else rejects it: a firewall there or on the way", {}};
+    }
+
+    // ---- translated on the way
+
+    [[nodiscard]] static std::string text_of(const api::Endpoint& endpoint) {
+        return endpoint_text(endpoint.address, endpoint.port);
+    }
+
+    [[nodiscard]] Explanation sent_elsewhere() const {
+        const auto& trace = facts_.trace;
+        auto text = "a NAT rule in " + from_ + " itself sends " + packet() + " to " +
+                    text_of(*trace.sent_to) + " instead";
+        if (trace.reset) {
+            text += ", which refuses it";
+        } else if (facts_.attempt.outcome == ConnectOutcome::timed_out) {
+            text += trace.reply_came ? ", whose answer was dropped in " + from_ : ", and nothing came back";
+        }
+        return {std::move(text), {}};
+    }
+
+    [[nodiscard]] bool is_passed_on() const { return facts_.trace.passed_on_to && facts_.trace.arrived == 0; }
+    [[nodiscard]] Explanation passed_on() const {
+        const auto& to = *facts_.trace.passed_on_to;
+        auto text = to_ + " passes " + packet() + " on to " + text_of(to) +
+                    ": a published port, or another rule that translates addresses; ";
+        const bool refused = facts_.attempt.outcome == ConnectOutcome::refused;
+        text += refused ? "it was refused there, or on the way" : "no answer has come back from there";
+        auto direct = request_;
+        direct.port = ":" + std::to_string(to.port);
+        return {std::move(text), direct.again(to.address.to_string())};
+    }
+
+    [[nodiscard]] Explanation for_other_host(const std::string& what, const std::string& where,
+                                             const std::string& whose) const {
+        return {what + " came to the link of " + where + ", but not for its MAC address: " + whose +
+                    " has a wrong neighbour entry, or another machine has that address too",
+                "netlab neigh " + whose};
     }
 
     [[nodiscard]] Explanation reset_between() const {
@@ -222,27 +263,54 @@ class Reasoning {
     [[nodiscard]] Explanation timed_out() const {
         if (facts_.no_neighbour) return no_neighbour();
         const auto& trace = facts_.trace;
-        if (trace.from_watched && trace.left == 0)
+        if (trace.sent_to) return sent_elsewhere();
+        if (trace.from_watched.every && trace.left == 0)
             return {"no SYN has left " + from_ +
-                        ": a rule in its own OUTPUT chain, or a filter of tc or BPF, drops it",
+                        ": a rule in its own OUTPUT chain, or a filter of tc or BPF, drops it, or one of NAT "
+                        "leads "
+                        "it to where no neighbour answers",
                     {}};
-        if (trace.reply_came)
-            return {"the answer came to " + from_ +
-                        " and was dropped there: by a rule in its own INPUT chain" +
-                        reverse_path_filter("sysctls " + from_),
-                    {}};
+        if (trace.only_by_loopback && !facts_.own_address && !facts_.same_namespace) return by_loopback();
+        if (trace.reply_came) return dropped_at_home();
+        if (trace.reply_for_other_host) return for_other_host("the answer", from_, to_);
         if (peer_ == nullptr) return out_of_sight();
-        if (!trace.peer_watched || trace.left == 0) return not_seen();
-        if (trace.arrived == 0) return lost_between();
+        if (!trace.peer_watched.own || trace.left == 0) return not_seen();
+        if (is_passed_on()) return passed_on();
+        if (trace.arrived == 0) return trace.peer_watched.every ? lost_between() : not_seen();
         if (trace.peer_replied) {
             return {to_ + " got the SYN and answered, but its answer did not come back to " + from_,
                     route_command()};
         }
         if (is_full()) return sockets();
+        if (facts_.no_way_back) return no_way_back();
+        if (facts_.half_open) {
+            return {to_ +
+                        " accepted the SYN (it waits there in SYN-RECV), and its answer did not leave it: a "
+                        "rule in its own OUTPUT chain drops it",
+                    {}};
+        }
         const auto listens = takes() ? ", where " + place() + " listens," : std::string(",");
-        return {"the SYN came to " + to_ + listens + " and was dropped there: by a firewall rule" +
-                    reverse_path_filter("sysctls " + to_),
+        auto text = "the SYN came to " + to_ + listens + " and was dropped there: by a firewall rule" +
+                    reverse_path_filter("sysctls " + to_);
+        if (facts_.listener && !takes())
+            text += "; without that it would be refused: " + sockets().explanation;
+        return {std::move(text), {}};
+    }
+
+    [[nodiscard]] Explanation by_loopback() const {
+        return {packet() + " left by lo, by which " + from_ + " reaches nobody but itself", route_command()};
+    }
+
+    [[nodiscard]] Explanation dropped_at_home() const {
+        return {"the answer came to " + from_ + " and was dropped there: by a rule in its own INPUT chain" +
+                    reverse_path_filter("sysctls " + from_),
                 {}};
+    }
+
+    [[nodiscard]] Explanation no_way_back() const {
+        const auto source = facts_.trace.source->address.to_string();
+        return {packet() + " came to " + to_ + ", which has no route back to " + source,
+                "netlab route " + to_ + " " + source};
     }
 
     /// What else drops a packet that has come in (fib_validate_source() in net/ipv4/fib_frontend.c).
@@ -252,7 +320,7 @@ class Reasoning {
 
     /// Behind it is nothing that netlab knows.
     [[nodiscard]] Explanation out_of_sight() const {
-        if (!facts_.trace.from_watched || facts_.trace.left == 0) return {};
+        if (!facts_.trace.from_watched.own || facts_.trace.left == 0) return {};
         const auto where = facts_.gateway ? " for the gateway " + facts_.gateway->to_string() : std::string();
         return {"the SYN left " + from_ + where +
                     " and nothing came back; what became of it there cannot be seen from here",
@@ -261,6 +329,7 @@ class Reasoning {
 
     [[nodiscard]] Explanation lost_between() const {
         const auto known = apart();
+        if (facts_.trace.for_other_host) return for_other_host(packet(), to_, from_);
         auto text = packet() + " left " + from_ + " and never came to " + to_;
         if (!known.explanation.empty()) return {text + ": " + known.explanation, known.suggestion};
         return {text + ": something between the two drops it", route_command()};
@@ -280,8 +349,19 @@ class Reasoning {
         const auto& trace = facts_.trace;
         const std::string undecided =
             "that nothing came back says nothing: UDP answers only if a program does";
-        if (peer_ == nullptr || !trace.peer_watched || trace.left == 0) return {undecided, {}};
-        if (trace.arrived == 0) return lost_between();
+        if (trace.sent_to) return sent_elsewhere();
+        if (trace.only_by_loopback && !facts_.own_address && !facts_.same_namespace) return by_loopback();
+        if (trace.answered_from) {
+            return {"an answer came, but from " + text_of(*trace.answered_from) +
+                        ": a program that has connected its socket does not get it",
+                    {}};
+        }
+        if (trace.reply_came) return dropped_at_home();
+        if (trace.reply_for_other_host) return for_other_host("an answer", from_, to_);
+        if (peer_ == nullptr || !trace.peer_watched.own || trace.left == 0) return {undecided, {}};
+        if (is_passed_on()) return passed_on();
+        if (trace.arrived == 0) return trace.peer_watched.every ? lost_between() : Explanation{undecided, {}};
+        if (facts_.no_way_back) return no_way_back();
         if (trace.peer_replied)
             return {to_ + " sent an answer, but it did not come back to " + from_, route_command()};
         if (takes())

@@ -23,7 +23,9 @@ struct ConnectFacts {
     bool own_address = false;     ///< it went to an address of FROM itself
     bool same_namespace = false;  ///< FROM and the peer live in one
     ProbeTrace trace;
-    bool no_neighbour = false;         ///< nobody has answered for the next hop's link-layer address
+    bool half_open = false;     ///< the peer has accepted the SYN, and waits for the handshake's last packet
+    bool no_way_back = false;   ///< the peer has no route to where the packet came from
+    bool no_neighbour = false;  ///< nobody has answered for the next hop's link-layer address
     std::optional<IpAddress> gateway;  ///< the next hop, where it is not the destination itself
     /// What the sockets say of the peer, or of FROM where it is its own; absent where they could not be
     /// asked.

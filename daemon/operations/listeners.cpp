@@ -13,18 +13,19 @@ namespace netlab::operations {
 
 namespace {
 
+/// Of a socket's local or remote end; IPv4 where an IPv6 socket has it as ::ffff:192.0.2.1.
+IpAddress address_of(std::uint8_t family, std::span<const std::uint8_t, 16> bytes) {
+    constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
+    if (family == AF_INET6 && std::ranges::equal(bytes.first(12), mapped))
+        return IpAddress::from_bytes(bytes.subspan(12));
+    return IpAddress::from_bytes(family == AF_INET ? std::span<const std::uint8_t>(bytes.first(4)) : bytes);
+}
+
 api::Listener listener_of(const kernel::InetSocket& socket, bool tcp, const InterfaceNames& names) {
     api::Listener out;
-    const auto bytes = std::span(socket.local);
-    // An IPv6 socket that is bound to ::ffff:192.0.2.1 takes IPv4 alone.
-    constexpr std::array<std::uint8_t, 12> mapped{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF};
-    const bool v4_in_v6 = socket.family == AF_INET6 && std::ranges::equal(bytes.first(12), mapped);
-    if (v4_in_v6) {
-        out.address = IpAddress::from_bytes(bytes.subspan(12));
-    } else {
-        out.address = IpAddress::from_bytes(socket.family == AF_INET ? bytes.first(4) : bytes);
-        if (socket.family == AF_INET6) out.v6only = socket.v6only.value_or(false);
-    }
+    out.address = address_of(socket.family, socket.local);
+    // One that is bound to a mapped address takes IPv4 alone.
+    if (out.address.is_v6()) out.v6only = socket.v6only.value_or(false);
     out.port = socket.local_port;
     if (socket.interface != 0) out.interface = names[socket.interface];
     if (tcp) {
@@ -112,6 +113,21 @@ Result<std::vector<api::Listener>> read_listeners(int sock_diag_socket, bool tcp
         return place_of(a) == place_of(b);
     };
     found.erase(std::unique(found.begin(), found.end(), same_place), found.end());
+    return found;
+}
+
+Result<bool> is_half_open(int sock_diag_socket, const api::Endpoint& remote) {
+    kernel::InetQuery query;
+    query.protocol = IPPROTO_TCP;
+    query.states = 1U << TCP_SYN_RECV;
+    query.remote_port = remote.port;
+    bool found = false;
+    const auto end =
+        kernel::dump_inet_sockets(sock_diag_socket, query, [&](const kernel::InetSocket& socket) {
+            found = found || (socket.remote_port == remote.port &&
+                              address_of(socket.family, socket.remote) == remote.address);
+        });
+    if (!end) return end.error();
     return found;
 }
 

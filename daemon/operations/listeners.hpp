@@ -14,6 +14,10 @@ namespace netlab::operations {
 [[nodiscard]] Result<std::vector<api::Listener>> read_listeners(int sock_diag_socket, bool tcp,
                                                                 const InterfaceNames& names);
 
+/// Whether a TCP connection from there waits for the last packet of its handshake: the SYN was accepted.
+/// Needs no capability. errc as kernel::dump_inet_sockets().
+[[nodiscard]] Result<bool> is_half_open(int sock_diag_socket, const api::Endpoint& remote);
+
 enum class ListenerVerdict : std::uint8_t {
     none,           ///< nothing has that port
     takes,          ///< one would take it

@@ -8,6 +8,7 @@ namespace netlab::operations {
 
 namespace {
 
+using api::Endpoint;
 using Bytes = std::span<const std::uint8_t>;
 
 std::uint16_t read16(Bytes bytes, std::size_t at) {
@@ -57,22 +58,61 @@ bool is_way_back(const ProbePacket& packet, const ProbeIdentity& identity) {
            (!identity.local_port || packet.destination_port == *identity.local_port);
 }
 
+Endpoint source_of(const ProbePacket& packet) {
+    return {packet.source, packet.source_port};
+}
+
+Endpoint destination_of(const ProbePacket& packet) {
+    return {packet.destination, packet.destination_port};
+}
+
 /// What a request is known by elsewhere.
 struct Mark {
     std::uint32_t sequence = 0;
     std::uint16_t id = 0;
 };
 
-void look_in_from(ProbeTrace& trace, std::optional<Mark>& mark, const ProbeIdentity& identity,
-                  std::span<const SeenPacket> seen) {
+/// The requests that left, as they were meant or translated by FROM itself.
+std::optional<Mark> look_for_requests(ProbeTrace& trace, const ProbeIdentity& identity,
+                                      std::span<const SeenPacket> seen) {
+    std::optional<Mark> mark;
+    bool elsewhere = false;
     for (const auto& one : seen) {
         const auto& packet = one.packet;
-        if (one.outgoing && packet.destination == identity.remote && is_request(packet, identity)) {
+        if (!one.outgoing || packet.tcp != identity.tcp) continue;
+        constexpr std::uint32_t loopback_index = 1;  // LOOPBACK_IFINDEX in include/net/flow.h
+        if (packet.destination == identity.remote && is_request(packet, identity)) {
             ++trace.left;
+            elsewhere = elsewhere || one.interface != loopback_index;
             mark = Mark{packet.sequence, packet.id};
         }
-        if (one.outgoing || packet.source != identity.remote || !is_way_back(packet, identity)) continue;
-        if (packet.rst) {
+    }
+    trace.only_by_loopback = trace.left > 0 && !elsewhere;
+    if (trace.left > 0 || !identity.local_port) return mark;
+    for (const auto& one : seen) {
+        const auto& packet = one.packet;
+        const bool asks = !packet.tcp || (packet.syn && !packet.ack_flag);
+        if (!one.outgoing || packet.tcp != identity.tcp || !asks ||
+            packet.source_port != *identity.local_port)
+            continue;
+        trace.sent_to = destination_of(packet);
+        mark = Mark{packet.sequence, packet.id};
+    }
+    return mark;
+}
+
+void look_for_replies(ProbeTrace& trace, const ProbeIdentity& identity, std::span<const SeenPacket> seen) {
+    const auto to = trace.sent_to.value_or(Endpoint{identity.remote, identity.remote_port});
+    for (const auto& one : seen) {
+        const auto& packet = one.packet;
+        if (one.outgoing || packet.tcp != identity.tcp) continue;
+        if (identity.local_port && packet.destination_port != *identity.local_port) continue;
+        if (source_of(packet) != to) {
+            if (!identity.tcp && identity.local_port && !one.other_host)
+                trace.answered_from = source_of(packet);
+        } else if (one.other_host) {
+            trace.reply_for_other_host = true;
+        } else if (packet.rst) {
             trace.reset = one;
         } else {
             trace.reply_came = true;
@@ -95,27 +135,57 @@ std::optional<std::uint16_t> port_there(const Mark& mark, const ProbeIdentity& i
     return found == seen.end() ? identity.local_port : std::optional(found->packet.source_port);
 }
 
+/// Tells FROM's packets and the answers to them from others' in the other end's namespace, whatever has
+/// translated them on the way.
+class Recognition {
+  public:
+    Recognition(const std::optional<Mark>& mark, const ProbeIdentity& identity,
+                std::span<const SeenPacket> seen)
+        : mark_(mark), there_(identity) {
+        if (!identity.tcp && mark) there_.local_port = port_there(*mark, identity, seen);
+    }
+
+    [[nodiscard]] bool is_request(const ProbePacket& packet) const {
+        if (packet.tcp != there_.tcp) return false;
+        if (there_.tcp) return packet.syn && !packet.ack_flag && packet.sequence == mark_->sequence;
+        // An identification alone is too short to be nobody else's.
+        const bool same_source = packet.source_port == there_.local_port;
+        return operations::is_request(packet, there_) ||
+               (same_source && mark_ && mark_->id != 0 && packet.id == mark_->id);
+    }
+    [[nodiscard]] bool is_answer(const ProbePacket& packet) const {
+        if (there_.tcp) return packet.tcp && packet.ack_flag && packet.acknowledged == mark_->sequence + 1;
+        return is_way_back(packet, there_);
+    }
+
+  private:
+    const std::optional<Mark>& mark_;
+    ProbeIdentity there_;
+};
+
 /// Of a forwarded packet both the way in and the way out are seen.
-void look_in_peer(ProbeTrace& trace, const std::optional<Mark>& mark, const ProbeIdentity& identity,
-                  std::span<const SeenPacket> seen) {
+void look_in_peer(ProbeTrace& trace, const Recognition& known, std::span<const SeenPacket> seen) {
     int arrived = 0;
     int replied = 0;
     int reset = 0;
-    auto there = identity;
-    // A SYN is known by its sequence number, whatever ports it has been given on the way.
-    if (identity.tcp) there.local_port.reset();
-    if (!identity.tcp && mark) there.local_port = port_there(*mark, identity, seen);
     for (const auto& one : seen) {
         const auto& packet = one.packet;
-        if (is_request(packet, there) && (!identity.tcp || packet.sequence == mark->sequence)) {
+        if (known.is_request(packet)) {
+            if (one.other_host) {
+                trace.for_other_host = true;
+                continue;
+            }
             arrived += one.outgoing ? -1 : 1;
-            auto& known = trace.came_by;
-            if (!one.outgoing && std::ranges::find(known, one.interface) == known.end())
-                known.push_back(one.interface);
+            if (one.outgoing) {
+                trace.passed_on_to = destination_of(packet);
+                continue;
+            }
+            trace.source = source_of(packet);
+            if (std::ranges::find(trace.came_by, one.interface) == trace.came_by.end())
+                trace.came_by.push_back(one.interface);
+        } else if (known.is_answer(packet) && !one.other_host) {
+            (packet.rst ? reset : replied) += one.outgoing ? 1 : -1;
         }
-        const bool answers = !identity.tcp || packet.acknowledged == mark->sequence + 1;
-        if (!is_way_back(packet, there) || !answers) continue;
-        (packet.rst ? reset : replied) += one.outgoing ? 1 : -1;
     }
     trace.arrived = static_cast<unsigned>(std::max(arrived, 0));
     trace.peer_replied = replied > 0;
@@ -154,10 +224,10 @@ std::optional<ProbePacket> parse_probe_packet(Bytes bytes) {
 ProbeTrace trace_probe(const ProbeIdentity& identity, std::span<const SeenPacket> from,
                        std::span<const SeenPacket> peer) {
     ProbeTrace trace;
-    std::optional<Mark> mark;
-    look_in_from(trace, mark, identity, from);
+    const auto mark = look_for_requests(trace, identity, from);
+    look_for_replies(trace, identity, from);
     // Without the number nothing there can be told from others' packets.
-    if (!identity.tcp || mark) look_in_peer(trace, mark, identity, peer);
+    if (!identity.tcp || mark) look_in_peer(trace, Recognition(mark, identity, peer), peer);
     return trace;
 }
 

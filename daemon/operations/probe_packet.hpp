@@ -1,6 +1,6 @@
 #pragma once
 
-#include "common/address.hpp"
+#include "common/api/connect.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -39,6 +39,7 @@ struct ProbePacket {
 struct SeenPacket {
     ProbePacket packet;
     bool outgoing = false;
+    bool other_host = false;  ///< it came in for another MAC address than that interface's
     std::uint32_t interface = 0;
     std::optional<MacAddress> mac;  ///< who sent it on the link
     friend bool operator==(const SeenPacket&, const SeenPacket&) = default;
@@ -52,18 +53,31 @@ struct ProbeIdentity {
     bool tcp = true;
 };
 
+/// Whether something can have been missed in a namespace.
+struct SeenAll {
+    bool own = false;    ///< nothing of what has the probe's address and port
+    bool every = false;  ///< nor of the rest, where a translated packet is looked for
+};
+
 /// What was seen of one attempt in FROM's namespace and in the other end's. A forwarding namespace sees each
 /// packet come and go: only what begins or ends there counts.
 struct ProbeTrace {
-    bool from_watched = false;           ///< nothing can have been missed in FROM
-    unsigned left = 0;                   ///< SYNs or datagrams that left FROM
-    bool reply_came = false;             ///< SYN-ACK or datagram that came to FROM
-    std::optional<SeenPacket> reset;     ///< that came to FROM
-    bool peer_watched = false;           ///< nothing can have been missed in the other end's namespace
-    unsigned arrived = 0;                ///< SYNs or datagrams that came there
-    std::vector<std::uint32_t> came_by;  ///< indices of the interfaces there that they came in by
-    bool peer_replied = false;           ///< a SYN-ACK or datagram left there
-    bool peer_reset = false;             ///< a reset left there
+    SeenAll from_watched;
+    unsigned left = 0;              ///< SYNs or datagrams that left FROM for the remote address and port
+    bool only_by_loopback = false;  ///< those left by lo, and by nothing else
+    std::optional<api::Endpoint> sent_to;  ///< they left FROM for another destination: it translates them
+    bool reply_came = false;               ///< SYN-ACK or datagram that came to FROM
+    bool reply_for_other_host = false;     ///< as one that was not addressed to FROM's MAC address
+    std::optional<SeenPacket> reset;       ///< that came to FROM
+    std::optional<api::Endpoint> answered_from;  ///< a datagram came to FROM's port, from another port there
+    SeenAll peer_watched;
+    unsigned arrived = 0;                 ///< SYNs or datagrams that came there
+    std::optional<api::Endpoint> source;  ///< that the last of them had
+    std::vector<std::uint32_t> came_by;   ///< indices of the interfaces there that they came in by
+    bool for_other_host = false;          ///< one passed there that was not addressed to its MAC address
+    std::optional<api::Endpoint> passed_on_to;  ///< it was forwarded there, and where to
+    bool peer_replied = false;                  ///< a SYN-ACK or datagram left there
+    bool peer_reset = false;                    ///< a reset left there
 };
 
 /// Looks through what was seen. The peer's packets are known by what an address translation keeps: the TCP

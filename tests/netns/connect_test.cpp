@@ -209,9 +209,9 @@ TEST_CASE("connect: a reset is told from whom it is, as far as that can be seen"
         wire.rule('b', "input", reject);
         const auto told = wire.connect(request("10.1.0.2"));
         CHECK(told.text("outcome") == "refused");
-        CHECK(
-            told.text("explanation") ==
-            "0.0.0.0:80 listens in b, and yet the reset came from b itself: a firewall rule there sends it");
+        CHECK(told.text("explanation") ==
+              "0.0.0.0:80 listens in b, and yet the reset came from b itself: a firewall rule there sends "
+              "it, or one of NAT leads the SYN to where nothing listens");
     }
     SECTION("FROM's own OUTPUT chain") {
         const Wire wire;
@@ -343,7 +343,8 @@ TEST_CASE("connect: a SYN that is dropped is followed as far as it came", "[netn
         const auto told = wire.connect(request("10.1.0.2"));
         CHECK(told.text("outcome") == "timed_out");
         CHECK(told.text("explanation") ==
-              "no SYN has left a: a rule in its own OUTPUT chain, or a filter of tc or BPF, drops it");
+              "no SYN has left a: a rule in its own OUTPUT chain, or a filter of tc or BPF, drops it, or one "
+              "of NAT leads it to where no neighbour answers");
     }
     SECTION("between") {
         const Wire wire(true);
@@ -399,8 +400,121 @@ TEST_CASE("connect: an address translation on the way does not hide the SYN", "[
     wire.rule('b', "input", "tcp dport 80 drop");
     CHECK(wire.connect(request("10.2.0.2")).text("explanation") ==
           "the SYN came to b, and was dropped there: by a firewall rule, or by the reverse path filter "
-          "(rp_filter in "
-          "`netlab sysctls b`)");
+          "(rp_filter in `netlab sysctls b`); without that it would be refused: nothing in b listens on TCP "
+          "port 80");
+}
+
+TEST_CASE("connect: FROM's own NAT sends it elsewhere", "[netns]") {
+    const Wire wire;
+    const auto dnat = [&](const std::string& to) {
+        wire.in('a',
+                "nft 'add table ip n; flush table ip n; add chain ip n o { type nat hook output priority "
+                "-100; }; add rule ip n o tcp dport 80 dnat to " +
+                    to + "'");
+    };
+    dnat("10.1.0.2:99");
+    auto told = wire.connect(request("10.1.0.2"));
+    CHECK(told.text("outcome") == "refused");
+    CHECK(told.text("explanation") ==
+          "a NAT rule in a itself sends the SYN to 10.1.0.2:99 instead, which refuses it");
+    dnat("10.1.0.66:80");
+    told = wire.connect(request("10.1.0.2"));
+    // Nobody has that address, so nothing leaves.
+    CHECK(told.text("explanation").ends_with("or one of NAT leads it to where no neighbour answers"));
+    // A rule of NAT that the probe does not meet is none.
+    dnat("10.1.0.2:99");
+    CHECK(wire.connect(request("10.1.0.2", 81)).text("explanation") == "nothing in b listens on TCP port 81");
+}
+
+TEST_CASE("connect: the other end's NAT passes it on, or leads it to where nothing listens", "[netns]") {
+    const Wire wire;
+    const NamespaceProcess server(wire.network.name('b'), [](int ready) { listen_only(ready, {}); });
+    SECTION("to another machine") {
+        wire.in('b', "sysctl -qw net.ipv4.ip_forward=1");
+        wire.in('b',
+                "nft 'add table ip n; add chain ip n p { type nat hook prerouting priority -100; }; "
+                "add chain ip n q { type nat hook postrouting priority 100; }; "
+                "add rule ip n p tcp dport 80 dnat to 10.1.0.1:99; add rule ip n q masquerade'");
+        const auto told = wire.connect(request("10.1.0.2"));
+        CHECK(told.text("outcome") == "refused");
+        CHECK(told.text("explanation") ==
+              "b passes the SYN on to 10.1.0.1:99: a published port, or another rule that translates "
+              "addresses; "
+              "it was refused there, or on the way");
+        CHECK(told.text("suggestion") == "netlab connect a 10.1.0.1:99");
+        wire.rule('a', "input", "tcp dport 99 drop");
+        CHECK(wire.connect(request("10.1.0.2"))
+                  .text("explanation")
+                  .ends_with("no answer has come back from there"));
+    }
+    SECTION("to a closed port of its own") {
+        wire.in('b',
+                "nft 'add table ip n; add chain ip n p { type nat hook prerouting priority -100; }; "
+                "add rule ip n p tcp dport 80 redirect to :99'");
+        CHECK(wire.connect(request("10.1.0.2")).text("explanation") ==
+              "0.0.0.0:80 listens in b, and yet the reset came from b itself: a firewall rule there sends "
+              "it, or "
+              "one of NAT leads the SYN to where nothing listens");
+    }
+}
+
+TEST_CASE("connect: the other end got the SYN, and its answer did not leave it", "[netns]") {
+    const Wire wire;
+    const NamespaceProcess server(wire.network.name('b'), [](int ready) { listen_only(ready, {}); });
+    SECTION("by a rule") {
+        wire.rule('b', "output", "tcp sport 80 drop");
+        CHECK(wire.connect(request("10.1.0.2")).text("explanation") ==
+              "b accepted the SYN (it waits there in SYN-RECV), and its answer did not leave it: a rule in "
+              "its own "
+              "OUTPUT chain drops it");
+    }
+    SECTION("nor the reset of a port where nothing listens") {
+        wire.rule('b', "output", "tcp sport 99 drop");
+        const auto said = wire.connect(request("10.1.0.2", 99)).text("explanation");
+        CHECK(said.starts_with("the SYN came to b, and was dropped there: by a firewall rule"));
+        CHECK(said.ends_with(
+            "without that it would be refused: nothing in b listens on TCP port 99; it listens on "
+            "80"));
+    }
+    SECTION("there is no route") {
+        wire.network.ip('b', "route add blackhole 10.1.0.1");
+        auto told = wire.connect(request("10.1.0.2"));
+        CHECK(told.text("explanation") == "the SYN came to b, which has no route back to 10.1.0.1");
+        CHECK(told.text("suggestion") == "netlab route b 10.1.0.1");
+        const NamespaceProcess datagrams(wire.network.name('b'),
+                                         [](int ready) { take_datagrams(ready, {}, true); });
+        told = wire.connect(udp("10.1.0.2"));
+        CHECK(told.text("explanation") == "the datagram came to b, which has no route back to 10.1.0.1");
+    }
+}
+
+TEST_CASE("connect: frames for another MAC address are told as such", "[netns]") {
+    const Wire wire;
+    const NamespaceProcess server(wire.network.name('b'), [](int ready) { listen_only(ready, {}); });
+    SECTION("the SYN") {
+        wire.network.ip('a', "neigh replace 10.1.0.2 lladdr 02:00:00:00:00:99 dev eth0 nud permanent");
+        const auto told = wire.connect(request("10.1.0.2"));
+        CHECK(told.text("explanation") ==
+              "the SYN came to the link of b, but not for its MAC address: a has a wrong neighbour entry, or "
+              "another machine has that address too");
+        CHECK(told.text("suggestion") == "netlab neigh a");
+    }
+    SECTION("the answer") {
+        wire.network.ip('b', "neigh replace 10.1.0.1 lladdr 02:00:00:00:00:99 dev eth0 nud permanent");
+        const auto told = wire.connect(request("10.1.0.2"));
+        CHECK(
+            told.text("explanation")
+                .starts_with("the answer came to the link of a, but not for its MAC address: b has a wrong"));
+        CHECK(told.text("suggestion") == "netlab neigh b");
+    }
+}
+
+TEST_CASE("connect: through the loopback it reaches nobody", "[netns]") {
+    const Wire wire;
+    auto asking = request("10.1.0.2");
+    asking.interface = "lo";
+    CHECK(wire.connect(asking).text("explanation") ==
+          "the SYN left by lo, by which a reaches nobody but itself");
 }
 
 TEST_CASE("connect: nor does it hide a datagram whose port it has changed", "[netns]") {
@@ -503,6 +617,24 @@ TEST_CASE("connect: UDP: answered, refused, silent", "[netns]") {
         CHECK(wire.connect(udp("10.1.0.2")).text("explanation") ==
               "the datagram came to b, where 0.0.0.0:80 takes datagrams; no answer was sent, and none may be "
               "due");
+    }
+    SECTION("answered from another port") {
+        const NamespaceProcess server(wire.network.name('b'),
+                                      [](int ready) { answer_from_elsewhere(ready, {}, 5555); });
+        const auto told = wire.connect(udp("10.1.0.2"));
+        CHECK(told.text("outcome") == "silent");
+        CHECK(told.text("explanation") ==
+              "an answer came, but from 10.1.0.2:5555: a program that has connected its socket does not get "
+              "it");
+    }
+    SECTION("answered, and dropped by a's INPUT chain") {
+        const NamespaceProcess server(wire.network.name('b'),
+                                      [](int ready) { take_datagrams(ready, {}, true); });
+        wire.rule('a', "input", "udp sport 80 drop");
+        CHECK(
+            wire.connect(udp("10.1.0.2"))
+                .text("explanation")
+                .starts_with("the answer came to a and was dropped there: by a rule in its own INPUT chain"));
     }
     SECTION("silent, and dropped on the way") {
         wire.rule('b', "input", "udp dport 80 drop");

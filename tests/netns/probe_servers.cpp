@@ -81,4 +81,22 @@ void take_datagrams(int ready, const ServerPlace& place, bool echo) {
     }
 }
 
+void answer_from_elsewhere(int ready, const ServerPlace& place, std::uint16_t other_port) {
+    const auto socket = bound(place, SOCK_DGRAM);
+    auto elsewhere = place;
+    elsewhere.port = other_port;
+    const auto other = bound(elsewhere, SOCK_DGRAM);
+    say_ready(ready);
+    for (;;) {
+        std::array<char, 2048> bytes;
+        sockaddr_storage from{};
+        socklen_t length = sizeof from;
+        const auto size = ::recvfrom(socket.get(), bytes.data(), bytes.size(), 0,
+                                     reinterpret_cast<sockaddr*>(&from), &length);
+        if (size >= 0)
+            (void)::sendto(other.get(), bytes.data(), static_cast<std::size_t>(size), 0,
+                           reinterpret_cast<const sockaddr*>(&from), length);
+    }
+}
+
 }  // namespace netlab::test

@@ -26,4 +26,7 @@ void speak_first(int ready, const ServerPlace& place, const std::string& words,
 /// Sends each datagram back, or takes it in silence.
 void take_datagrams(int ready, const ServerPlace& place, bool echo);
 
+/// Sends each datagram back, from another port.
+void answer_from_elsewhere(int ready, const ServerPlace& place, std::uint16_t other_port);
+
 }  // namespace netlab::test

@@ -405,7 +405,7 @@ TEST_CASE("connect explanation: two that share no network, and a paused one", "[
     facts.peer_address = true;
     facts.attempt.remote = {ip("172.19.0.2"), 80};
     facts.attempt.outcome = ConnectOutcome::timed_out;
-    facts.trace.from_watched = facts.trace.peer_watched = true;
+    facts.trace.from_watched = facts.trace.peer_watched = {true, true};
     facts.trace.left = 3;
     const auto why = explain_connection(context, request(), facts);
     CHECK(why.explanation ==
