@@ -423,6 +423,9 @@ TEST_CASE("connect: FROM's own NAT sends it elsewhere", "[netns]") {
     CHECK(told.text("explanation").ends_with("or one of NAT leads it to where no neighbour answers"));
     // A rule of NAT that the probe does not meet is none.
     dnat("10.1.0.2:99");
+    wire.rule('b', "input", "tcp dport 99 drop");
+    CHECK(wire.connect(request("10.1.0.2")).text("explanation") ==
+          "a NAT rule in a itself sends the SYN to 10.1.0.2:99 instead, and nothing came back");
     CHECK(wire.connect(request("10.1.0.2", 81)).text("explanation") == "nothing in b listens on TCP port 81");
 }
 
