@@ -22,6 +22,13 @@ void PairGrid::add(const api::PairRow& row) {
     rows_[from][to] = PairResult{row.outcome, row.rtt_us, row.message.value_or("")};
 }
 
+std::size_t PairGrid::heard() const {
+    std::size_t count = 0;
+    for (const auto& row : rows_)
+        count += row.size();
+    return count;
+}
+
 const PairResult* PairGrid::at(std::size_t from, std::size_t to) const {
     const auto found = rows_[from].find(to);
     return found == rows_[from].end() ? nullptr : &found->second;

@@ -31,6 +31,8 @@ class PairGrid {
 
     [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
     [[nodiscard]] std::size_t size() const { return names_.size(); }
+    /// Pairs of which something is known.
+    [[nodiscard]] std::size_t heard() const;
     /// Of two places; nullptr where nothing is known of that pair.
     [[nodiscard]] const PairResult* at(std::size_t from, std::size_t to) const;
 

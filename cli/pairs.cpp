@@ -5,6 +5,8 @@
 #include "cli/render/pairs_text.hpp"
 #include "cli/stream_events.hpp"
 
+#include <chrono>
+
 namespace netlab::cli {
 
 namespace {
@@ -55,7 +57,11 @@ class Following {
             if (session_.options.format != Format::json)
                 complain({errc::operation_failed, "interrupted: pairs are missing", {}, {}});
             report_.emplace();
+            report_->targets = grid_.size();
+            report_->pairs = grid_.heard();
             report_->bad = 1;
+            report_->elapsed_ms =
+                std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_).count();
         }
         if (session_.options.format != Format::json) {
             const bool wide = session_.options.format == Format::wide;
@@ -70,6 +76,7 @@ class Following {
   private:
     const Session& session_;
     PairGrid grid_;
+    std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
     std::optional<api::PairsReport> report_;
     int code_ = 0;
 };

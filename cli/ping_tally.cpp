@@ -1,17 +1,10 @@
 #include "cli/ping_tally.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 namespace netlab::cli {
 
 namespace {
-
-/// The nearest-rank percentile of sorted values.
-double percentile(const std::vector<double>& sorted, double share) {
-    const auto rank = static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
-    return sorted[std::clamp<std::size_t>(rank, 1, sorted.size()) - 1];
-}
 
 api::PingOutcome outcome_of(const api::PingReport& report) {
     if (report.received > 0) {
@@ -55,18 +48,8 @@ void PingTally::add_reply(const api::PingReply& reply) {
     } else if (reply.late.value_or(false)) {
         ++report_.late;
     } else {
-        const double rtt = reply.rtt_us;
-        min_ = report_.received == 0 ? rtt : std::min(min_, rtt);
-        max_ = report_.received == 0 ? rtt : std::max(max_, rtt);
-        sum_ += rtt;
-        sum_of_squares_ += rtt * rtt;
+        rtt_.add(nanoseconds_of(reply.rtt_us));
         ++report_.received;
-        if (last_.size() < most_kept) {
-            last_.push_back(rtt);
-        } else {
-            last_[oldest_] = rtt;
-            oldest_ = (oldest_ + 1) % most_kept;
-        }
     }
 }
 
@@ -89,15 +72,7 @@ api::PingReport PingTally::report(double elapsed_ms) const {
         const auto lost = report.transmitted - std::min(report.received, report.transmitted);
         report.loss_percent = 100.0 * static_cast<double>(lost) / static_cast<double>(report.transmitted);
     }
-    if (report.received > 0 && !progress_) {
-        auto sorted = last_;
-        std::ranges::sort(sorted);
-        const auto count = static_cast<double>(report.received);
-        const double mean = sum_ / count;
-        const double variance = std::max(0.0, sum_of_squares_ / count - mean * mean);
-        report.rtt_us = api::RttSummary{
-            min_, mean, max_, std::sqrt(variance), percentile(sorted, 0.5), percentile(sorted, 0.99)};
-    }
+    if (!progress_) report.rtt_us = rtt_.summary();
     return report;
 }
 

@@ -1,8 +1,7 @@
 #pragma once
 
 #include "cli/ping_events.hpp"
-
-#include <vector>
+#include "common/rtt_statistics.hpp"
 
 namespace netlab::cli {
 
@@ -23,14 +22,7 @@ class PingTally {
     bool started_ = false;
     api::PingReport report_;
     std::optional<api::PingProgress> progress_;  ///< the last: of a flood, which tells its replies only so
-    // The percentiles are of the last so many replies: an endless flood must not fill the memory.
-    static constexpr std::size_t most_kept = 65'536;
-    std::vector<double> last_;
-    std::size_t oldest_ = 0;
-    double sum_ = 0;
-    double sum_of_squares_ = 0;
-    double min_ = 0;
-    double max_ = 0;
+    RttStatistics rtt_;
 };
 
 }  // namespace netlab::cli

@@ -6,6 +6,7 @@
 #include "cli/render/connect_text.hpp"
 #include "cli/render/error_text.hpp"
 #include "cli/render/escape.hpp"
+#include "common/connect_tally.hpp"
 
 #include <chrono>
 
@@ -24,7 +25,8 @@ class Connect final : public Command {
     Result<bool> take(const Session& session, const std::string& line);
     Result<void> show(const Session& session, const std::string& line, const ConnectEvent& event) const;
     Result<int> finish(const Session& session, const api::ConnectReport& report) const;
-    void count(const api::ConnectAttempt& attempt);
+    Result<int> finish_early(const Session& session);
+    void note(const ConnectEvent& event);
 
     api::ConnectRequest request_;
     std::string from_;
@@ -34,7 +36,8 @@ class Connect final : public Command {
     bool quiet_ = false;
     Interrupt interrupt_;
     std::optional<api::ConnectReport> report_;
-    api::ConnectReport seen_;  ///< of the attempts so far, for the summary when the user interrupts it
+    api::ConnectReport seen_;  ///< of what has been heard, for the summary when the user interrupts it
+    ConnectTally tally_;       ///< the same of the attempts
     bool no_tls_ = false;      ///< an attempt got no ServerHello
     std::chrono::steady_clock::time_point begin_;
 };
@@ -79,10 +82,16 @@ Result<void> Connect::take_words() {
     return {};
 }
 
-void Connect::count(const api::ConnectAttempt& attempt) {
-    api::count(seen_, attempt.outcome);
-    seen_.remote = attempt.remote;
-    if (attempt.tls && !attempt.tls->server_hello) no_tls_ = true;
+void Connect::note(const ConnectEvent& event) {
+    if (const auto* start = std::get_if<api::ConnectStart>(&event)) {
+        begin_ = std::chrono::steady_clock::now();
+        seen_.remote = start->remote;
+        seen_.resolved_by = start->resolved_by;
+    }
+    if (const auto* attempt = std::get_if<api::ConnectAttempt>(&event)) {
+        tally_.add(*attempt);
+        if (attempt->tls && !attempt->tls->server_hello) no_tls_ = true;
+    }
 }
 
 /// One line as it came, or in words. The report's words are finish()'s.
@@ -99,8 +108,7 @@ Result<void> Connect::show(const Session& session, const std::string& line, cons
 Result<bool> Connect::take(const Session& session, const std::string& line) {
     const auto event = decode_connect_event(line);
     if (!event) return event.error();
-    if (std::holds_alternative<api::ConnectStart>(*event)) begin_ = std::chrono::steady_clock::now();
-    if (const auto* attempt = std::get_if<api::ConnectAttempt>(&*event)) count(*attempt);
+    note(*event);
     if (auto shown = show(session, line, *event); !shown) return shown.error();
     if (const auto* report = std::get_if<api::ConnectReport>(&*event)) report_ = *report;
     if (const auto* error = std::get_if<StreamError>(&*event)) return error->error;
@@ -117,9 +125,31 @@ Result<int> Connect::finish(const Session& session, const api::ConnectReport& re
     if (report.outcome == ConnectOutcome::unresolved) {
         return unresolved(report);
     }
-    const auto text = connect_text::summary(report, session.options.format == Format::wide);
+    const auto text = connect_text::summary(report, {session.options.format == Format::wide, quiet_});
     if (auto printed = print(text); !printed) return printed.error();
     return code;
+}
+
+/// Without the daemon's report: the user interrupted it.
+Result<int> Connect::finish_early(const Session& session) {
+    const bool started = seen_.remote.has_value();
+    seen_.from = request_.from;
+    seen_.to = request_.to;
+    seen_.protocol = request_.udp ? "udp" : "tcp";
+    if (started)
+        seen_.elapsed_ms =
+            std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_).count();
+    tally_.fill(seen_);
+    if (seen_.attempts == 0) {
+        seen_.outcome = api::ConnectOutcome::timed_out;
+        seen_.explanation = "interrupted before anything was known of the first attempt";
+    }
+    if (session.options.format == Format::json) {
+        if (auto printed = print(json::write(seen_) + "\n"); !printed) return printed.error();
+    } else if (!started) {
+        return 1;
+    }
+    return finish(session, seen_);
 }
 
 Result<int> Connect::run_pairs(const Session& session) const {
@@ -148,17 +178,7 @@ Result<int> Connect::run(const Session& session) {
     const auto whole = follow_events(*exchange, interrupt_, "connect",
                                      [&](const std::string& line) { return take(session, line); });
     if (!whole) return whole.error();
-    if (*whole) return finish(session, *report_);
-    if (seen_.attempts == 0) return 1;
-    seen_.from = request_.from;
-    seen_.to = request_.to;
-    seen_.protocol = request_.udp ? "udp" : "tcp";
-    seen_.elapsed_ms =
-        std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_).count();
-    if (session.options.format == Format::json) {
-        if (auto printed = print(json::write(seen_) + "\n"); !printed) return printed.error();
-    }
-    return finish(session, seen_);
+    return *whole ? finish(session, *report_) : finish_early(session);
 }
 
 const Registration registered{"connect", "connect to a port from a target", make<Connect>};

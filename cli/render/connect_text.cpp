@@ -159,14 +159,14 @@ std::string line(const api::ConnectAttempt& attempt, double wait_ms) {
     return text + "\n" + banner_line(attempt) + tls_line(attempt);
 }
 
-std::string summary(const api::ConnectReport& report, bool wide) {
+std::string summary(const api::ConnectReport& report, SummaryForm form) {
     std::string text;
-    if (report.attempts != 1) {
+    if (report.attempts != 1 || form.counts) {
         const auto port = report.remote ? ":" + std::to_string(report.remote->port) : std::string();
         text += "\n--- " + escape(report.to) + port + " connect statistics ---\n" + counts(report) +
-                times(report, wide);
+                times(report, form.wide);
     }
-    if (wide) text += listening(report);
+    if (form.wide) text += listening(report);
     if (report.explanation) text += escape(*report.explanation) + "\n";
     if (report.suggestion) text += "try: " + escape(*report.suggestion) + "\n";
     return text;

@@ -11,8 +11,11 @@ namespace netlab::cli::connect_text {
 /// One line, and one more for a banner and for TLS. `wait_ms` is how long each step was waited for.
 [[nodiscard]] std::string line(const api::ConnectAttempt& attempt, double wait_ms);
 
-/// Counts and times where there were several attempts, then the explanation and the suggestion. `wide` adds
-/// what listens at the other end.
-[[nodiscard]] std::string summary(const api::ConnectReport& report, bool wide);
+struct SummaryForm {
+    bool wide = false;    ///< with what listens at the other end
+    bool counts = false;  ///< of one attempt too, whose line was not shown
+};
+/// Counts and times where there were several attempts, then the explanation and the suggestion.
+[[nodiscard]] std::string summary(const api::ConnectReport& report, SummaryForm form = {});
 
 }  // namespace netlab::cli::connect_text

@@ -1,10 +1,10 @@
 #include "common/api/connect.hpp"
 
+#include "common/connect_tally.hpp"
 #include "daemon/kernel/route_query.hpp"
 #include "daemon/kernel/sock_diag.hpp"
 #include "daemon/operations/connect_attempt.hpp"
 #include "daemon/operations/connect_explanation.hpp"
-#include "daemon/operations/connect_tally.hpp"
 #include "daemon/operations/destination_handles.hpp"
 #include "daemon/operations/name_explanation.hpp"
 #include "daemon/operations/operation.hpp"

@@ -17,6 +17,17 @@ namespace {
 using api::ConnectOutcome;
 using api::RefusalWay;
 
+/// Nothing where the target's addresses are not known.
+std::optional<bool> has_other_family(const api::Target* target, const IpAddress& address) {
+    if (target == nullptr) return std::nullopt;
+    std::optional<bool> known;
+    for (const auto& membership : target->networks) {
+        for (const auto& own : membership.addresses)
+            known = known.value_or(false) || own.address().family() != address.family();
+    }
+    return known;
+}
+
 class Reasoning {
   public:
     Reasoning(const api::Context& context, const ReachRequest& request, const ConnectFacts& facts)
@@ -29,7 +40,13 @@ class Reasoning {
           from_(from_target_ != nullptr ? from_target_->name : request.from),
           address_(facts.attempt.remote.address),
           to_(peer_ != nullptr ? peer_->name : address_.to_string()),
-          question_{to_,    address_, facts.attempt.remote.port, facts.udp, facts.came_by, facts.other_ports,
+          question_{to_,
+                    address_,
+                    facts.attempt.remote.port,
+                    facts.udp,
+                    has_other_family(peer_, address_),
+                    facts.came_by,
+                    facts.other_ports,
                     request} {}
 
     [[nodiscard]] Explanation explain() const {

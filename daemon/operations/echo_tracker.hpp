@@ -1,6 +1,6 @@
 #pragma once
 
-#include "daemon/operations/rtt_statistics.hpp"
+#include "common/rtt_statistics.hpp"
 
 #include <chrono>
 #include <cstdint>

@@ -44,6 +44,17 @@ Explanation other_address(const ListenerQuestion& question, const api::Listener&
         same_family ? question.request.again(listener.address.to_string()) : std::string()};
 }
 
+Explanation one_family(const ListenerQuestion& question, const api::Listener& listener,
+                       const std::string& family, std::string_view option) {
+    auto text = only(question, listener) + ", which takes " + family + " alone";
+    // Two answers that point at each other help nobody.
+    if (!question.other_family.value_or(true))
+        return {text + ", and " + question.to + " has no address of that family", {}};
+    auto again = question.request;
+    again.family.reset();
+    return {std::move(text), again.again(again.to, option)};
+}
+
 Explanation bound_to_interface(const ListenerQuestion& question, const api::Listener& listener) {
     const auto what = question.udp ? "the datagram" : "the SYN";
     auto text = only(question, listener) + ", on interface " + listener.interface.value_or("") + " alone";
@@ -63,7 +74,6 @@ std::string accept_queue_is_full(const ListenerQuestion& question, const api::Li
 
 Explanation explain_listeners(const ListenerQuestion& question, const Judgement& judgement) {
     const auto& [verdict, listener] = judgement;
-    const auto& request = question.request;
     switch (verdict) {
         case ListenerVerdict::none:
             return {"nothing in " + question.to + " " + listens(question) + " on " + port_text(question) +
@@ -77,9 +87,9 @@ Explanation explain_listeners(const ListenerQuestion& question, const Judgement&
         case ListenerVerdict::other_address:
             return other_address(question, listener);
         case ListenerVerdict::ipv6_only:
-            return {only(question, listener) + ", which takes IPv6 alone", request.again(request.to, "-6")};
+            return one_family(question, listener, "IPv6", "-6");
         case ListenerVerdict::ipv4_only:
-            return {only(question, listener) + ", which takes IPv4 alone", request.again(request.to, "-4")};
+            return one_family(question, listener, "IPv4", "-4");
         case ListenerVerdict::interface:
             return bound_to_interface(question, listener);
         case ListenerVerdict::full:

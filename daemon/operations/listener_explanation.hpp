@@ -16,6 +16,7 @@ struct ListenerQuestion {
     IpAddress destination;
     std::uint16_t port = 0;
     bool udp = false;
+    std::optional<bool> other_family;        ///< whether `to` has an address of the other family, where known
     std::vector<std::string> came_by;        ///< interfaces that it was seen to come in by
     std::vector<std::uint16_t> other_ports;  ///< that it would have been taken on
     const ReachRequest& request;             ///< how to ask again

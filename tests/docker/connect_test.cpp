@@ -1,5 +1,8 @@
 #include "tests/docker/lab.hpp"
 
+#include <algorithm>
+#include <csignal>
+
 using namespace netlab;
 using namespace netlab::lab;
 using namespace std::chrono_literals;
@@ -156,6 +159,28 @@ TEST_CASE("connect: a paused container's kernel takes connections", "[docker]") 
     docker({"unpause", "test-paused"});
     CHECK(finished.status == 0);
     CHECK(contains(text(report(finished), "explanation"), "test-paused is paused"));
+}
+
+TEST_CASE("connect: Ctrl-C prints what has come of it", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto interrupted = [&](const Words& words, long after_lines) {
+        auto running = daemon.start_netlab(words);
+        const auto lines = [&] { return std::ranges::count(running.out_so_far(), '\n'); };
+        REQUIRE(support::eventually([&] { return lines() >= after_lines; }, std::chrono::seconds(3)));
+        running.signal(SIGINT);
+        return running.wait(std::chrono::seconds(3));
+    };
+    const auto endless = interrupted({"connect", "-c", "0", "-i", "0.1", "co1", "www.example.com:80"}, 3);
+    INFO(endless.out << endless.err);
+    CHECK(endless.status == 0);
+    CHECK(contains(endless.out, "handshake min/avg/max"));
+    const auto json = interrupted({"-j", "connect", "-c", "0", "-i", "0.1", "co1", "www.example.com:80"}, 3);
+    CHECK(text(report(json), "resolved_by") == text(json.json_lines().front(), "resolved_by"));
+    CHECK(report(json).contains("handshake_us"));
+    const auto waiting = interrupted({"connect", "-W", "20", "co1", "198.51.100.99:80"}, 1);
+    INFO(waiting.out << waiting.err);
+    CHECK(waiting.status == 1);
+    CHECK(contains(waiting.out, "interrupted before anything was known of the first attempt"));
 }
 
 TEST_CASE("connect: the words on the command line are told where they are wrong", "[docker]") {

@@ -119,15 +119,16 @@ TEST_CASE("connect text: the summary counts where there were several, and wide s
     report.suggestion = "this";
     report.listening =
         std::vector<api::Listener>{{ip("127.0.0.1"), 80, {}, {}, 3, 2}, {ip("::"), 22, true, "eth0", 0, 5}};
-    CHECK(connect_text::summary(report, false) == "because\ntry: this\n");
-    CHECK(connect_text::summary(report, true) ==
+    CHECK(connect_text::summary(report) == "because\ntry: this\n");
+    CHECK(connect_text::summary(report, {false, true}).find("connect statistics") != std::string::npos);
+    CHECK(connect_text::summary(report, {true, false}) ==
           "listening in co2: 127.0.0.1:80, 3 of 2 wait\nlistening in co2: [::]:22 (IPv6 only) on "
           "eth0\nbecause\ntry: this\n");
     report.attempts = 3;
     report.connected = 2;
     report.timed_out = 1;
     report.elapsed_ms = 12;
-    CHECK(connect_text::summary(report, false) ==
+    CHECK(connect_text::summary(report) ==
           "\n--- co2:80 connect statistics ---\n3 attempts, 2 connected, 1 timed out, time "
           "12ms\nbecause\ntry: this\n");
 }

@@ -118,7 +118,7 @@ TEST_CASE("ping tally: the outcome of silence is lost, of errors unreachable", "
     CHECK(refused.report(0).outcome == api::PingOutcome::unreachable);
 }
 
-TEST_CASE("ping tally: the percentiles of a long ping are of its last replies", "[unit]") {
+TEST_CASE("ping tally: the percentiles of a long ping are 0.4 % off at most", "[unit]") {
     PingTally tally;
     for (std::uint64_t seq = 1; seq <= 65'536; ++seq)
         tally.add(reply(seq, 1));
@@ -128,7 +128,8 @@ TEST_CASE("ping tally: the percentiles of a long ping are of its last replies", 
     REQUIRE(report.rtt_us);
     CHECK(report.rtt_us->min == 1);
     CHECK(report.rtt_us->avg == 5);
-    CHECK(report.rtt_us->p50 == 9);
+    CHECK(report.rtt_us->p50 == Approx(1).epsilon(0.004));
+    CHECK(report.rtt_us->p99 == Approx(9).epsilon(0.004));
 }
 
 TEST_CASE("ping text: reads like iputils'", "[unit]") {

@@ -1,8 +1,9 @@
 #include "common/api/connect.hpp"
 
+#include "common/connect_tally.hpp"
 #include "daemon/operations/connect_attempt.hpp"
 #include "daemon/operations/connect_explanation.hpp"
-#include "daemon/operations/connect_tally.hpp"
+#include "daemon/operations/listener_explanation.hpp"
 #include "daemon/operations/listeners.hpp"
 #include "daemon/operations/probe_packet.hpp"
 #include "tests/support/catch.hpp"
@@ -262,6 +263,24 @@ TEST_CASE("listeners: what a socket takes", "[unit]") {
     CHECK(judge_listeners(one, ip("10.0.0.2"), 80, elsewhere).verdict == ListenerVerdict::interface);
     CHECK(judge_listeners(one, ip("10.0.0.2"), 80, there).verdict == ListenerVerdict::takes);
     CHECK(verdict({listener("127.0.0.1"), listener("10.0.0.2")}, "10.0.0.2") == ListenerVerdict::takes);
+}
+
+TEST_CASE("listeners: the other family is only worth a try where it has one", "[unit]") {
+    auto v6only = listener("::");
+    v6only.v6only = true;
+    auto asking = request();
+    asking.family = Family::ipv4;
+    const operations::ReachRequest reach(asking);
+    operations::ListenerQuestion question{"co2", ip("10.0.0.2"), 80, false, true, {}, {}, reach};
+    const operations::Judgement judgement{ListenerVerdict::ipv6_only, v6only};
+    auto told = explain_listeners(question, judgement);
+    CHECK(told.explanation == "in co2 only [::]:80 listens, which takes IPv6 alone");
+    CHECK(told.suggestion == "netlab connect co1 co2:80 -6");
+    question.other_family = false;
+    told = explain_listeners(question, judgement);
+    CHECK(told.explanation ==
+          "in co2 only [::]:80 listens, which takes IPv6 alone, and co2 has no address of that family");
+    CHECK(told.suggestion.empty());
 }
 
 TEST_CASE("listeners: the accept queue is full with one more than the backlog", "[unit]") {

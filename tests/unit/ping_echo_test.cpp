@@ -1,6 +1,6 @@
+#include "common/rtt_statistics.hpp"
 #include "daemon/operations/echo_payload.hpp"
 #include "daemon/operations/echo_tracker.hpp"
-#include "daemon/operations/rtt_statistics.hpp"
 #include "daemon/operations/transmit_keys.hpp"
 #include "tests/support/catch.hpp"
 

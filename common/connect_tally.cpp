@@ -1,11 +1,11 @@
-#include "daemon/operations/connect_tally.hpp"
+#include "common/connect_tally.hpp"
 
-namespace netlab::operations {
+namespace netlab {
 
 void ConnectTally::add(const api::ConnectAttempt& attempt) {
     api::count(counts_, attempt.outcome);
     const auto time = attempt.handshake_us ? attempt.handshake_us : attempt.rtt_us;
-    if (time) times_.add(std::chrono::nanoseconds(static_cast<std::int64_t>(*time * 1000)));
+    if (time) times_.add(nanoseconds_of(*time));
 }
 
 void ConnectTally::fill(api::ConnectReport& report) const {
@@ -20,4 +20,4 @@ void ConnectTally::fill(api::ConnectReport& report) const {
     report.outcome = counts_.outcome;
 }
 
-}  // namespace netlab::operations
+}  // namespace netlab

@@ -1,10 +1,10 @@
-#include "daemon/operations/rtt_statistics.hpp"
+#include "common/rtt_statistics.hpp"
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
 
-namespace netlab::operations {
+namespace netlab {
 
 namespace {
 
@@ -84,4 +84,4 @@ std::optional<api::RttSummary> RttStatistics::summary() const {
     return summary;
 }
 
-}  // namespace netlab::operations
+}  // namespace netlab

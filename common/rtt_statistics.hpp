@@ -7,7 +7,12 @@
 #include <optional>
 #include <vector>
 
-namespace netlab::operations {
+namespace netlab {
+
+/// Of a time as the API has it, in µs.
+[[nodiscard]] constexpr std::chrono::nanoseconds nanoseconds_of(double us) {
+    return std::chrono::nanoseconds(static_cast<std::int64_t>(us * 1000));
+}
 
 /// Round-trip times of any number of echoes in bounded memory. Minimum, average, maximum and mdev are always
 /// exact; the percentiles (nearest rank) are exact for the first 100,000 samples and from then on come from a
@@ -33,4 +38,4 @@ class RttStatistics {
     std::vector<std::uint64_t> histogram_;  // empty while the samples are kept
 };
 
-}  // namespace netlab::operations
+}  // namespace netlab

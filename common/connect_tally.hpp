@@ -1,9 +1,9 @@
 #pragma once
 
 #include "common/api/connect.hpp"
-#include "daemon/operations/rtt_statistics.hpp"
+#include "common/rtt_statistics.hpp"
 
-namespace netlab::operations {
+namespace netlab {
 
 /// What came of many attempts, counted.
 class ConnectTally {
@@ -18,4 +18,4 @@ class ConnectTally {
     RttStatistics times_;
 };
 
-}  // namespace netlab::operations
+}  // namespace netlab
