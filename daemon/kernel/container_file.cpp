@@ -24,10 +24,10 @@ namespace netlab::kernel {
 namespace {
 
 /// Only finds it: a FIFO does not wait, a device does nothing. Empty with errno.
-UniqueFd locate(int root, const char* path, std::uint64_t more_flags) {
+UniqueFd locate(int root, const char* path, std::uint64_t more_flags = 0, std::uint64_t more_resolve = 0) {
     open_how how{};
     how.flags = O_PATH | O_CLOEXEC | more_flags;
-    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
+    how.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | more_resolve;
     long opened = -1;
     // EAGAIN: somebody renamed a directory on the way; the kernel could not tell whether the root was left
     // (openat2(2)).
@@ -61,7 +61,7 @@ ContainerFile open_located(const UniqueFd& location, FileLook look) {
 /// Waits for no server: nothing but what is in the kernel's name cache, and no attribute that would have to
 /// be asked for. Empty where that does not suffice.
 std::optional<ContainerFile> open_on_disk(int root, const char* path) {
-    const auto location = locate(root, path, RESOLVE_CACHED);
+    const auto location = locate(root, path, 0, RESOLVE_CACHED);
     if (!location) return std::nullopt;
     struct statx status {};
     if (::statx(location.get(), "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_MODE, &status) !=
@@ -74,7 +74,7 @@ std::optional<ContainerFile> open_on_disk(int root, const char* path) {
 }
 
 ContainerFile open_at_any_cost(int root, const char* path) {
-    const auto location = locate(root, path, 0);
+    const auto location = locate(root, path);
     if (!location) return {not_found(root, path, errno), {}};
     struct stat status {};
     if (::fstat(location.get(), &status) != 0) return {{FileState::refused, 0, errno}, {}};

@@ -76,6 +76,7 @@ Result<Side> open_side(const TargetHandle& target, std::optional<Family> family,
 }
 
 Result<Handles> prepare(Namespaces& namespaces, const ConnectPairsRequest& request, const Context& context) {
+    if (auto enough = need_two(context); !enough) return enough.error();
     const auto count = std::max<std::size_t>(context.targets.size(), 2);
     const auto sockets = std::clamp<std::size_t>(sockets_in_all / count, 1, count - 1);
     Handles handles;

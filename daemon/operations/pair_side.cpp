@@ -4,6 +4,14 @@
 
 namespace netlab::operations {
 
+Result<void> need_two(const api::Context& context) {
+    if (context.targets.size() != 1) return {};
+    return Error{errc::bad_request,
+                 "only " + context.targets.front().name + " is there, and has nobody to reach",
+                 "netlab ls shows the targets and their networks",
+                 {}};
+}
+
 Result<PairSide> open_pair_side(const TargetHandle& target, std::optional<Family> family) {
     PairSide side;
     side.device = target.device;

@@ -58,6 +58,7 @@ Result<Side> open_side(const TargetHandle& target, std::uint16_t id, std::option
 }
 
 Result<Handles> prepare(Namespaces& namespaces, const PingPairsRequest& request, const Context& context) {
+    if (auto enough = need_two(context); !enough) return enough.error();
     Handles handles;
     handles.id = static_cast<std::uint16_t>(::getpid());
     if (::getrandom(handles.cookie.data(), handles.cookie.size(), 0) != std::ssize(handles.cookie))

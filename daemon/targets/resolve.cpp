@@ -118,6 +118,17 @@ Result<std::vector<Resolution>> Registry::members(std::string_view network) cons
         if (member) out.push_back(std::move(one));
     }
     if (!out.empty()) return out;
+    const bool shared = std::ranges::any_of(list(), [&](const api::Target& target) {
+        return target.state == api::State::running &&
+               std::ranges::find(target.networks, network, &api::Membership::name) != target.networks.end();
+    });
+    if (shared) {
+        return Error{
+            errc::no_such_target,
+            "the containers on '" + std::string(network) + "' have no network namespace of their own",
+            "netlab ls shows whose they share",
+            {}};
+    }
     const auto names = nearest(network, std::vector<std::string>(known.begin(), known.end()));
     return Error{errc::no_such_target,
                  "no running container is on a network '" + std::string(network) + "'",

@@ -207,6 +207,18 @@ TEST_CASE("container files: a file system without a disk is read from by a child
     CHECK(errno == ECHILD);
 }
 
+TEST_CASE("container files: one on a disk is opened itself, without a child", "[netns]") {
+    const Root root;
+    std::ofstream(root.file()) << "nameserver 127.0.0.11\n";
+    struct stat there {};
+    REQUIRE(::stat(root.file().c_str(), &there) == 0);
+    struct stat opened {};
+    REQUIRE(::fstat(root.open().file.get(), &opened) == 0);
+    // Where /tmp is on no disk this is a copy.
+    const bool on_disk = major(there.st_dev) != 0;
+    CHECK((opened.st_ino == there.st_ino && opened.st_dev == there.st_dev) == on_disk);
+}
+
 TEST_CASE("container files: a file system that never answers is given up in time, and nobody waits on",
           "[netns]") {
     const Root root;

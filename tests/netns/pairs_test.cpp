@@ -101,6 +101,15 @@ TEST_CASE("ping pairs: everybody answers everybody, once", "[netns]") {
     CHECK(told.took < 400ms);
 }
 
+TEST_CASE("ping pairs: one that is alone has nobody to reach", "[netns]") {
+    const Switch alone("a");
+    for (const auto& told : {alone.ping(), alone.connect()}) {
+        REQUIRE(told.error);
+        CHECK(*told.error == errc::bad_request);
+        CHECK(told.error_text.find("only a is there, and has nobody to reach") != std::string::npos);
+    }
+}
+
 TEST_CASE("ping pairs: IPv6", "[netns]") {
     const Switch three("abc");
     const auto told = three.ping(Family::ipv6);

@@ -341,4 +341,14 @@ TEST_CASE("registry: the running members of a network, and the nearest name of o
     CHECK(unknown.error().code == errc::no_such_target);
     CHECK(unknown.error().hint == "did you mean bridge?");
     CHECK(!registry.members(""));
+
+    // Containers of the host's network live in its namespace, whose target is the host itself.
+    registry.apply(facts("", 1));
+    auto on_host = container("hostnet1", 5);
+    on_host.target.networks.emplace_back().name = "host";
+    registry.apply(docker, on_host);
+    registry.apply(facts(id_of(5), 1));
+    const auto host = registry.members("host");
+    REQUIRE(!host);
+    CHECK(host.error().message == "the containers on 'host' have no network namespace of their own");
 }
