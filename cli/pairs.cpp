@@ -84,7 +84,7 @@ class Following {
 }  // namespace
 
 void PairOptions::add(CLI::App& app) {
-    app.add_option("...", targets_, "with --all-pairs: more targets")->type_name("")->expected(0, -1);
+    app.add_option("TARGET", targets_, "with --all-pairs: more targets")->type_name("")->expected(0, -1);
     app.add_flag("--all-pairs", all_pairs_, "each of these targets with each other, both ways, all at once");
     app.add_option("--network", network_, "with --all-pairs: the running members of an engine's network")
         ->type_name("NAME");

@@ -43,8 +43,9 @@ void Dns::arguments(CLI::App& app) {
     app.add_flag("--all-servers", request_.all_servers,
                  "ask every server, those behind Docker's 127.0.0.11 too, and compare");
     app.add_flag("--tcp", request_.tcp, "over TCP from the start");
-    app.add_flag("--search,!--no-search", request_.search,
-                 "go through the search list of resolv.conf (default)");
+    app.add_flag("--search", request_.search, "go through the search list of resolv.conf (default)");
+    app.add_flag_callback(
+        "--no-search", [this] { request_.search = false; }, "ask for the name as it is");
     app.add_flag("--trace", request_.trace, "follow the delegations from the root");
     app.add_option("--root", request_.root, "with --trace: the root server to begin at")
         ->type_name("IP[:PORT]");
