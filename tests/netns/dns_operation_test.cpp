@@ -310,14 +310,24 @@ TEST_CASE("dns: --server with a port, and all servers compared", "[netns]") {
 }
 
 TEST_CASE("dns: no packet leaves from any namespace but the target's", "[netns]") {
-    const Served net;
-    const auto server = *IpAddress::parse("10.1.0.2");
-    DnsPacketCounter own("", server);
-    DnsPacketCounter other(net.network.name('c'), server);
-    DnsPacketCounter target(net.network.name('a'), server);
-    for (const auto* name : {"both.test", "big.test", "nobody.test", "silent.test"})
-        (void)net.ask(question(name));
+    Served net;
+    net.network.ip('a', "addr add fd01::1/64 dev eth0 nodad");
+    net.network.ip('b', "addr add fd01::2/64 dev eth0 nodad");
+    const NamespaceProcess over_ipv6(net.network.name('b'), [](int ready) { serve_dns(ready, "fd01::2"); });
+    const auto v4 = *IpAddress::parse("10.1.0.2");
+    const auto v6 = *IpAddress::parse("fd01::2");
+    // This machine's own programs may ask somebody meanwhile.
+    DnsPacketCounter own("", {v4, v6});
+    DnsPacketCounter other(net.network.name('c'));
+    DnsPacketCounter target(net.network.name('a'), {v4});
+    DnsPacketCounter target_v6(net.network.name('a'), {v6});
+    for (const auto* conf : {"nameserver 10.1.0.2\n", "nameserver fd01::2\n"}) {
+        net.conf = conf;
+        for (const auto* name : {"both.test", "big.test", "nobody.test", "silent.test"})
+            (void)net.ask(question(name));
+    }
     CHECK(target.count() > 8);
+    CHECK(target_v6.count() > 8);
     CHECK(own.count() == 0);
     CHECK(other.count() == 0);
 }

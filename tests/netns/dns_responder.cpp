@@ -106,9 +106,10 @@ void serve_tcp(int listener) {
 }
 
 int bound(int type, const std::string& address) {
-    const int socket = ::socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    const auto own = *IpAddress::parse(address);
+    const int socket = ::socket(own.is_v4() ? AF_INET : AF_INET6, type | SOCK_CLOEXEC, 0);
     sockaddr_storage at;
-    const auto length = IpAddress::parse(address)->to_sockaddr(at, 53);
+    const auto length = own.to_sockaddr(at, 53);
     if (::bind(socket, reinterpret_cast<sockaddr*>(&at), length) != 0) std::_Exit(1);
     return socket;
 }

@@ -3,17 +3,39 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <stdexcept>
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/if_ether.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <sys/socket.h>
 
 namespace netlab::test {
 
-DnsPacketCounter::DnsPacketCounter(const std::string& network_namespace, const IpAddress& to) : to_(to) {
+namespace {
+
+/// The destination of a UDP datagram or a TCP segment to port 53, from its IP header on; nothing of others.
+std::optional<IpAddress> asked_server(std::span<const std::uint8_t> packet) {
+    if (packet.empty()) return std::nullopt;
+    const bool v4 = packet[0] >> 4U == 4;
+    constexpr std::size_t v6_header = 40;
+    const auto header = v4 ? static_cast<std::size_t>((packet[0] & 0x0F) * 4) : v6_header;
+    if (packet.size() < header + 4) return std::nullopt;
+    const auto protocol = packet[v4 ? 9 : 6];
+    const bool dns = (protocol == IPPROTO_UDP || protocol == IPPROTO_TCP) && packet[header + 2] == 0 &&
+                     packet[header + 3] == 53;
+    if (!dns) return std::nullopt;
+    return IpAddress::from_bytes(v4 ? packet.subspan(16, 4) : packet.subspan(24, 16));
+}
+
+}  // namespace
+
+DnsPacketCounter::DnsPacketCounter(const std::string& network_namespace, std::vector<IpAddress> to)
+    : to_(std::move(to)) {
     const UniqueFd own(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
     if (!network_namespace.empty()) {
         const UniqueFd net(::open(("/run/netns/" + network_namespace).c_str(), O_RDONLY | O_CLOEXEC));
@@ -27,15 +49,12 @@ DnsPacketCounter::DnsPacketCounter(const std::string& network_namespace, const I
 
 int DnsPacketCounter::count() {
     int found = 0;
-    std::array<std::uint8_t, 64> packet;
+    std::array<std::uint8_t, 128> packet;
     for (;;) {
         const auto size = ::recv(socket_.get(), packet.data(), packet.size(), 0);
         if (size < 0) return found;
-        const auto header = static_cast<std::size_t>((packet[0] & 0x0F) * 4);
-        const bool ipv4 = packet[0] >> 4U == 4 && (packet[9] == 17 || packet[9] == 6);
-        if (!ipv4 || size < static_cast<ssize_t>(header + 4)) continue;
-        const bool there = std::ranges::equal(to_.bytes(), std::span(packet).subspan(16, 4));
-        if (there && packet[header + 2] == 0 && packet[header + 3] == 53) ++found;
+        const auto server = asked_server(std::span(packet).first(static_cast<std::size_t>(size)));
+        if (server && (to_.empty() || std::ranges::find(to_, *server) != to_.end())) ++found;
     }
 }
 
