@@ -59,6 +59,8 @@ const char* what(DnsAttemptOutcome outcome) {
             return "refused";
         case DnsAttemptOutcome::unreachable:
             return "unreachable";
+        case DnsAttemptOutcome::forbidden:
+            return "forbidden by a rule in OUTPUT";
         case DnsAttemptOutcome::closed:
             return "the connection was closed";
         case DnsAttemptOutcome::wrong_source:
@@ -110,7 +112,9 @@ std::string headline(const DnsAnswer& answer) {
     if (answer.outcome == DnsOutcome::no_data) text += ", no such record";
     text += ", from " + server(answer) + " (" + transport(answer.transport) + ")";
     if (answer.flags) text += ", flags: " + flags(*answer.flags);
-    return text + ", " + ping_text::milliseconds(answer.elapsed_us) + " ms\n";
+    text += ", " + ping_text::milliseconds(answer.elapsed_us) + " ms";
+    const bool told = !answer.attempts.empty() && answer.attempts.back().detail;
+    return text + (told ? " (" + escape(*answer.attempts.back().detail) + ")" : "") + "\n";
 }
 
 }  // namespace

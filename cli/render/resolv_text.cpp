@@ -86,6 +86,8 @@ Cell answer_cell(const ResolvAnswer& answer) {
         case ResolvOutcome::not_asked:
             return {"not asked", Hue::faint};
         case ResolvOutcome::unreachable:
+        case ResolvOutcome::forbidden:
+        case ResolvOutcome::malformed:
         case ResolvOutcome::failed:
             return {answer.message.empty() ? "failed" : answer.message, Hue::bad};
         default:

@@ -77,14 +77,15 @@ enum class DnsAttemptOutcome : std::uint8_t {
     timed_out,       ///< nothing came
     refused,         ///< ICMP port unreachable, or a RST
     unreachable,     ///< another ICMP error, no route, or an interface that is not there
+    forbidden,       ///< EPERM: a rule of FROM's own lets it not leave
     closed,          ///< the TCP connection ended before an answer
     wrong_source,    ///< it came from another address or port than was asked
     wrong_id,        ///< an answer with another ID
     wrong_question,  ///< an answer to another question
     malformed,       ///< not a DNS message, or one that cannot be taken apart
 };
-BOOST_DESCRIBE_ENUM(DnsAttemptOutcome, answered, truncated, timed_out, refused, unreachable, closed,
-                    wrong_source, wrong_id, wrong_question, malformed)
+BOOST_DESCRIBE_ENUM(DnsAttemptOutcome, answered, truncated, timed_out, refused, unreachable, forbidden,
+                    closed, wrong_source, wrong_id, wrong_question, malformed)
 
 /// One question as it was put to one server over one transport.
 struct DnsAttempt {
@@ -192,7 +193,7 @@ struct DnsReport {
     double elapsed_ms = 0;
 };
 BOOST_DESCRIBE_STRUCT(DnsReport, (),
-                      (from, name, outcome, records, candidates, agreed, explanations, suggestion,
+                      (from, name, outcome, records, candidates, agreed, silent, explanations, suggestion,
                        elapsed_ms))
 
 }  // namespace netlab::api

@@ -1,5 +1,6 @@
 #include "common/api/dns.hpp"
 
+#include "daemon/kernel/netlink.hpp"
 #include "daemon/operations/container_text.hpp"
 #include "daemon/operations/dns_explanation.hpp"
 #include "daemon/operations/dns_plan.hpp"
@@ -7,6 +8,7 @@
 #include "daemon/operations/dns_trace.hpp"
 #include "daemon/operations/docker_resolver.hpp"
 #include "daemon/operations/embedded_explanation.hpp"
+#include "daemon/operations/loopback_interface.hpp"
 #include "daemon/operations/operation.hpp"
 #include "daemon/operations/request_time.hpp"
 #include "daemon/operations/resolver_files.hpp"
@@ -30,6 +32,7 @@ struct Handles {
     UniqueFd resolv_conf;
     UniqueFd hosts;
     TargetWatch watch;
+    bool loopback_down = false;
     std::optional<DockerResolver> docker;  ///< of a container of Docker's that may ask 127.0.0.11
 };
 
@@ -58,6 +61,8 @@ Result<Handles> prepare(Namespaces& namespaces, const DnsRequest& request, const
     } else if (auto entered = namespaces.enter(0); !entered) {
         return entered.error();
     }
+    if (const auto route = kernel::open_route_socket())
+        handles.loopback_down = loopback_is_down(route->get());
     const auto at_once = questions_at_once(request);
     auto client = DnsClient::open(request.tcp ? 0 : at_once, request.tcp ? at_once : 0);
     if (!client) return client.error();
@@ -142,7 +147,8 @@ class Dns {
         auto as_is = ask_as_is(plan_, *lookup, setting);
         if (!as_is) return as_is.error();
         auto why = explain_dns({context_, request_, plan_, *lookup, std::move(remarks_), std::move(in_hosts),
-                                std::move(*as_is), look_at_docker(*lookup), default_server_});
+                                std::move(*as_is), look_at_docker(*lookup), default_server_,
+                                handles_.loopback_down});
         report_.explanations = std::move(why.sentences);
         if (!why.suggestion.empty()) report_.suggestion = std::move(why.suggestion);
         return finish();
@@ -174,7 +180,7 @@ class Dns {
                        return exchange.message.has_value();
                    });
         };
-        if (!std::ranges::any_of(lookup.answers, is_silent)) return {};
+        if (!std::ranges::any_of(lookup.answers, is_silent) || handles_.loopback_down) return {};
         const auto& target = context_.targets.front();
         if (!docker_) {
             auto row = handles_.docker->read(target, external_, output_);
@@ -182,8 +188,20 @@ class Dns {
             docker_ = std::move(*row);
         }
         auto finding = explain_embedded_resolver(target, *docker_, handles_.docker->engine_answers());
-        if (!finding) return {};
-        return {std::move(finding->message), std::move(finding->suggestion)};
+        if (finding) return {std::move(finding->message), std::move(finding->suggestion)};
+        const bool has_engine = std::ranges::find(context_.engines, target.runtime,
+                                                  &api::EngineSocket::runtime) != context_.engines.end();
+        const bool forbidden = std::ranges::any_of(lookup.answers, [](const DnsServerAnswers& one) {
+            return std::ranges::any_of(one.exchanges, [](const DnsExchange& exchange) {
+                return !exchange.attempts.empty() &&
+                       exchange.attempts.back().outcome == api::DnsAttemptOutcome::forbidden;
+            });
+        });
+        if (handles_.docker->engine_answers() || !has_engine || forbidden) return {};
+        return {
+            "127.0.0.11 gives no answer, and Docker itself gives none within a second: it hangs or does not "
+            "run",
+            "docker ps (where that hangs too: restart Docker, then docker restart " + target.name + ")"};
     }
 
     void tell(const DnsLookup& lookup) {

@@ -42,6 +42,7 @@ NameOutcome name_outcome(DnsAttemptOutcome outcome) {
     switch (outcome) {
         case DnsAttemptOutcome::refused:
         case DnsAttemptOutcome::unreachable:
+        case DnsAttemptOutcome::forbidden:
             return NameOutcome::no_server;
         case DnsAttemptOutcome::malformed:
         case DnsAttemptOutcome::closed:
@@ -137,6 +138,10 @@ void DnsAsking::append_sockets(std::vector<pollfd>& out) const {
     }
 }
 
+void DnsAsking::repeat() {
+    if (call_->insist) sockets_.send_again();
+}
+
 void DnsAsking::process(const pollfd& socket) {
     const bool readable = (socket.revents & (POLLIN | POLLERR | POLLHUP)) != 0;
     const bool writable = (socket.revents & POLLOUT) != 0;
@@ -208,9 +213,34 @@ void DnsAsking::take_answer(DnsExchange& exchange) const {
     }
     last.outcome = DnsAttemptOutcome::answered;
     last.detail.reset();
+    // Its time is that from the first question on, so it says why it is so long.
+    if (!facts.empty() && facts.back().again)
+        last.detail = "asked once more after " + std::to_string(facts.back().again->count()) + " ms";
     last.rcode = dns_rcode_name(message->rcode);
     exchange.outcome = outcome_of(*message, call_->name, call_->type);
     exchange.message = std::move(*message);
+}
+
+std::string reason_of(const DnsExchange& exchange) {
+    if (exchange.attempts.empty()) return {};
+    const auto& last = exchange.attempts.back();
+    switch (last.outcome) {
+        case DnsAttemptOutcome::answered:
+            return last.rcode == "NOERROR" ? "it has no data, does not recurse and points nowhere"
+                                           : last.rcode.value_or("");
+        case DnsAttemptOutcome::forbidden:
+            return "a rule in the OUTPUT of the namespace that asks forbids it (" + last.detail.value_or("") +
+                   ")";
+        case DnsAttemptOutcome::closed:
+            return "it closes the TCP connection without an answer";
+        case DnsAttemptOutcome::malformed:
+            return "what it sends is no DNS message" + (last.detail ? ": " + *last.detail : "");
+        case DnsAttemptOutcome::refused:
+        case DnsAttemptOutcome::unreachable:
+            return last.detail.value_or("");
+        default:
+            return {};
+    }
 }
 
 NameOutcome outcome_of(const DnsMessage& message, std::string_view name, std::uint16_t type) {

@@ -21,6 +21,8 @@ struct DnsCall {
     api::DnsTransport transport =
         api::DnsTransport::udp;  ///< over UDP, a truncated answer is asked for over TCP
     bool recursion = true;       ///< the RD bit
+    bool insist =
+        false;  ///< over UDP: put once more when half of the time is over, and either answer will do
 };
 
 /// What came of it.
@@ -31,6 +33,10 @@ struct DnsExchange {
     double elapsed_us = 0;                  ///< of the last attempt
     std::vector<api::DnsAttempt> attempts;  ///< one, or UDP and TCP
 };
+
+/// Why there is no record in it, in words: "SERVFAIL", "port unreachable, from 192.0.2.1"; "" where nothing
+/// is known, as of silence.
+[[nodiscard]] std::string reason_of(const DnsExchange& exchange);
 
 /// What a message means to somebody who asked for `type` of `name`.
 [[nodiscard]] NameOutcome outcome_of(const DnsMessage& message, std::string_view name, std::uint16_t type);
@@ -57,6 +63,8 @@ class DnsAsking {
     [[nodiscard]] bool done() const { return done_; }
     /// The sockets that it waits for now.
     void append_sockets(std::vector<pollfd>& out) const;
+    /// Puts the question once more, if it is under way over UDP: one lost datagram is no silence.
+    void repeat();
     /// After poll(2): of one of those.
     void process(const pollfd& socket);
     /// Ends it, whether there is an answer or not.

@@ -42,6 +42,9 @@ class NameSearch {
     [[nodiscard]] std::optional<std::string> next();
     /// How the last candidate failed.
     void failed(NameOutcome why);
+    /// Whether the name as it is has still to be asked for, even if no server says anything about the
+    /// candidate that next() gave.
+    [[nodiscard]] bool as_is_follows() const { return valid_ && !as_is_asked_ && !root_searched_; }
     /// After the last candidate: what the whole search came to.
     [[nodiscard]] NameOutcome outcome() const;
 
