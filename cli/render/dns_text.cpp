@@ -122,7 +122,8 @@ std::string headline(const DnsAnswer& answer) {
 std::string line(const api::DnsRecord& record) {
     auto text = up_to(escape(record.name), 24);
     text = up_to(text + (record.ttl ? std::to_string(*record.ttl) : std::string()), 0);
-    return text + "IN\t" + escape(record.type) + "\t" + escape(record.data) + "\n";
+    return text + escape(record.dns_class.value_or("IN")) + "\t" + escape(record.type) + "\t" +
+           escape(record.data) + "\n";
 }
 
 std::string block(const DnsAnswer& answer, bool wide) {
@@ -131,6 +132,8 @@ std::string block(const DnsAnswer& answer, bool wide) {
     for (const auto& record : wide ? std::vector<api::DnsRecord>{} : answer.answers)
         text += line(record);
     if (wide) text += section("AUTHORITY", answer.authority) + section("ADDITIONAL", answer.additional);
+    if (answer.extra_bytes)
+        text += ";; WARNING: " + std::to_string(*answer.extra_bytes) + " extra bytes behind the message\n";
     if (answer.more_records) text += ";; and " + std::to_string(*answer.more_records) + " more records\n";
     return text;
 }

@@ -54,7 +54,8 @@ struct ResolvConfRow {
     ResolvFileState state = ResolvFileState::read;
     std::string message;  ///< why it is not read, or what is odd about it; "" where there is nothing to say
     bool truncated = false;            ///< it is longer than the 64 KiB that were read
-    std::vector<std::string> servers;  ///< that are asked: three at most, 127.0.0.1 where the file names none
+    std::vector<std::string> servers;  ///< that are asked: three at most, 127.0.0.1 where the file names
+                                       ///< none; empty where nobody knows
     bool default_server = false;       ///< it names none
     std::vector<std::string> search;
     std::uint32_t ndots = 1;

@@ -64,7 +64,8 @@ Result<Handles> prepare(Namespaces& namespaces, const DnsRequest& request, const
     if (const auto route = kernel::open_route_socket())
         handles.loopback_down = loopback_is_down(route->get());
     const auto at_once = questions_at_once(request);
-    auto client = DnsClient::open(request.tcp ? 0 : at_once, request.tcp ? at_once : 0);
+    // resolv.conf, which is not read yet, may want TCP too.
+    auto client = DnsClient::open(request.tcp ? 0 : at_once, at_once);
     if (!client) return client.error();
     handles.client = std::move(*client);
     handles.resolv_conf = std::move(namespaces[0].resolv_conf);
@@ -114,13 +115,14 @@ class Dns {
   private:
     /// That 127.0.0.1 is asked is worth a word; that nobody knows whom to ask is an error.
     Result<void> know_servers(const api::ResolvConfRow& file) {
-        if (!request_.servers.empty() || !request_.root.empty() || !file.default_server) return {};
-        if (file.state == api::ResolvFileState::unknown) {
+        if (!request_.servers.empty() || !request_.root.empty()) return {};
+        if (file.servers.empty()) {
             return Error{errc::operation_failed,
                          file.message + ": whom its programs would ask is not known",
                          "name a server: --server IP",
                          {}};
         }
+        if (!file.default_server) return {};
         default_server_ = true;
         remarks_.push_back((file.message.empty() ? file.path + " names no server" : file.message) +
                            ": programs in " + request_.from + " ask 127.0.0.1");
@@ -206,7 +208,7 @@ class Dns {
 
     void tell(const DnsLookup& lookup) {
         const auto& candidates = lookup.resolution.candidates;
-        std::ranges::transform(candidates, std::back_inserter(report_.candidates), dotted);
+        std::ranges::transform(candidates, std::back_inserter(report_.candidates), shown_dns_name);
         report_.outcome = dns_outcome(lookup.resolution.outcome);
         if (request_.all_servers) {
             report_.agreed = agree(lookup.answers);

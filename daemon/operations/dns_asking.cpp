@@ -1,7 +1,5 @@
 #include "daemon/operations/dns_asking.hpp"
 
-#include "daemon/operations/dns_rdata.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -68,10 +66,6 @@ void AresDestroy::operator()(ares_channeldata* channel) const noexcept {
     ::ares_destroy(channel);
 }
 
-void AresFree::operator()(unsigned char* bytes) const noexcept {
-    ::ares_free_string(bytes);
-}
-
 Result<DnsAsking::Channel> DnsAsking::open_channel(DnsTransport transport) {
     ares_options options{};
     in_addr nobody{htonl(INADDR_LOOPBACK)};
@@ -112,17 +106,12 @@ Result<bool> DnsAsking::start(const DnsCall& call) {
     begin_ = Clock::now();
     const auto id = random_id();
     if (!id) return id.error();
-    unsigned char* bytes = nullptr;
-    int size = 0;
-    const int status = ::ares_create_query(call.name.c_str(), ns_c_in, call.type, *id, call.recursion ? 1 : 0,
-                                           &bytes, &size, 0);
-    query_bytes_.reset(bytes);
-    if (status == ARES_EBADNAME || status == ARES_EBADSTR) return false;
-    if (status != ARES_SUCCESS) return ares_error("make a DNS question", status);
-    query_ = {query_bytes_.get(), static_cast<std::size_t>(size)};
+    const auto name = dns_wire_name(call.name);
+    if (!name) return false;
+    query_ = dns_query(*id, *name, call.type, call.recursion);
     sockets_.begin(call.server, query_);
     if (auto set = set_server(); !set) return set.error();
-    ::ares_send(channel_.get(), query_.data(), size, &told, this);
+    ::ares_send(channel_.get(), query_.data(), static_cast<int>(query_.size()), &told, this);
     return true;
 }
 
@@ -188,9 +177,7 @@ Result<void> DnsAsking::set_server() {
 
 DnsAttempt DnsAsking::attempt_of(const DnsSocketFacts& facts) const {
     DnsAttempt attempt;
-    attempt.name = dotted(call_->name.ends_with('.') && call_->name != "."
-                              ? call_->name.substr(0, call_->name.size() - 1)
-                              : call_->name);
+    attempt.name = shown_dns_name(call_->name);
     attempt.type = dns_type_name(call_->type);
     attempt.server = call_->server.to_string();
     attempt.transport = facts.transport;

@@ -44,9 +44,6 @@ struct DnsExchange {
 struct AresDestroy {
     void operator()(ares_channeldata* channel) const noexcept;
 };
-struct AresFree {
-    void operator()(unsigned char* bytes) const noexcept;
-};
 
 /// One channel of c-ares and the one question that it is busy with. c-ares never chooses a server or a moment
 /// here: it has one server at a time, tries once, and the caller's clock decides.
@@ -83,8 +80,7 @@ class DnsAsking {
 
     DnsSockets sockets_;
     const DnsCall* call_ = nullptr;
-    std::unique_ptr<unsigned char, AresFree> query_bytes_;
-    std::span<const std::uint8_t> query_;
+    std::vector<std::uint8_t> query_;
     std::vector<std::uint8_t> answer_;
     bool done_ = true;
     Clock::time_point begin_{};

@@ -85,6 +85,8 @@ class Explainer {
         search_list();
         late_server();
         hosts_file();
+        other_class();
+        if (said_.sentences.empty()) plain_outcome();
         return std::move(said_);
     }
 
@@ -140,7 +142,8 @@ class Explainer {
                    std::to_string(waits.count()) + " s for each answer";
         }
         if (text.empty() && not_asked.empty()) return;
-        if (!not_asked.empty()) text += "; " + quoted(dotted(not_asked)) + " was not asked for any more";
+        if (!not_asked.empty())
+            text += "; " + quoted(shown_dns_name(not_asked)) + " was not asked for any more";
         const auto names = static_cast<int>(resolution().candidates.size()) + (not_asked.empty() ? 0 : 1);
         constexpr auto most = static_cast<std::int64_t>(api::DnsLimits::wait_ms) / 1000;
         const auto seconds = std::min<std::int64_t>((one_name * names).count() + 1, most);
@@ -166,7 +169,7 @@ class Explainer {
     /// A name of the search list that nobody said anything about, before the one that was answered.
     void passed_over_name() {
         if (resolution().outcome != NameOutcome::resolved || resolution().candidates.size() < 2) return;
-        const auto deciding = dotted(facts_.lookup.name);
+        const auto deciding = shown_dns_name(facts_.lookup.name);
         for (const auto& attempt : attempts_) {
             const bool failed =
                 attempt.outcome == DnsAttemptOutcome::timed_out || attempt.rcode == "SERVFAIL";
@@ -183,7 +186,7 @@ class Explainer {
 
     /// The name is one of netlab's, or the address is a target's, and DNS does not know it.
     void unresolved() {
-        if (resolution().outcome == NameOutcome::resolved || reason_is_known()) return;
+        if (resolution().outcome == NameOutcome::resolved || reason_is_known() || lost_over_tcp()) return;
         ReachRequest asked;
         asked.from = from();
         asked.to = facts_.request.name;
@@ -211,17 +214,38 @@ class Explainer {
         }
         if (!silent.empty() && silent.size() < answers.size())
             say(list_and(silent) + (silent.size() > 1 ? " give" : " gives") + " no answer");
-        if (is_docker_name(answers)) {
-            say("only 127.0.0.11 knows " + quoted(dotted(facts_.lookup.name)) +
+        const bool others = std::ranges::any_of(answers, [](const DnsServerAnswers& one) {
+            return one.server.to_string() != embedded_address && resolves(one);
+        });
+        if (is_docker_name(answers) && !others) {
+            say("only 127.0.0.11 knows " + quoted(shown_dns_name(facts_.lookup.name)) +
                 ": it is a name of Docker's own");
         }
         if (agree(answers)) return;
+        std::vector<DnsServerAnswers> asked;
+        std::ranges::copy_if(answers, std::back_inserter(asked), [](const auto& one) { return !one.behind; });
+        if (agree(asked)) return shadowed();
         std::vector<std::string> each;
         for (const auto& one : answers)
             each.push_back(one.server.to_string() + (one.behind ? " (behind 127.0.0.11)" : "") + " says " +
                            what_it_says(one));
         say("the servers disagree: " + list_and(each) + ": a program in " + from() +
             " goes by the first that answers at all");
+    }
+
+    /// Only servers that no program in FROM asks say something else.
+    void shadowed() {
+        const auto& answers = facts_.lookup.answers;
+        std::vector<std::string> behind;
+        for (const auto& one : answers) {
+            if (one.behind) behind.push_back(one.server.to_string() + " says " + what_it_says(one));
+        }
+        const auto embedded = std::ranges::find_if(
+            answers, [](const auto& one) { return one.server.to_string() == embedded_address; });
+        if (embedded == answers.end()) return;
+        say("programs in " + from() + " get what 127.0.0.11 says, " + what_it_says(*embedded) +
+            "; the servers behind it, which they never ask, say something else (" + list_and(behind) +
+            "): names of Docker's own, aliases too, come before theirs");
     }
 
     /// Docker's resolver says SERVFAIL, or nothing, where the servers behind it say nothing (libnetwork,
@@ -245,6 +269,17 @@ class Explainer {
                 "nothing where the servers behind it say nothing: it can be in order all the same",
                 "netlab resolv " + from() + " (or: " + again("--all-servers") + ")");
         }
+    }
+
+    /// A server has an answer, which does not come through.
+    [[nodiscard]] bool lost_over_tcp() const {
+        for (std::size_t i = 0; i + 1 < attempts_.size(); ++i) {
+            if (attempts_[i].outcome == DnsAttemptOutcome::truncated &&
+                attempts_[i + 1].transport == DnsTransport::tcp &&
+                attempts_[i + 1].outcome != DnsAttemptOutcome::answered)
+                return true;
+        }
+        return false;
     }
 
     void truncated_without_tcp() {
@@ -312,11 +347,14 @@ class Explainer {
         if (resolution().outcome != NameOutcome::resolved || name.ends_with('.')) return;
         if (same_dns_name(facts_.lookup.name, name) || resolution().candidates.empty()) return;
         if (IpAddress::parse(name)) return;
-        std::string text = "the answer is for " + quoted(dotted(facts_.lookup.name)) +
+        if (facts_.as_is && !facts_.lookup.answers.empty() &&
+            what_it_says(*facts_.as_is) == what_it_says(facts_.lookup.answers.front()))
+            return;
+        std::string text = "the answer is for " + quoted(shown_dns_name(facts_.lookup.name)) +
                            ", by the search list of " + from() + "'s resolv.conf";
         if (facts_.as_is) {
-            text += "; for " + quoted(dotted(name)) + " as it is " + resolution().resolved_by + " says " +
-                    what_it_says(*facts_.as_is);
+            text += "; for " + quoted(shown_dns_name(name)) + " as it is " + resolution().resolved_by +
+                    " says " + what_it_says(*facts_.as_is);
         }
         say(std::move(text), "netlab dns " + from() + " " + name + ". (a dot at its end: the name as it is)");
     }
@@ -337,6 +375,33 @@ class Explainer {
         if (silent.empty() || !answered) return;
         say(list_and(silent) + (silent.size() > 1 ? " give" : " gives") + " no answer: a program in " +
             from() + " waits " + std::to_string(lost.count()) + " s before it asks the next server");
+    }
+
+    /// A record of another class than was asked for is none to programs.
+    void other_class() {
+        if (resolution().outcome != NameOutcome::no_data) return;
+        for (const auto& answers : facts_.lookup.answers) {
+            for (const auto& exchange : answers.exchanges) {
+                if (!exchange.message) continue;
+                for (const auto& record : exchange.message->answers) {
+                    if (record.record_class == dns_class::in) continue;
+                    return say(answers.server.to_string() + " answers with a record of class " +
+                               dns_class_name(record.record_class) + ", where IN was asked for");
+                }
+            }
+        }
+    }
+
+    /// Where nothing else is known than what became of the question.
+    void plain_outcome() {
+        const auto outcome = resolution().outcome;
+        if (outcome == NameOutcome::resolved || outcome == NameOutcome::no_data ||
+            outcome == NameOutcome::no_such_name)
+            return;
+        ReachRequest asked;
+        asked.from = from();
+        asked.to = facts_.request.name;
+        say(what_dns_said(asked, resolution()));
     }
 
     void hosts_file() {

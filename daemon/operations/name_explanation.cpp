@@ -296,6 +296,10 @@ Explanation why_unknown(const Pair& pair) {
 
 }  // namespace
 
+std::string what_dns_said(const ReachRequest& request, const Resolution& resolution) {
+    return dns_sentence(request, resolution);
+}
+
 Explanation explain_unresolved(const api::Context& context, const ReachRequest& request,
                                const Resolution& resolution) {
     const auto said = dns_sentence(request, resolution);

@@ -110,8 +110,9 @@ class Inspection {
         const auto conf = read_resolv_conf_row(target_.name, {handles_.conf_file, handles_.conf.get()});
         rows_.add(conf.row);
         rows_.add(read_hosts_row(target_.name, {handles_.hosts_file, handles_.hosts.get()}));
-        for (const auto& server : conf.reading.conf.servers)
-            add_server(server);
+        for (const auto& server : conf.reading.conf.servers) {
+            if (!conf.row.servers.empty()) add_server(server);
+        }
         if (auto looked = look_behind(conf.reading); !looked) return looked;
         if (auto asked = ask(); !asked) return asked;
         for (const auto& server : servers_)

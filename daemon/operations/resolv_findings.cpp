@@ -117,6 +117,9 @@ class Findings {
         const auto& conf = facts_.conf;
         if (conf.state == api::ResolvFileState::unknown) {
             add(ResolvFindingCode::no_resolv_conf, conf.path, conf.message).problem = false;
+        } else if (conf.servers.empty()) {
+            add(ResolvFindingCode::no_resolv_conf, conf.path,
+                conf.message + "; whom its programs ask is not known");
         } else if (conf.state != api::ResolvFileState::read) {
             add(ResolvFindingCode::no_resolv_conf, conf.path,
                 conf.message + "; without it programs ask 127.0.0.1");
@@ -294,7 +297,9 @@ class Findings {
             return server.kind == ResolvServerKind::docker || server.kind == ResolvServerKind::podman;
         });
         const auto networks = user_networks(target);
-        if (used || !is_container(target) || networks.empty() || facts_.conf.default_server) return;
+        if (used || !is_container(target) || networks.empty() || facts_.conf.default_server ||
+            facts_.conf.servers.empty())
+            return;
         const auto engine = engine_name(target.runtime);
         auto& finding = add(ResolvFindingCode::embedded_not_used, facts_.conf.path,
                             target.name + " is on " + list_and(networks) + ", where " + engine +

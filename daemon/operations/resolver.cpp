@@ -60,8 +60,9 @@ struct Round {
     Result<AskedServer> ask_one(std::size_t server, const std::string& name, Resolution& resolution) const {
         std::vector<DnsCall> calls;
         for (const auto family : families)
-            calls.push_back(
-                {conf.servers[server], name, family == Family::ipv4 ? dns_type::a : dns_type::aaaa});
+            calls.push_back({conf.servers[server], name,
+                             family == Family::ipv4 ? dns_type::a : dns_type::aaaa,
+                             conf.use_vc ? api::DnsTransport::tcp : api::DnsTransport::udp});
         const auto until = std::min(end, Clock::now() + server_timeout(conf, server));
         const auto exchanges = dns.ask(calls, until, watch, output);
         if (!exchanges) return exchanges.error();
@@ -83,7 +84,7 @@ struct Round {
 }  // namespace
 
 Result<Resolver> Resolver::open(TargetHandle& target) {
-    auto dns = DnsClient::open(2, 0);
+    auto dns = DnsClient::open(2, 2);
     if (!dns) return dns.error();
     return Resolver(std::move(target.resolv_conf), std::move(target.hosts), std::move(*dns));
 }

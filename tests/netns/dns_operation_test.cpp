@@ -226,8 +226,14 @@ TEST_CASE("dns: the search list is gone through, and told where it changed the a
     // The responder goes by the first label: the first name of the list is answered.
     CHECK(said.answer().at("name") == "good.none.test.");
     CHECK(said.report().at("candidates").as_array().size() == 1);
-    CHECK(said.explanations().find("'good.none.test.', by the search list") != std::string::npos);
-    CHECK(said.explanations().find("for 'good.' as it is 10.1.0.2 says 10.77.0.10") != std::string::npos);
+    // The name itself has the same answer: the list makes no difference.
+    CHECK(said.explanations().empty());
+    CHECK(!said.report().contains("suggestion"));
+    net.conf = "nameserver 10.1.0.2\nsearch test\noptions ndots:1\n";
+    const auto searched = net.ask(question("twofold", "A")).explanations();
+    CHECK(searched.find("'twofold.test.', by the search list") != std::string::npos);
+    CHECK(searched.find("for 'twofold.' as it is 10.1.0.2 says 10.77.0.99") != std::string::npos);
+    net.conf = "nameserver 10.1.0.2\nsearch none.test ok.test\noptions ndots:1\n";
     auto request = question("good", "A");
     request.search = false;
     const auto plain = net.ask(request);
@@ -462,6 +468,73 @@ TEST_CASE("dns: what a server does over UDP has its name, in time and at little 
     expect("flood", "udp wrong_id", "timed_out", true);
     expect("late", "udp answered", "answered", true);
     expect("tcp", "udp truncated, tcp refused", "no_server", true);
+    expect("trailing", "udp answered", "answered", true);
+    expect("chaos", "udp answered", "no_data", true);
+}
+
+TEST_CASE("dns: what came is called what it is", "[netns]") {
+    const Hostile net(false);
+    const auto says = [&](const std::string& label, const std::string& words) {
+        const auto said = net.ask(label + ".test").explanations();
+        INFO(label << ": " << said);
+        CHECK(said.find(words) != std::string::npos);
+        CHECK(said.find("SERVFAIL") == std::string::npos);
+        CHECK(said.find("no route") == std::string::npos);
+    };
+    says("notauth", "10.1.0.2 fails to look up 'notauth.test' (NOTAUTH)");
+    says("rcode11", "10.1.0.2 fails to look up 'rcode11.test' (RCODE11)");
+    says("text", "10.1.0.2 fails to look up 'text.test' (what it sends is no DNS message");
+    says("tcp",
+         "does not fit into a datagram, and over TCP it refuses the connection: programs in a get none");
+    says("chaos", "10.1.0.2 answers with a record of class CH, where IN was asked for");
+    CHECK(net.ask("trailing.test").answer().at("extra_bytes") == 4);
+    CHECK(net.ask("chaos.test").answer().at("answers").at(0).at("dns_class") == "CH");
+}
+
+TEST_CASE("dns: a TCP connection that is closed is no SERVFAIL", "[netns]") {
+    const Hostile net(true);
+    const auto said = net.ask("tcpclose.test").explanations();
+    CHECK(said.find("does not fit into a datagram, and over TCP no answer comes") != std::string::npos);
+    CHECK(said.find("SERVFAIL") == std::string::npos);
+}
+
+TEST_CASE("dns: a name is asked for as RFC 1035 writes it, and its records are found", "[netns]") {
+    const Served net;
+    for (const std::string rest : {" b", "\\032b", "\xc3\xbc", "$(id)", "\\.b", "\\000b"}) {
+        const auto said = net.ask(question("good.a" + rest, "A"));
+        INFO(rest << ": " << said.explanations());
+        CHECK(said.outcome() == "answered");
+        CHECK(said.explanations().empty());
+        CHECK(said.answer().at("name") == said.answer().at("answers").at(0).at("name"));
+    }
+    CHECK(net.ask(question("good.a\\032b", "A")).answer().at("name") == "good.a\\032b.");
+    CHECK(net.ask(question("good.a\\999", "A")).outcome() == "invalid_name");
+}
+
+TEST_CASE("dns: options use-vc in resolv.conf is TCP from the start", "[netns]") {
+    Served net;
+    net.conf = "nameserver 10.1.0.2\noptions use-vc\n";
+    CHECK(net.ask(question("good.test", "A")).attempts() == "tcp answered");
+    auto request = question("good.test", "A");
+    request.servers = {"10.1.0.2"};
+    CHECK(net.ask(request).attempts() == "udp answered");
+}
+
+TEST_CASE("dns: of a resolv.conf that was not read to its end no server is claimed", "[netns]") {
+    Served net;
+    net.conf = std::string(70'000, '#') + "\nnameserver 10.1.0.2\n";
+    CHECK(net.ask(question("good.test", "A")).error == errc::operation_failed);
+    auto request = question("good.test", "A");
+    request.servers = {"10.1.0.2"};
+    CHECK(net.ask(request).outcome() == "answered");
+}
+
+TEST_CASE("dns: a server that says nothing has its sentence whatever the type", "[netns]") {
+    Served net;
+    net.network.ip('a', "neigh add 10.1.0.66 lladdr 02:00:00:00:00:66 dev eth0");
+    net.conf = "nameserver 10.1.0.66\noptions timeout:1 attempts:1\n";
+    CHECK(net.ask(question("good.test", "PTR")).explanations() ==
+          "10.1.0.66 gives no answer for 'good.test'\n");
 }
 
 TEST_CASE("dns: what a server does over TCP has its name, in time and at little cost", "[netns]") {

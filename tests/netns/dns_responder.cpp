@@ -80,6 +80,8 @@ std::optional<Message> answer_to(const Message& query, bool tcp) {
         }
         if (type == a && label != "six") append_address(answer, a, "10.77.0.10");
         if (type == aaaa && (label == "six" || label == "both")) append_address(answer, aaaa, "fd77::10");
+    } else if (label == "twofold") {
+        append_address(answer, a, last_label(query) == label ? "10.77.0.99" : "10.77.0.10");
     } else {
         answer[3] |= nxdomain;
     }

@@ -77,6 +77,7 @@ struct Case {
 
     Case() {
         conf.path = "/etc/resolv.conf";
+        conf.servers = {"192.0.2.1"};
         target.name = "co1";
     }
     [[nodiscard]] std::vector<api::ResolvFinding> findings() const {
