@@ -169,17 +169,21 @@ class Explainer {
     /// A name of the search list that nobody said anything about, before the one that was answered.
     void passed_over_name() {
         if (resolution().outcome != NameOutcome::resolved || resolution().candidates.size() < 2) return;
-        const auto deciding = shown_dns_name(facts_.lookup.name);
+        const auto failed = [](const DnsAttempt& attempt) {
+            return attempt.outcome == DnsAttemptOutcome::timed_out || attempt.rcode == "SERVFAIL";
+        };
         for (const auto& attempt : attempts_) {
-            const bool failed =
-                attempt.outcome == DnsAttemptOutcome::timed_out || attempt.rcode == "SERVFAIL";
-            if (!failed || same_dns_name(attempt.name, deciding)) continue;
+            if (!failed(attempt) || same_dns_name(attempt.name, facts_.lookup.name)) continue;
+            const bool answered = std::ranges::any_of(attempts_, [&](const DnsAttempt& other) {
+                return other.name == attempt.name && other.outcome == DnsAttemptOutcome::answered &&
+                       !failed(other);
+            });
+            if (answered) continue;
             say(attempt.server + (attempt.rcode ? " says SERVFAIL to " : " gives no answer for ") +
                     quoted(attempt.name) + ", which the search list makes of " + quoted(facts_.request.name) +
                     " first: a program in " + from() +
                     " gets its answer only after that, or gives up there (musl)",
-                "netlab dns " + from() + " " + facts_.request.name +
-                    ". --all-servers (the servers themselves)");
+                "netlab dns " + from() + " " + attempt.name + " --all-servers (the servers themselves)");
             return;
         }
     }

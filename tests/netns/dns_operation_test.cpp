@@ -425,6 +425,12 @@ TEST_CASE("dns: --server with a port, and all servers compared", "[netns]") {
           std::string::npos);
     request.servers = {"10.1.0.2", "10.1.0.2"};
     CHECK(net.ask(request).report().at("agreed") == true);
+    CHECK(net.ask(request).report().at("silent") == 0);
+    // The client's exit status goes by it.
+    net.network.ip('a', "neigh add 10.1.0.66 lladdr 02:00:00:00:00:66 dev eth0");
+    request.servers = {"10.1.0.2", "10.1.0.66"};
+    request.wait_ms = 500;
+    CHECK(net.ask(request).report().at("silent") == 1);
 }
 
 TEST_CASE("dns: no packet leaves from any namespace but the target's", "[netns]") {
