@@ -74,8 +74,9 @@ class Explainer {
             say(remark);
         loopback_down();
         say(facts_.embedded.explanation, facts_.embedded.suggestion);
-        unresolved();
+        // Before what else may be the reason: with more time there might be an answer.
         time_ran_out();
+        unresolved();
         passed_over_name();
         disagreement();
         embedded_failure();
