@@ -59,6 +59,8 @@ const char* what(DnsAttemptOutcome outcome) {
             return "refused";
         case DnsAttemptOutcome::unreachable:
             return "unreachable";
+        case DnsAttemptOutcome::forbidden:
+            return "forbidden by a rule in OUTPUT";
         case DnsAttemptOutcome::closed:
             return "the connection was closed";
         case DnsAttemptOutcome::wrong_source:
@@ -110,7 +112,9 @@ std::string headline(const DnsAnswer& answer) {
     if (answer.outcome == DnsOutcome::no_data) text += ", no such record";
     text += ", from " + server(answer) + " (" + transport(answer.transport) + ")";
     if (answer.flags) text += ", flags: " + flags(*answer.flags);
-    return text + ", " + ping_text::milliseconds(answer.elapsed_us) + " ms\n";
+    text += ", " + ping_text::milliseconds(answer.elapsed_us) + " ms";
+    const bool told = !answer.attempts.empty() && answer.attempts.back().detail;
+    return text + (told ? " (" + escape(*answer.attempts.back().detail) + ")" : "") + "\n";
 }
 
 }  // namespace
@@ -118,7 +122,8 @@ std::string headline(const DnsAnswer& answer) {
 std::string line(const api::DnsRecord& record) {
     auto text = up_to(escape(record.name), 24);
     text = up_to(text + (record.ttl ? std::to_string(*record.ttl) : std::string()), 0);
-    return text + "IN\t" + escape(record.type) + "\t" + escape(record.data) + "\n";
+    return text + escape(record.dns_class.value_or("IN")) + "\t" + escape(record.type) + "\t" +
+           escape(record.data) + "\n";
 }
 
 std::string block(const DnsAnswer& answer, bool wide) {
@@ -127,6 +132,8 @@ std::string block(const DnsAnswer& answer, bool wide) {
     for (const auto& record : wide ? std::vector<api::DnsRecord>{} : answer.answers)
         text += line(record);
     if (wide) text += section("AUTHORITY", answer.authority) + section("ADDITIONAL", answer.additional);
+    if (answer.extra_bytes)
+        text += ";; WARNING: " + std::to_string(*answer.extra_bytes) + " extra bytes behind the message\n";
     if (answer.more_records) text += ";; and " + std::to_string(*answer.more_records) + " more records\n";
     return text;
 }

@@ -42,8 +42,8 @@ std::string ignored_lines(const Row& row) {
 std::string conf_text(const api::ResolvConfRow& row, bool wide) {
     std::string text = escape(row.path) + "\n";
     if (!row.message.empty()) text += field("state", escape(row.message));
-    text +=
-        field("servers", joined(row.servers) + (row.default_server ? "  (by default: it names none)" : ""));
+    text += field("servers", (row.servers.empty() ? "not known" : joined(row.servers)) +
+                                 (row.default_server ? "  (by default: it names none)" : ""));
     if (!row.search.empty()) text += field("search", joined(row.search));
     if (!row.options.empty()) text += field("options", joined(row.options));
     if (wide) {
@@ -86,6 +86,8 @@ Cell answer_cell(const ResolvAnswer& answer) {
         case ResolvOutcome::not_asked:
             return {"not asked", Hue::faint};
         case ResolvOutcome::unreachable:
+        case ResolvOutcome::forbidden:
+        case ResolvOutcome::malformed:
         case ResolvOutcome::failed:
             return {answer.message.empty() ? "failed" : answer.message, Hue::bad};
         default:

@@ -55,6 +55,19 @@ Result<void> check_type(const DnsRequest& request) {
     return {};
 }
 
+/// An address that is one server's.
+Result<void> check_server(const std::string& word) {
+    const auto server = parse_dns_server(word);
+    if (!server) return server.error();
+    const auto& address = server->address;
+    const auto text = address.to_string();
+    constexpr const char* hint = "a DNS server has an address of its own";
+    if (address.is_multicast()) return bad(text + " is a multicast address", hint);
+    if (text == "255.255.255.255") return bad(text + " is a broadcast address", hint);
+    if (address.is_unspecified()) return bad(text + " is nobody's address", hint);
+    return {};
+}
+
 Result<void> check_trace(const DnsRequest& request) {
     if (!request.trace) {
         if (request.root.empty()) return {};
@@ -63,8 +76,7 @@ Result<void> check_trace(const DnsRequest& request) {
     if (request.all_servers || !request.servers.empty())
         return bad("a trace asks the servers that it is referred to", "--root says where it begins");
     if (request.root.empty()) return {};
-    if (const auto root = parse_dns_server(request.root); !root) return root.error();
-    return {};
+    return check_server(request.root);
 }
 
 }  // namespace
@@ -119,7 +131,7 @@ Result<void> check(const DnsRequest& request, Roles) {
     if (request.servers.size() > DnsLimits::servers)
         return bad("servers: " + std::to_string(DnsLimits::servers) + " at most");
     for (const auto& server : request.servers) {
-        if (const auto parsed = parse_dns_server(server); !parsed) return parsed.error();
+        if (auto one = check_server(server); !one) return one;
     }
     if (auto type = check_type(request); !type) return type;
     return check_trace(request);

@@ -77,14 +77,15 @@ enum class DnsAttemptOutcome : std::uint8_t {
     timed_out,       ///< nothing came
     refused,         ///< ICMP port unreachable, or a RST
     unreachable,     ///< another ICMP error, no route, or an interface that is not there
+    forbidden,       ///< EPERM: a rule of FROM's own lets it not leave
     closed,          ///< the TCP connection ended before an answer
     wrong_source,    ///< it came from another address or port than was asked
     wrong_id,        ///< an answer with another ID
     wrong_question,  ///< an answer to another question
     malformed,       ///< not a DNS message, or one that cannot be taken apart
 };
-BOOST_DESCRIBE_ENUM(DnsAttemptOutcome, answered, truncated, timed_out, refused, unreachable, closed,
-                    wrong_source, wrong_id, wrong_question, malformed)
+BOOST_DESCRIBE_ENUM(DnsAttemptOutcome, answered, truncated, timed_out, refused, unreachable, forbidden,
+                    closed, wrong_source, wrong_id, wrong_question, malformed)
 
 /// One question as it was put to one server over one transport.
 struct DnsAttempt {
@@ -112,13 +113,14 @@ struct DnsFlags {
 BOOST_DESCRIBE_STRUCT(DnsFlags, (), (aa, tc, rd, ra, ad))
 
 struct DnsRecord {
-    std::string name;                  ///< with a dot at its end, as in a zone file (RFC 1035, 5.1)
-    std::string type;                  ///< "A", "TYPE65280"
-    std::optional<std::uint32_t> ttl;  ///< seconds; absent where no server said it
-    std::string data;                  ///< as in a zone file; of an unknown type as RFC 3597 has it
+    std::string name;                        ///< with a dot at its end, as in a zone file (RFC 1035, 5.1)
+    std::string type;                        ///< "A", "TYPE65280"
+    std::optional<std::uint32_t> ttl;        ///< seconds; absent where no server said it
+    std::string data;                        ///< as in a zone file; of an unknown type as RFC 3597 has it
+    std::optional<std::string> dns_class{};  ///< where it is not IN: "CH", "CLASS32"; then it is no answer
     friend bool operator==(const DnsRecord&, const DnsRecord&) = default;
 };
-BOOST_DESCRIBE_STRUCT(DnsRecord, (), (name, type, ttl, data))
+BOOST_DESCRIBE_STRUCT(DnsRecord, (), (name, type, ttl, data, dns_class))
 
 enum class DnsOutcome : std::uint8_t {
     answered,        ///< there are records
@@ -152,12 +154,13 @@ struct DnsAnswer {
     std::vector<DnsRecord> additional;          ///< without OPT
     std::optional<std::uint32_t> more_records;  ///< of the message, beyond those shown
     std::optional<std::uint32_t> bytes;         ///< of the message
+    std::optional<std::uint32_t> extra_bytes;   ///< of those, behind its end: they do not count
     double elapsed_us = 0;                      ///< of the last attempt
     std::vector<DnsAttempt> attempts;           ///< all that were made for this type, in their order
 };
 BOOST_DESCRIBE_STRUCT(DnsAnswer, (),
                       (from, name, qtype, outcome, server, server_note, transport, rcode, flags, answers,
-                       authority, additional, more_records, bytes, elapsed_us, attempts))
+                       authority, additional, more_records, bytes, extra_bytes, elapsed_us, attempts))
 
 /// With `trace`: a server that named the servers of a zone nearer to the name.
 struct DnsReferral {
@@ -192,7 +195,7 @@ struct DnsReport {
     double elapsed_ms = 0;
 };
 BOOST_DESCRIBE_STRUCT(DnsReport, (),
-                      (from, name, outcome, records, candidates, agreed, explanations, suggestion,
+                      (from, name, outcome, records, candidates, agreed, silent, explanations, suggestion,
                        elapsed_ms))
 
 }  // namespace netlab::api

@@ -54,7 +54,8 @@ struct ResolvConfRow {
     ResolvFileState state = ResolvFileState::read;
     std::string message;  ///< why it is not read, or what is odd about it; "" where there is nothing to say
     bool truncated = false;            ///< it is longer than the 64 KiB that were read
-    std::vector<std::string> servers;  ///< that are asked: three at most, 127.0.0.1 where the file names none
+    std::vector<std::string> servers;  ///< that are asked: three at most, 127.0.0.1 where the file names
+                                       ///< none; empty where nobody knows
     bool default_server = false;       ///< it names none
     std::vector<std::string> search;
     std::uint32_t ndots = 1;
@@ -96,12 +97,14 @@ enum class ResolvOutcome : std::uint8_t {
     answered,     ///< whatever its rcode
     timed_out,    ///< nothing came
     refused,      ///< nobody listens: an ICMP "port unreachable", a TCP reset
-    unreachable,  ///< no route to it, another ICMP error, or a rule of the target's own forbids it
+    unreachable,  ///< no route to it, or another ICMP error
+    forbidden,    ///< EPERM: a rule of the target's own lets the question not leave
     malformed,    ///< what came is no answer to the question
     failed,       ///< the kernel refused otherwise, or the connection broke off
     not_asked,    ///< it could only be asked from another namespace
 };
-BOOST_DESCRIBE_ENUM(ResolvOutcome, answered, timed_out, refused, unreachable, malformed, failed, not_asked)
+BOOST_DESCRIBE_ENUM(ResolvOutcome, answered, timed_out, refused, unreachable, forbidden, malformed, failed,
+                    not_asked)
 
 /// What came of one question over one transport.
 struct ResolvAnswer {
@@ -227,11 +230,13 @@ enum class ResolvFindingCode : std::uint8_t {
     tcp_silent,            ///< UDP works
     server_failing,        ///< it answers SERVFAIL
     upstream_silent,
+    loopback_down,  ///< lo is down: no loopback address can be asked
+    no_network,     ///< its network mode is none: no server can be reached
 };
 BOOST_DESCRIBE_ENUM(ResolvFindingCode, no_resolv_conf, private_resolv_conf, nameserver_ignored,
                     no_embedded_dns, embedded_not_used, loopback_server, embedded_rules_gone,
                     embedded_socket_gone, embedded_silent, server_silent, udp_silent, tcp_silent,
-                    server_failing, upstream_silent)
+                    server_failing, upstream_silent, loopback_down, no_network)
 
 struct ResolvFinding {
     static constexpr std::string_view type = "finding";

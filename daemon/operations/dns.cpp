@@ -1,5 +1,6 @@
 #include "common/api/dns.hpp"
 
+#include "daemon/kernel/netlink.hpp"
 #include "daemon/operations/container_text.hpp"
 #include "daemon/operations/dns_explanation.hpp"
 #include "daemon/operations/dns_plan.hpp"
@@ -7,6 +8,7 @@
 #include "daemon/operations/dns_trace.hpp"
 #include "daemon/operations/docker_resolver.hpp"
 #include "daemon/operations/embedded_explanation.hpp"
+#include "daemon/operations/loopback_interface.hpp"
 #include "daemon/operations/operation.hpp"
 #include "daemon/operations/request_time.hpp"
 #include "daemon/operations/resolver_files.hpp"
@@ -30,6 +32,7 @@ struct Handles {
     UniqueFd resolv_conf;
     UniqueFd hosts;
     TargetWatch watch;
+    bool loopback_down = false;
     std::optional<DockerResolver> docker;  ///< of a container of Docker's that may ask 127.0.0.11
 };
 
@@ -58,8 +61,11 @@ Result<Handles> prepare(Namespaces& namespaces, const DnsRequest& request, const
     } else if (auto entered = namespaces.enter(0); !entered) {
         return entered.error();
     }
+    if (const auto route = kernel::open_route_socket())
+        handles.loopback_down = loopback_is_down(route->get());
     const auto at_once = questions_at_once(request);
-    auto client = DnsClient::open(request.tcp ? 0 : at_once, request.tcp ? at_once : 0);
+    // resolv.conf, which is not read yet, may want TCP too.
+    auto client = DnsClient::open(request.tcp ? 0 : at_once, at_once);
     if (!client) return client.error();
     handles.client = std::move(*client);
     handles.resolv_conf = std::move(namespaces[0].resolv_conf);
@@ -109,13 +115,14 @@ class Dns {
   private:
     /// That 127.0.0.1 is asked is worth a word; that nobody knows whom to ask is an error.
     Result<void> know_servers(const api::ResolvConfRow& file) {
-        if (!request_.servers.empty() || !request_.root.empty() || !file.default_server) return {};
-        if (file.state == api::ResolvFileState::unknown) {
+        if (!request_.servers.empty() || !request_.root.empty()) return {};
+        if (file.servers.empty()) {
             return Error{errc::operation_failed,
                          file.message + ": whom its programs would ask is not known",
                          "name a server: --server IP",
                          {}};
         }
+        if (!file.default_server) return {};
         default_server_ = true;
         remarks_.push_back((file.message.empty() ? file.path + " names no server" : file.message) +
                            ": programs in " + request_.from + " ask 127.0.0.1");
@@ -142,7 +149,8 @@ class Dns {
         auto as_is = ask_as_is(plan_, *lookup, setting);
         if (!as_is) return as_is.error();
         auto why = explain_dns({context_, request_, plan_, *lookup, std::move(remarks_), std::move(in_hosts),
-                                std::move(*as_is), look_at_docker(*lookup), default_server_});
+                                std::move(*as_is), look_at_docker(*lookup), default_server_,
+                                handles_.loopback_down});
         report_.explanations = std::move(why.sentences);
         if (!why.suggestion.empty()) report_.suggestion = std::move(why.suggestion);
         return finish();
@@ -174,7 +182,7 @@ class Dns {
                        return exchange.message.has_value();
                    });
         };
-        if (!std::ranges::any_of(lookup.answers, is_silent)) return {};
+        if (!std::ranges::any_of(lookup.answers, is_silent) || handles_.loopback_down) return {};
         const auto& target = context_.targets.front();
         if (!docker_) {
             auto row = handles_.docker->read(target, external_, output_);
@@ -182,13 +190,25 @@ class Dns {
             docker_ = std::move(*row);
         }
         auto finding = explain_embedded_resolver(target, *docker_, handles_.docker->engine_answers());
-        if (!finding) return {};
-        return {std::move(finding->message), std::move(finding->suggestion)};
+        if (finding) return {std::move(finding->message), std::move(finding->suggestion)};
+        const bool has_engine = std::ranges::find(context_.engines, target.runtime,
+                                                  &api::EngineSocket::runtime) != context_.engines.end();
+        const bool forbidden = std::ranges::any_of(lookup.answers, [](const DnsServerAnswers& one) {
+            return std::ranges::any_of(one.exchanges, [](const DnsExchange& exchange) {
+                return !exchange.attempts.empty() &&
+                       exchange.attempts.back().outcome == api::DnsAttemptOutcome::forbidden;
+            });
+        });
+        if (handles_.docker->engine_answers() || !has_engine || forbidden) return {};
+        return {
+            "127.0.0.11 gives no answer, and Docker itself gives none within a second: it hangs or does not "
+            "run",
+            "docker ps (where that hangs too: restart Docker, then docker restart " + target.name + ")"};
     }
 
     void tell(const DnsLookup& lookup) {
         const auto& candidates = lookup.resolution.candidates;
-        std::ranges::transform(candidates, std::back_inserter(report_.candidates), dotted);
+        std::ranges::transform(candidates, std::back_inserter(report_.candidates), shown_dns_name);
         report_.outcome = dns_outcome(lookup.resolution.outcome);
         if (request_.all_servers) {
             report_.agreed = agree(lookup.answers);

@@ -1,7 +1,5 @@
 #include "daemon/operations/dns_asking.hpp"
 
-#include "daemon/operations/dns_rdata.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -42,6 +40,7 @@ NameOutcome name_outcome(DnsAttemptOutcome outcome) {
     switch (outcome) {
         case DnsAttemptOutcome::refused:
         case DnsAttemptOutcome::unreachable:
+        case DnsAttemptOutcome::forbidden:
             return NameOutcome::no_server;
         case DnsAttemptOutcome::malformed:
         case DnsAttemptOutcome::closed:
@@ -65,10 +64,6 @@ bool is_lame(const DnsMessage& message) {
 
 void AresDestroy::operator()(ares_channeldata* channel) const noexcept {
     ::ares_destroy(channel);
-}
-
-void AresFree::operator()(unsigned char* bytes) const noexcept {
-    ::ares_free_string(bytes);
 }
 
 Result<DnsAsking::Channel> DnsAsking::open_channel(DnsTransport transport) {
@@ -111,17 +106,12 @@ Result<bool> DnsAsking::start(const DnsCall& call) {
     begin_ = Clock::now();
     const auto id = random_id();
     if (!id) return id.error();
-    unsigned char* bytes = nullptr;
-    int size = 0;
-    const int status = ::ares_create_query(call.name.c_str(), ns_c_in, call.type, *id, call.recursion ? 1 : 0,
-                                           &bytes, &size, 0);
-    query_bytes_.reset(bytes);
-    if (status == ARES_EBADNAME || status == ARES_EBADSTR) return false;
-    if (status != ARES_SUCCESS) return ares_error("make a DNS question", status);
-    query_ = {query_bytes_.get(), static_cast<std::size_t>(size)};
+    const auto name = dns_wire_name(call.name);
+    if (!name) return false;
+    query_ = dns_query(*id, *name, call.type, call.recursion);
     sockets_.begin(call.server, query_);
     if (auto set = set_server(); !set) return set.error();
-    ::ares_send(channel_.get(), query_.data(), size, &told, this);
+    ::ares_send(channel_.get(), query_.data(), static_cast<int>(query_.size()), &told, this);
     return true;
 }
 
@@ -135,6 +125,10 @@ void DnsAsking::append_sockets(std::vector<pollfd>& out) const {
         if (ARES_GETSOCK_WRITABLE(bits, i)) events |= POLLOUT;
         if (events != 0) out.push_back({sockets[i], events, 0});
     }
+}
+
+void DnsAsking::repeat() {
+    if (call_->insist) sockets_.send_again();
 }
 
 void DnsAsking::process(const pollfd& socket) {
@@ -183,9 +177,7 @@ Result<void> DnsAsking::set_server() {
 
 DnsAttempt DnsAsking::attempt_of(const DnsSocketFacts& facts) const {
     DnsAttempt attempt;
-    attempt.name = dotted(call_->name.ends_with('.') && call_->name != "."
-                              ? call_->name.substr(0, call_->name.size() - 1)
-                              : call_->name);
+    attempt.name = shown_dns_name(call_->name);
     attempt.type = dns_type_name(call_->type);
     attempt.server = call_->server.to_string();
     attempt.transport = facts.transport;
@@ -208,9 +200,34 @@ void DnsAsking::take_answer(DnsExchange& exchange) const {
     }
     last.outcome = DnsAttemptOutcome::answered;
     last.detail.reset();
+    // Its time is that from the first question on, so it says why it is so long.
+    if (!facts.empty() && facts.back().again)
+        last.detail = "asked once more after " + std::to_string(facts.back().again->count()) + " ms";
     last.rcode = dns_rcode_name(message->rcode);
     exchange.outcome = outcome_of(*message, call_->name, call_->type);
     exchange.message = std::move(*message);
+}
+
+std::string reason_of(const DnsExchange& exchange) {
+    if (exchange.attempts.empty()) return {};
+    const auto& last = exchange.attempts.back();
+    switch (last.outcome) {
+        case DnsAttemptOutcome::answered:
+            return last.rcode == "NOERROR" ? "it has no data, does not recurse and points nowhere"
+                                           : last.rcode.value_or("");
+        case DnsAttemptOutcome::forbidden:
+            return "a rule in the OUTPUT of the namespace that asks forbids it (" + last.detail.value_or("") +
+                   ")";
+        case DnsAttemptOutcome::closed:
+            return "it closes the TCP connection without an answer";
+        case DnsAttemptOutcome::malformed:
+            return "what it sends is no DNS message" + (last.detail ? ": " + *last.detail : "");
+        case DnsAttemptOutcome::refused:
+        case DnsAttemptOutcome::unreachable:
+            return last.detail.value_or("");
+        default:
+            return {};
+    }
 }
 
 NameOutcome outcome_of(const DnsMessage& message, std::string_view name, std::uint16_t type) {

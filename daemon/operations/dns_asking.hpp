@@ -21,6 +21,8 @@ struct DnsCall {
     api::DnsTransport transport =
         api::DnsTransport::udp;  ///< over UDP, a truncated answer is asked for over TCP
     bool recursion = true;       ///< the RD bit
+    bool insist =
+        false;  ///< over UDP: put once more when half of the time is over, and either answer will do
 };
 
 /// What came of it.
@@ -32,14 +34,15 @@ struct DnsExchange {
     std::vector<api::DnsAttempt> attempts;  ///< one, or UDP and TCP
 };
 
+/// Why there is no record in it, in words: "SERVFAIL", "port unreachable, from 192.0.2.1"; "" where nothing
+/// is known, as of silence.
+[[nodiscard]] std::string reason_of(const DnsExchange& exchange);
+
 /// What a message means to somebody who asked for `type` of `name`.
 [[nodiscard]] NameOutcome outcome_of(const DnsMessage& message, std::string_view name, std::uint16_t type);
 
 struct AresDestroy {
     void operator()(ares_channeldata* channel) const noexcept;
-};
-struct AresFree {
-    void operator()(unsigned char* bytes) const noexcept;
 };
 
 /// One channel of c-ares and the one question that it is busy with. c-ares never chooses a server or a moment
@@ -57,6 +60,8 @@ class DnsAsking {
     [[nodiscard]] bool done() const { return done_; }
     /// The sockets that it waits for now.
     void append_sockets(std::vector<pollfd>& out) const;
+    /// Puts the question once more, if it is under way over UDP: one lost datagram is no silence.
+    void repeat();
     /// After poll(2): of one of those.
     void process(const pollfd& socket);
     /// Ends it, whether there is an answer or not.
@@ -75,8 +80,7 @@ class DnsAsking {
 
     DnsSockets sockets_;
     const DnsCall* call_ = nullptr;
-    std::unique_ptr<unsigned char, AresFree> query_bytes_;
-    std::span<const std::uint8_t> query_;
+    std::vector<std::uint8_t> query_;
     std::vector<std::uint8_t> answer_;
     bool done_ = true;
     Clock::time_point begin_{};

@@ -71,6 +71,10 @@ Result<std::vector<DnsExchange>> DnsClient::ask(std::span<const DnsCall> calls,
         const auto left = calls.size() - begun;
         const auto now = Output::Clock::now();
         const auto share = left == 0 ? until : now + (until - now) / static_cast<int>(1 + left / turn.size());
+        if (auto waited = wait(busy, now + (share - now) / 2, watch, output); !waited) return waited.error();
+        for (auto* asking : busy) {
+            if (!asking->done()) asking->repeat();
+        }
         if (auto waited = wait(busy, share, watch, output); !waited) return waited.error();
         for (const auto& [index, asking] : turn) {
             if (std::ranges::find(busy, asking) != busy.end()) exchanges[index] = asking->finish();
@@ -88,6 +92,11 @@ NameOutcome join(std::span<const NameOutcome> outcomes) {
         if (std::ranges::find(outcomes, outcome) != outcomes.end()) return outcome;
     }
     return NameOutcome::timed_out;
+}
+
+std::string reason_of(std::span<const DnsExchange> exchanges, NameOutcome outcome) {
+    const auto at = std::ranges::find(exchanges, outcome, &DnsExchange::outcome);
+    return at == exchanges.end() ? std::string() : reason_of(*at);
 }
 
 bool is_answer(NameOutcome outcome) {

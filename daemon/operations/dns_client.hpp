@@ -41,6 +41,9 @@ class DnsClient {
 /// name" counts less than "no data".
 [[nodiscard]] NameOutcome join(std::span<const NameOutcome> outcomes);
 
+/// reason_of() the first of the exchanges that came to `outcome`.
+[[nodiscard]] std::string reason_of(std::span<const DnsExchange> exchanges, NameOutcome outcome);
+
 /// A program goes by it and asks no other server.
 [[nodiscard]] bool is_answer(NameOutcome outcome);
 

@@ -2,10 +2,13 @@
 
 #include "daemon/operations/dns_rdata.hpp"
 #include "daemon/operations/embedded_explanation.hpp"
+#include "daemon/operations/loopback_interface.hpp"
 #include "daemon/operations/name_explanation.hpp"
 #include "daemon/operations/network_facts.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <functional>
 #include <set>
 
@@ -55,6 +58,13 @@ bool answers_all(const DnsServerAnswers& answers) {
                                [](const DnsExchange& exchange) { return exchange.message.has_value(); });
 }
 
+/// Up to a tenth of a millisecond: "2.5", "0.0001"
+std::string seconds_text(std::chrono::duration<double> time) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.2g", time.count());
+    return text.data();
+}
+
 class Explainer {
   public:
     explicit Explainer(const DnsFacts& facts) : facts_(facts), attempts_(attempts_of(facts.lookup)) {}
@@ -62,8 +72,12 @@ class Explainer {
     DnsExplanation explain() {
         for (const auto& remark : facts_.remarks)
             say(remark);
+        loopback_down();
         say(facts_.embedded.explanation, facts_.embedded.suggestion);
+        // Before what else may be the reason: with more time there might be an answer.
+        time_ran_out();
         unresolved();
+        passed_over_name();
         disagreement();
         embedded_failure();
         truncated_without_tcp();
@@ -72,6 +86,8 @@ class Explainer {
         search_list();
         late_server();
         hosts_file();
+        other_class();
+        if (said_.sentences.empty()) plain_outcome();
         return std::move(said_);
     }
 
@@ -84,9 +100,98 @@ class Explainer {
         if (said_.suggestion.empty()) said_.suggestion = std::move(suggestion);
     }
 
+    /// `netlab dns FROM NAME TYPE …`: the same question.
+    [[nodiscard]] std::string again(const std::string& more) const {
+        const auto& request = facts_.request;
+        std::string command = "netlab dns " + request.from + " " + request.name;
+        if (!request.type.empty()) command += " " + request.type;
+        for (const auto& server : request.servers)
+            command += " --server " + server;
+        if (request.tcp) command += " --tcp";
+        if (!request.search) command += " --no-search";
+        return command + " " + more;
+    }
+
+    void loopback_down() {
+        if (!facts_.loopback_down || facts_.context.targets.empty()) return;
+        std::vector<std::string> unreached;
+        for (const auto& asked : resolution().asked) {
+            const auto server = api::parse_dns_server(asked.server);
+            const bool failed = !is_answer(asked.outcome);
+            if (failed && server && server->address.is_loopback()) unreached.push_back(asked.server);
+        }
+        if (unreached.empty()) return;
+        unreached_ = true;
+        say("lo is down in " + from() + ": nothing there reaches " + list_and(unreached),
+            loopback_remedy(facts_.context.targets.front()));
+    }
+
+    /// A program would have waited for longer: that there is no answer is not known.
+    void time_ran_out() {
+        if (resolution().outcome != NameOutcome::timed_out || reason_is_known()) return;
+        const auto& conf = facts_.plan.conf;
+        const auto& not_asked = facts_.lookup.not_asked;
+        std::chrono::seconds one_name{0};
+        std::string text;
+        for (std::size_t i = 0; i < conf.servers.size(); ++i) {
+            const auto server = conf.servers[i].to_string();
+            const auto waits = server_timeout(conf, i);
+            one_name += waits * conf.attempts;
+            const auto had = waited_for(server);
+            if (!text.empty() || !had || *had >= waits) continue;
+            text = ": " + server + " had " + seconds_text(*had) + " s, a program in " + from() + " waits " +
+                   std::to_string(waits.count()) + " s for each answer";
+        }
+        if (text.empty() && not_asked.empty()) return;
+        if (!not_asked.empty())
+            text += "; " + quoted(shown_dns_name(not_asked)) + " was not asked for any more";
+        const auto names = static_cast<int>(resolution().candidates.size()) + (not_asked.empty() ? 0 : 1);
+        constexpr auto most = static_cast<std::int64_t>(api::DnsLimits::wait_ms) / 1000;
+        const auto seconds = std::min<std::int64_t>((one_name * names).count() + 1, most);
+        const bool more = facts_.request.wait_ms < 1000.0 * static_cast<double>(seconds);
+        say("the time of -W ran out" + text, more ? again("-W " + std::to_string(seconds)) : std::string());
+    }
+
+    /// The longest that a server was listened to for an answer that did not come; nothing where one came, or
+    /// an error.
+    [[nodiscard]] std::optional<std::chrono::duration<double>> waited_for(const std::string& server) const {
+        std::optional<std::chrono::duration<double>> longest;
+        for (const auto& attempt : attempts_) {
+            if (attempt.server != server || attempt.outcome != DnsAttemptOutcome::timed_out) continue;
+            const std::chrono::duration<double, std::micro> waited(attempt.elapsed_us);
+            longest = std::max(longest, std::optional<std::chrono::duration<double>>(waited));
+        }
+        return longest;
+    }
+
+    /// lo is down, or Docker's resolver is broken.
+    [[nodiscard]] bool reason_is_known() const { return unreached_ || !facts_.embedded.explanation.empty(); }
+
+    /// A name of the search list that nobody said anything about, before the one that was answered.
+    void passed_over_name() {
+        if (resolution().outcome != NameOutcome::resolved || resolution().candidates.size() < 2) return;
+        const auto failed = [](const DnsAttempt& attempt) {
+            return attempt.outcome == DnsAttemptOutcome::timed_out || attempt.rcode == "SERVFAIL";
+        };
+        for (const auto& attempt : attempts_) {
+            if (!failed(attempt) || same_dns_name(attempt.name, facts_.lookup.name)) continue;
+            const bool answered = std::ranges::any_of(attempts_, [&](const DnsAttempt& other) {
+                return other.name == attempt.name && other.outcome == DnsAttemptOutcome::answered &&
+                       !failed(other);
+            });
+            if (answered) continue;
+            say(attempt.server + (attempt.rcode ? " says SERVFAIL to " : " gives no answer for ") +
+                    quoted(attempt.name) + ", which the search list makes of " + quoted(facts_.request.name) +
+                    " first: a program in " + from() +
+                    " gets its answer only after that, or gives up there (musl)",
+                "netlab dns " + from() + " " + attempt.name + " --all-servers (the servers themselves)");
+            return;
+        }
+    }
+
     /// The name is one of netlab's, or the address is a target's, and DNS does not know it.
     void unresolved() {
-        if (resolution().outcome == NameOutcome::resolved || !facts_.embedded.explanation.empty()) return;
+        if (resolution().outcome == NameOutcome::resolved || reason_is_known() || lost_over_tcp()) return;
         ReachRequest asked;
         asked.from = from();
         asked.to = facts_.request.name;
@@ -114,11 +219,17 @@ class Explainer {
         }
         if (!silent.empty() && silent.size() < answers.size())
             say(list_and(silent) + (silent.size() > 1 ? " give" : " gives") + " no answer");
-        if (is_docker_name(answers)) {
-            say("only 127.0.0.11 knows " + quoted(dotted(facts_.lookup.name)) +
+        const bool others = std::ranges::any_of(answers, [](const DnsServerAnswers& one) {
+            return one.server.to_string() != embedded_address && resolves(one);
+        });
+        if (is_docker_name(answers) && !others) {
+            say("only 127.0.0.11 knows " + quoted(shown_dns_name(facts_.lookup.name)) +
                 ": it is a name of Docker's own");
         }
         if (agree(answers)) return;
+        std::vector<DnsServerAnswers> asked;
+        std::ranges::copy_if(answers, std::back_inserter(asked), [](const auto& one) { return !one.behind; });
+        if (agree(asked)) return shadowed();
         std::vector<std::string> each;
         for (const auto& one : answers)
             each.push_back(one.server.to_string() + (one.behind ? " (behind 127.0.0.11)" : "") + " says " +
@@ -127,14 +238,53 @@ class Explainer {
             " goes by the first that answers at all");
     }
 
-    /// Docker's resolver says SERVFAIL where the servers behind it say nothing (libnetwork, resolver.go).
+    /// Only servers that no program in FROM asks say something else.
+    void shadowed() {
+        const auto& answers = facts_.lookup.answers;
+        std::vector<std::string> behind;
+        for (const auto& one : answers) {
+            if (one.behind) behind.push_back(one.server.to_string() + " says " + what_it_says(one));
+        }
+        const auto embedded = std::ranges::find_if(
+            answers, [](const auto& one) { return one.server.to_string() == embedded_address; });
+        if (embedded == answers.end()) return;
+        say("programs in " + from() + " get what 127.0.0.11 says, " + what_it_says(*embedded) +
+            "; the servers behind it, which they never ask, say something else (" + list_and(behind) +
+            "): names of Docker's own, aliases too, come before theirs");
+    }
+
+    /// Docker's resolver says SERVFAIL, or nothing, where the servers behind it say nothing (libnetwork,
+    /// resolver.go).
     void embedded_failure() {
-        const auto failed = [](const DnsAttempt& attempt) {
-            return attempt.server == embedded_address && attempt.rcode == "SERVFAIL";
+        if (facts_.plan.all || reason_is_known()) return;
+        if (resolution().outcome == NameOutcome::resolved || !facts_.context.targets.size()) return;
+        if (!is_embedded_resolver(facts_.context.targets.front(), embedded_address)) return;
+        const auto said = [&](auto what) {
+            return std::ranges::any_of(attempts_, [&](const DnsAttempt& attempt) {
+                return attempt.server == embedded_address && what(attempt);
+            });
         };
-        if (facts_.plan.all || !std::ranges::any_of(attempts_, failed)) return;
-        say("Docker's resolver at 127.0.0.11 says SERVFAIL where the servers behind it fail or do not answer",
-            "netlab dns " + from() + " " + facts_.request.name + " --all-servers");
+        if (said([](const auto& attempt) { return attempt.rcode == "SERVFAIL"; })) {
+            say("Docker's resolver at 127.0.0.11 says SERVFAIL where the servers behind it fail or do not "
+                "answer",
+                again("--all-servers"));
+        } else if (said(
+                       [](const auto& attempt) { return attempt.outcome == DnsAttemptOutcome::timed_out; })) {
+            say("a name that Docker's resolver at 127.0.0.11 does not know itself it passes on, and may say "
+                "nothing where the servers behind it say nothing: it can be in order all the same",
+                "netlab resolv " + from() + " (or: " + again("--all-servers") + ")");
+        }
+    }
+
+    /// A server has an answer, which does not come through.
+    [[nodiscard]] bool lost_over_tcp() const {
+        for (std::size_t i = 0; i + 1 < attempts_.size(); ++i) {
+            if (attempts_[i].outcome == DnsAttemptOutcome::truncated &&
+                attempts_[i + 1].transport == DnsTransport::tcp &&
+                attempts_[i + 1].outcome != DnsAttemptOutcome::answered)
+                return true;
+        }
+        return false;
     }
 
     void truncated_without_tcp() {
@@ -202,11 +352,14 @@ class Explainer {
         if (resolution().outcome != NameOutcome::resolved || name.ends_with('.')) return;
         if (same_dns_name(facts_.lookup.name, name) || resolution().candidates.empty()) return;
         if (IpAddress::parse(name)) return;
-        std::string text = "the answer is for " + quoted(dotted(facts_.lookup.name)) +
+        if (facts_.as_is && !facts_.lookup.answers.empty() &&
+            what_it_says(*facts_.as_is) == what_it_says(facts_.lookup.answers.front()))
+            return;
+        std::string text = "the answer is for " + quoted(shown_dns_name(facts_.lookup.name)) +
                            ", by the search list of " + from() + "'s resolv.conf";
         if (facts_.as_is) {
-            text += "; for " + quoted(dotted(name)) + " as it is " + resolution().resolved_by + " says " +
-                    what_it_says(*facts_.as_is);
+            text += "; for " + quoted(shown_dns_name(name)) + " as it is " + resolution().resolved_by +
+                    " says " + what_it_says(*facts_.as_is);
         }
         say(std::move(text), "netlab dns " + from() + " " + name + ". (a dot at its end: the name as it is)");
     }
@@ -229,6 +382,33 @@ class Explainer {
             from() + " waits " + std::to_string(lost.count()) + " s before it asks the next server");
     }
 
+    /// A record of another class than was asked for is none to programs.
+    void other_class() {
+        if (resolution().outcome != NameOutcome::no_data) return;
+        for (const auto& answers : facts_.lookup.answers) {
+            for (const auto& exchange : answers.exchanges) {
+                if (!exchange.message) continue;
+                for (const auto& record : exchange.message->answers) {
+                    if (record.record_class == dns_class::in) continue;
+                    return say(answers.server.to_string() + " answers with a record of class " +
+                               dns_class_name(record.record_class) + ", where IN was asked for");
+                }
+            }
+        }
+    }
+
+    /// Where nothing else is known than what became of the question.
+    void plain_outcome() {
+        const auto outcome = resolution().outcome;
+        if (outcome == NameOutcome::resolved || outcome == NameOutcome::no_data ||
+            outcome == NameOutcome::no_such_name)
+            return;
+        ReachRequest asked;
+        asked.from = from();
+        asked.to = facts_.request.name;
+        say(what_dns_said(asked, resolution()));
+    }
+
     void hosts_file() {
         if (facts_.in_hosts.empty()) return;
         say("programs in " + from() + " find " + quoted(facts_.request.name) + " in its /etc/hosts (" +
@@ -237,6 +417,7 @@ class Explainer {
 
     const DnsFacts& facts_;
     std::vector<DnsAttempt> attempts_;
+    bool unreached_ = false;  ///< lo is down, and a server there was asked
     DnsExplanation said_;
 };
 

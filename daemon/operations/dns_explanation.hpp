@@ -27,6 +27,7 @@ struct DnsFacts {
     /// it; a sentence and what to do. Empty where nothing is wrong, or was not looked at.
     Explanation embedded;
     bool default_server = false;  ///< FROM's resolv.conf names none: 127.0.0.1 is asked
+    bool loopback_down = false;   ///< lo is down in FROM
 };
 
 struct DnsExplanation {

@@ -36,13 +36,13 @@ class Lookup {
         auto& resolution = result_.resolution;
         // The root is no name that a program would look up.
         if (plan_.name == ".") return ask_root();
-        // However little time there is, something is asked.
-        while (resolution.candidates.empty() || Clock::now() < plan_.until) {
-            const auto candidate = search.next();
-            if (!candidate) break;
-            result_.name = *candidate;
-            resolution.candidates.push_back(*candidate);
-            resolution.asked.clear();
+        while (const auto candidate = search.next()) {
+            // However little time there is, something is asked.
+            if (!resolution.candidates.empty() && Clock::now() >= plan_.until) {
+                result_.not_asked = *candidate;
+                break;
+            }
+            begin(*candidate, search.as_is_follows());
             auto asked = plan_.all ? ask_all() : ask_in_order();
             if (!asked) return asked.error();
             if (*asked == NameOutcome::resolved) {
@@ -65,6 +65,16 @@ class Lookup {
         return std::move(result_);
     }
 
+    void begin(const std::string& candidate, bool as_is_follows) {
+        auto& resolution = result_.resolution;
+        result_.name = candidate;
+        resolution.candidates.push_back(candidate);
+        resolution.asked.clear();
+        // Servers that say nothing to a name of the search list are asked for the name itself yet.
+        const auto left = std::max(Clock::duration::zero(), plan_.until - Clock::now());
+        until_ = as_is_follows ? plan_.until - left / 4 : plan_.until;
+    }
+
     void begin_answers() {
         const auto add = [&](const NameServer& server, bool behind) {
             result_.answers.push_back({server, behind, std::vector<DnsExchange>(plan_.types.size())});
@@ -79,37 +89,37 @@ class Lookup {
     [[nodiscard]] std::vector<DnsCall> calls_to(const NameServer& server) const {
         std::vector<DnsCall> calls;
         for (const auto type : plan_.types)
-            calls.push_back({server, result_.name, type, plan_.transport, true});
+            calls.push_back({server, result_.name, type, plan_.transport, true, true});
         return calls;
     }
 
-    void note(std::size_t server, NameOutcome outcome) {
+    NameOutcome note(std::size_t server, const DnsServerAnswers& answers) {
         auto& resolution = result_.resolution;
-        if (server >= resolution.asked.size()) {
-            resolution.asked.push_back({plan_.conf.servers[server].to_string(), outcome});
-        } else {
-            resolution.asked[server].outcome = outcome;
-        }
+        const auto outcome = joined(answers);
+        if (server >= resolution.asked.size()) resolution.asked.emplace_back();
+        resolution.asked[server] = {plan_.conf.servers[server].to_string(), outcome,
+                                    reason_of(answers.exchanges, outcome)};
         if (outcome == NameOutcome::resolved && resolution.resolved_by.empty())
-            resolution.resolved_by = plan_.conf.servers[server].to_string();
+            resolution.resolved_by = resolution.asked[server].server;
+        return outcome;
     }
 
     Result<NameOutcome> ask_in_order() {
         auto& answers = result_.answers.front();
         const auto& servers = plan_.conf.servers;
         const auto tries = plan_.conf.attempts * servers.size();
-        for (std::size_t i = 0; i < tries && (i == 0 || Clock::now() < plan_.until); ++i) {
+        for (std::size_t i = 0; i < tries && (i == 0 || Clock::now() < until_); ++i) {
             const auto at = i % servers.size();
             const auto now = Clock::now();
-            const auto until = now + share_of(plan_.until - now, server_timeout(plan_.conf, at), tries - i);
+            const auto until =
+                now + share_of(until_ - now, server_timeout(plan_.conf, at), servers.size() - at);
             const auto calls = calls_to(servers[at]);
             auto exchanges = setting_.client.ask(calls, until, setting_.watch, setting_.output);
             if (!exchanges) return exchanges.error();
             answers.server = servers[at];
             for (std::size_t type = 0; type < exchanges->size(); ++type)
                 follow(answers.exchanges[type], std::move((*exchanges)[type]));
-            const auto outcome = joined(answers);
-            note(at, outcome);
+            const auto outcome = note(at, answers);
             if (is_answer(outcome)) return outcome;
         }
         return outcome_of_all();
@@ -117,8 +127,8 @@ class Lookup {
 
     /// All at once; those that said nothing once more, as long as there is time.
     Result<NameOutcome> ask_all() {
-        for (unsigned attempt = 0;
-             attempt < plan_.conf.attempts && (attempt == 0 || Clock::now() < plan_.until); ++attempt) {
+        for (unsigned attempt = 0; attempt < plan_.conf.attempts && (attempt == 0 || Clock::now() < until_);
+             ++attempt) {
             std::vector<DnsCall> calls;
             std::vector<DnsExchange*> into;
             for (auto& answers : result_.answers) {
@@ -131,15 +141,14 @@ class Lookup {
                 }
             }
             const auto now = Clock::now();
-            const auto until =
-                now + share_of(plan_.until - now, plan_.conf.timeout, plan_.conf.attempts - attempt);
+            const auto until = now + share_of(until_ - now, plan_.conf.timeout, 1);
             auto exchanges = setting_.client.ask(calls, until, setting_.watch, setting_.output);
             if (!exchanges) return exchanges.error();
             for (std::size_t i = 0; i < into.size(); ++i)
                 follow(*into[i], std::move((*exchanges)[i]));
         }
         for (std::size_t i = 0; i < plan_.conf.servers.size(); ++i)
-            note(i, joined(result_.answers[i]));
+            note(i, result_.answers[i]);
         // Where they disagree, a program goes by the first that answers at all; those behind it does not ask.
         for (const auto& asked : result_.resolution.asked) {
             if (is_answer(asked.outcome)) return asked.outcome;
@@ -155,6 +164,7 @@ class Lookup {
 
     const DnsPlan& plan_;
     const DnsSetting& setting_;
+    Clock::time_point until_ = plan_.until;  ///< for the candidate that is asked for
     DnsLookup result_;
 };
 
@@ -182,8 +192,8 @@ Result<std::optional<DnsServerAnswers>> ask_as_is(const DnsPlan& plan, const Dns
     return std::optional(DnsServerAnswers{server, false, std::move(*exchanges)});
 }
 
-Clock::duration share_of(Clock::duration left, std::chrono::seconds configured, std::size_t tries) {
-    const auto share = left / static_cast<Clock::rep>(std::max<std::size_t>(1, tries));
+Clock::duration share_of(Clock::duration left, std::chrono::seconds configured, std::size_t servers) {
+    const auto share = left / static_cast<Clock::rep>(std::max<std::size_t>(1, servers));
     return std::min<Clock::duration>(configured, share);
 }
 

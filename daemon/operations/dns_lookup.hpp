@@ -35,6 +35,7 @@ struct DnsLookup {
     std::string name;  ///< that decided: the last of `resolution.candidates`, "" for the root
     std::vector<DnsServerAnswers> answers;  ///< of one server; with DnsPlan::all of each, those behind last
     Resolution resolution;                  ///< what it came to, in a resolver's terms
+    std::string not_asked;  ///< the candidate that would have been next, but the time was over; "" none
 };
 
 /// Sockets, time and listener, all borrowed.
@@ -45,8 +46,10 @@ struct DnsSetting {
 };
 
 /// Asks as glibc's resolver does (the names of the search list, the servers one after the other, as often as
-/// the configuration says), with two differences: all types at once, and a server gets a fair share of the
-/// time that is left where resolv.conf would give it more. errc::target_gone, errc::operation_failed.
+/// the configuration says), with these differences: all types at once; what is silent is asked once more when
+/// half of its time is over, and heard all the same if it answers the first question; a server gets a share
+/// of the time that is left where resolv.conf would give it more, so that the servers behind it and the name
+/// itself have their turn too. errc::target_gone, errc::operation_failed.
 [[nodiscard]] Result<DnsLookup> look_up(const DnsPlan& plan, const DnsSetting& setting);
 
 /// A name of the search list was answered before the name itself was asked for: what that would have given at
@@ -54,8 +57,8 @@ struct DnsSetting {
 [[nodiscard]] Result<std::optional<DnsServerAnswers>> ask_as_is(const DnsPlan& plan, const DnsLookup& lookup,
                                                                 const DnsSetting& setting);
 
-/// How long one server may take: what resolv.conf says, at most its share of what is left for `tries`.
+/// How long one server may take: what resolv.conf says, at most its share of what is left for `servers`.
 [[nodiscard]] Output::Clock::duration share_of(Output::Clock::duration left, std::chrono::seconds configured,
-                                               std::size_t tries);
+                                               std::size_t servers);
 
 }  // namespace netlab::operations

@@ -31,15 +31,25 @@ constexpr std::array<std::string_view, 11> rcode_names{"NOERROR", "FORMERR", "SE
                                                        "NOTIMP",  "REFUSED", "YXDOMAIN", "YXRRSET",
                                                        "NXRRSET", "NOTAUTH", "NOTZONE"};
 
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
 Error malformed(std::string what) {
     return {errc::protocol_error, std::move(what), {}, {}};
 }
 
 constexpr std::uint16_t opt = 41;
+constexpr std::uint16_t unknown_type = 0;
+
+/// Where the message ends that its header counts; nothing where it is longer than what is there.
+std::optional<std::size_t> message_end(std::span<const std::uint8_t> bytes) {
+    std::size_t at = NS_HFIXEDSZ;
+    for (const auto section : {ns_s_qd, ns_s_an, ns_s_ns, ns_s_ar}) {
+        const auto place = static_cast<std::size_t>(4 + 2 * section);
+        const int count = bytes[place] << 8 | bytes[place + 1];
+        const int size = ::ns_skiprr(bytes.data() + at, bytes.data() + bytes.size(), section, count);
+        if (size < 0) return std::nullopt;
+        at += static_cast<std::size_t>(size);
+    }
+    return at;
+}
 
 class Parser {
   public:
@@ -88,10 +98,15 @@ class Parser {
         resource.ttl = ns_rr_ttl(record);
         const std::span<const std::uint8_t> message(ns_msg_base(handle_), ns_msg_end(handle_));
         const auto start = static_cast<std::size_t>(ns_rr_rdata(record) - message.data());
-        auto data = rdata_text(message, {start, std::size_t{record.rdlength}}, resource.type);
+        resource.record_class = record.rr_class;
+        const bool address = resource.type == dns_type::a || resource.type == dns_type::aaaa;
+        // What an address is depends on the class.
+        const bool in = record.rr_class == dns_class::in;
+        auto data = rdata_text(message, {start, std::size_t{record.rdlength}},
+                               address && !in ? unknown_type : resource.type);
         if (!data) return std::nullopt;
         resource.data = std::move(*data);
-        if (resource.type == dns_type::a || resource.type == dns_type::aaaa)
+        if (address && in)
             resource.address = IpAddress::from_bytes({ns_rr_rdata(record), std::size_t{record.rdlength}});
         return resource;
     }
@@ -112,16 +127,43 @@ std::string dns_rcode_name(unsigned rcode) {
     return rcode < rcode_names.size() ? std::string(rcode_names[rcode]) : "RCODE" + std::to_string(rcode);
 }
 
+std::string dns_class_name(std::uint16_t record_class) {
+    switch (record_class) {
+        case dns_class::in:
+            return "IN";
+        case ns_c_chaos:
+            return "CH";
+        case ns_c_hs:
+            return "HS";
+        default:
+            return "CLASS" + std::to_string(record_class);
+    }
+}
+
+std::vector<std::uint8_t> dns_query(std::uint16_t id, std::string_view name, std::uint16_t type,
+                                    bool recursion) {
+    const auto high = [](std::uint16_t value) { return static_cast<std::uint8_t>(value >> 8U); };
+    const auto low = [](std::uint16_t value) { return static_cast<std::uint8_t>(value); };
+    const std::uint8_t flags = recursion ? 1 : 0;
+    std::vector<std::uint8_t> bytes{high(id), low(id), flags, 0, 0, 1, 0, 0, 0, 0, 0, 0};
+    bytes.insert(bytes.end(), name.begin(), name.end());
+    bytes.insert(bytes.end(), {high(type), low(type), 0, dns_class::in});
+    return bytes;
+}
+
 Result<DnsMessage> parse_dns_message(std::span<const std::uint8_t> bytes) {
     constexpr std::size_t largest = 65'535;
     if (bytes.empty()) return malformed("it is empty");
     if (bytes.size() < NS_HFIXEDSZ || bytes.size() > largest)
         return malformed(std::to_string(bytes.size()) + " bytes are no DNS message");
+    const auto whole = bytes.size();
+    if (const auto end = message_end(bytes)) bytes = bytes.first(std::min(*end, bytes.size()));
     ns_msg handle;
     if (::ns_initparse(bytes.data(), static_cast<int>(bytes.size()), &handle) != 0)
         return malformed("its counts do not fit its length");
     DnsMessage message;
-    message.size = bytes.size();
+    message.size = whole;
+    message.extra_bytes = whole - bytes.size();
     message.id = static_cast<std::uint16_t>(bytes[0] << 8 | bytes[1]);
     message.response = (bytes[2] & 0x80) != 0;
     message.flags.aa = (bytes[2] & 0x04) != 0;
@@ -145,30 +187,25 @@ Result<DnsMessage> parse_dns_message(std::span<const std::uint8_t> bytes) {
 
 std::vector<DnsResource> records_of(const DnsMessage& message, std::string_view name, std::uint16_t type) {
     std::vector<DnsResource> found;
-    std::vector<std::string_view> names{name};
+    std::vector<std::string> names{dns_name_key(name)};
     const auto is_asked = [&](const DnsResource& record) {
-        return std::ranges::any_of(names, [&](auto known) { return same_dns_name(known, record.name); });
+        return std::ranges::find(names, dns_name_key(record.name)) != names.end();
     };
     for (const auto& record : message.answers) {
         const bool alias = record.type == dns_type::cname && type != dns_type::cname;
+        if (record.record_class != dns_class::in) continue;
         if (type != dns_type::any && record.type != type && !alias) continue;
         if (!is_asked(record)) continue;
-        if (alias && type != dns_type::any) names.push_back(record.data);
+        if (alias && type != dns_type::any) names.push_back(dns_name_key(record.data));
         found.push_back(record);
     }
     return found;
 }
 
-bool same_dns_name(std::string_view a, std::string_view b) {
-    const auto bare = [](std::string_view name) {
-        if (name.ends_with('.')) name.remove_suffix(1);
-        return name;
-    };
-    return std::ranges::equal(bare(a), bare(b), {}, lower, lower);
-}
-
 api::DnsRecord shown_record(const DnsResource& record) {
-    return {record.name, dns_type_name(record.type), record.ttl, record.data};
+    api::DnsRecord shown{record.name, dns_type_name(record.type), record.ttl, record.data};
+    if (record.record_class != dns_class::in) shown.dns_class = dns_class_name(record.record_class);
+    return shown;
 }
 
 std::vector<api::DnsRecord> shown_records(std::span<const DnsResource> records) {

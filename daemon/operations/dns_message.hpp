@@ -2,6 +2,7 @@
 
 #include "common/address.hpp"
 #include "common/api/dns.hpp"
+#include "daemon/operations/dns_name.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -40,12 +41,20 @@ inline constexpr unsigned refused = 5;
 /// "NXDOMAIN", "RCODE12".
 [[nodiscard]] std::string dns_rcode_name(unsigned rcode);
 
+namespace dns_class {
+inline constexpr std::uint16_t in = 1;
+}
+
+/// "IN", "CH", "CLASS32" (RFC 3597).
+[[nodiscard]] std::string dns_class_name(std::uint16_t record_class);
+
 struct DnsResource {
     std::string name;  ///< with a dot at its end; what is no plain character as \DDD
     std::uint16_t type = 0;
     std::uint32_t ttl = 0;
     std::string data;                  ///< as in a zone file
-    std::optional<IpAddress> address;  ///< of an A or AAAA record
+    std::optional<IpAddress> address;  ///< of an A or AAAA record of class IN
+    std::uint16_t record_class = dns_class::in;
     friend bool operator==(const DnsResource&, const DnsResource&) = default;
 };
 
@@ -63,20 +72,23 @@ struct DnsMessage {
     std::vector<DnsResource> authority;
     std::vector<DnsResource> additional;  ///< without OPT
     std::uint32_t more_records = 0;       ///< beyond those kept
-    std::size_t size = 0;                 ///< in bytes
+    std::size_t size = 0;                 ///< in bytes, with those behind its end
+    std::size_t extra_bytes = 0;          ///< behind its end
     friend bool operator==(const DnsMessage&, const DnsMessage&) = default;
 };
 
-/// Any bytes will do. errc::protocol_error, saying what is wrong, where they are no whole message.
+/// A question (RFC 1035, 4.1) of class IN. `name` as dns_wire_name() has it.
+[[nodiscard]] std::vector<std::uint8_t> dns_query(std::uint16_t id, std::string_view name, std::uint16_t type,
+                                                  bool recursion);
+
+/// Any bytes will do. What follows a whole message does not count, as to programs. errc::protocol_error,
+/// saying what is wrong, where they are no whole message.
 [[nodiscard]] Result<DnsMessage> parse_dns_message(std::span<const std::uint8_t> bytes);
 
 /// Of the answers to `name` those of `type`, through its aliases (CNAME), and the aliases; all where `type`
-/// is ANY. Names compare without regard to ASCII case.
+/// is ANY. Those of another class than IN are none. Names compare as same_dns_name() does.
 [[nodiscard]] std::vector<DnsResource> records_of(const DnsMessage& message, std::string_view name,
                                                   std::uint16_t type);
-
-/// ASCII only: a locale has no say in names. A dot at the end makes no difference.
-[[nodiscard]] bool same_dns_name(std::string_view a, std::string_view b);
 
 /// As it is shown.
 [[nodiscard]] api::DnsRecord shown_record(const DnsResource& record);

@@ -24,7 +24,7 @@ DnsAnswer file_answer(const DnsRequest& request, const DnsPlan& plan, std::uint1
                       std::span<const std::string> data) {
     DnsAnswer answer;
     answer.from = request.from;
-    answer.name = dotted(bare(plan.name));
+    answer.name = shown_dns_name(plan.name);
     answer.qtype = dns_type_name(type);
     answer.outcome = data.empty() ? DnsOutcome::no_data : DnsOutcome::answered;
     answer.server = std::move(file);
@@ -86,7 +86,9 @@ Result<DnsPlan> make_dns_plan(const DnsRequest& request, const ResolvConf& conf,
     }
     plan.conf.search.resize(request.search ? std::min(plan.conf.search.size(), DnsPlan::most_searched) : 0);
     plan.all = request.all_servers;
-    plan.transport = request.tcp ? DnsTransport::tcp : DnsTransport::udp;
+    // An option of the file's servers, and not of one that is named.
+    const bool stream = request.tcp || (plan.conf.use_vc && request.servers.empty());
+    plan.transport = stream ? DnsTransport::tcp : DnsTransport::udp;
     plan.until = begin + from_ms(request.wait_ms);
     return plan;
 }
@@ -129,7 +131,7 @@ DnsAnswer answer_event(std::string_view from, const std::string& name, std::uint
                        const NameServer& server, const DnsExchange& exchange, std::string note) {
     DnsAnswer answer;
     answer.from = from;
-    answer.name = dotted(name);
+    answer.name = shown_dns_name(name);
     answer.qtype = dns_type_name(type);
     answer.outcome = dns_outcome(exchange.outcome);
     answer.server = server.to_string();
@@ -145,6 +147,7 @@ DnsAnswer answer_event(std::string_view from, const std::string& name, std::uint
     answer.authority = shown_records(message.authority);
     answer.additional = shown_records(message.additional);
     if (message.more_records > 0) answer.more_records = message.more_records;
+    if (message.extra_bytes > 0) answer.extra_bytes = static_cast<std::uint32_t>(message.extra_bytes);
     answer.bytes = static_cast<std::uint32_t>(message.size);
     return answer;
 }

@@ -67,6 +67,8 @@ DnsAttemptOutcome outcome_of(int error, DnsTransport transport) {
     switch (error) {
         case ECONNREFUSED:
             return DnsAttemptOutcome::refused;
+        case EPERM:
+            return DnsAttemptOutcome::forbidden;
         case ETIMEDOUT:
             return DnsAttemptOutcome::timed_out;
         case ECONNRESET:
@@ -115,6 +117,19 @@ void DnsSockets::begin(const NameServer& server, std::span<const std::uint8_t> q
     facts_.clear();
     long_answer_.clear();
     ignored_ = 0;
+}
+
+void DnsSockets::send_again() {
+    for (auto& open : open_) {
+        auto& facts = facts_of(open);
+        if (facts.transport != DnsTransport::udp || facts.failure || open.to_length == 0) continue;
+        const auto sent = ::sendto(open.socket, query_.data(), query_.size(), MSG_NOSIGNAL,
+                                   reinterpret_cast<const sockaddr*>(&open.to), open.to_length);
+        // An error of the first question's is for c-ares to read.
+        if (sent >= 0)
+            facts.again =
+                std::chrono::duration_cast<std::chrono::milliseconds>(Output::Clock::now() - facts.asked);
+    }
 }
 
 void DnsSockets::give_up() {
@@ -200,10 +215,12 @@ void DnsSockets::fail(Open& open, int error) {
     if (!facts.failure) {
         facts.failure = outcome_of(error, facts.transport);
         facts.ended = Output::Clock::now();
-        facts.detail = facts.transport == DnsTransport::udp && open.socket >= 0
-                           ? icmp_error(open.socket, server_->address.family())
-                           : "";
-        if (facts.detail.empty()) facts.detail = error_words(error);
+        const auto icmp = facts.transport == DnsTransport::udp && open.socket >= 0
+                              ? icmp_error(open.socket, server_->address.family())
+                              : std::string();
+        facts.detail = icmp.empty() ? error_words(error) : icmp;
+        // A rule that rejects says so by ICMP to the socket itself, besides.
+        if (error == EPERM && !icmp.empty()) facts.detail = error_words(error) + "; " + icmp;
     }
     errno = error;
 }

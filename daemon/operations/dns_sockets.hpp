@@ -23,11 +23,12 @@ struct DnsSocketFacts {
 
     api::DnsTransport transport = api::DnsTransport::udp;
     Clock::time_point asked{};  ///< when the question was handed to the kernel, or the connection begun
-    std::optional<Clock::time_point> ended;         ///< when an answer or an error came
-    bool truncated = false;                         ///< a good answer, but for its TC bit
-    std::optional<api::DnsAttemptOutcome> failure;  ///< that ended it
-    std::optional<api::DnsAttemptOutcome> ignored;  ///< the last of what came and was no answer
-    std::string detail;                             ///< about `failure`, else about `ignored`
+    std::optional<Clock::time_point> ended;          ///< when an answer or an error came
+    std::optional<std::chrono::milliseconds> again;  ///< when, after `asked`, it was put once more
+    bool truncated = false;                          ///< a good answer, but for its TC bit
+    std::optional<api::DnsAttemptOutcome> failure;   ///< that ended it
+    std::optional<api::DnsAttemptOutcome> ignored;   ///< the last of what came and was no answer
+    std::string detail;                              ///< about `failure`, else about `ignored`
 };
 
 /// The sockets that c-ares asks by, one question at a time. c-ares says of a question that failed only that
@@ -49,6 +50,8 @@ class DnsSockets {
     /// A good answer over UDP that is longer than RFC 1035 lets it be. c-ares would ask again over TCP for
     /// it; glibc takes it, and so do we: to c-ares it is a failure.
     [[nodiscard]] std::span<const std::uint8_t> long_answer() const { return long_answer_; }
+    /// The question once more, on the UDP socket that waits for its answer.
+    void send_again();
     /// No answer has come and none is waited for any more: what was left unsaid is looked at.
     void give_up();
 

@@ -36,6 +36,19 @@ std::string servers_that_said(const Resolution& resolution, NameOutcome outcome)
     return list_and(names);
 }
 
+/// Why, in the servers' or the kernel's words: one for all of them, or each its own; "" where nothing is
+/// known.
+std::string reasons(const Resolution& resolution) {
+    std::vector<std::string> different;
+    std::vector<std::string> each;
+    for (const auto& asked : resolution.asked) {
+        if (asked.outcome != resolution.outcome || asked.reason.empty()) continue;
+        if (std::ranges::find(different, asked.reason) == different.end()) different.push_back(asked.reason);
+        each.push_back(asked.server + ": " + asked.reason);
+    }
+    return different.size() == 1 ? different.front() : list_and(each);
+}
+
 std::string quoted(const std::string& name) {
     return "'" + name + "'";
 }
@@ -54,6 +67,7 @@ std::string dns_sentence(const ReachRequest& request, const Resolution& resoluti
     const auto servers = servers_that_said(resolution, resolution.outcome);
     const auto names = resolution.candidates.empty() ? quoted(request.to) : asked_names(resolution);
     const bool several = servers.find(" and ") != servers.npos;
+    const auto why = reasons(resolution);
     const auto verb = [&](const char* one, const char* many) { return servers + (several ? many : one); };
     switch (resolution.outcome) {
         case NameOutcome::no_such_name:
@@ -66,12 +80,15 @@ std::string dns_sentence(const ReachRequest& request, const Resolution& resoluti
             return verb(" knows ", " know ") + names + ", but no " + kind + " for it (no data)";
         }
         case NameOutcome::server_failure:
-            return verb(" fails", " fail") + " to look up " + names + " (SERVFAIL)";
+            return verb(" fails", " fail") + " to look up " + names + " (" +
+                   (why.empty() ? "SERVFAIL" : why) + ")";
         case NameOutcome::refused:
-            return verb(" refuses", " refuse") + " to look up " + names;
+            return verb(" refuses", " refuse") + " to look up " + names +
+                   (why.empty() ? "" : " (" + why + ")");
         case NameOutcome::timed_out:
             return verb(" gives", " give") + " no answer for " + names;
         case NameOutcome::no_server:
+            if (!why.empty()) return servers + " cannot be asked for " + names + ": " + why;
             return servers + " cannot be asked for " + names + ": no route to " + (several ? "them" : "it") +
                    ", or nothing serves DNS there";
         case NameOutcome::invalid_name:
@@ -235,13 +252,10 @@ Explanation known_but_not_found(const Pair& pair, const std::vector<std::string>
     const auto outcome = pair.resolution.outcome;
     const bool silent = outcome == NameOutcome::timed_out || outcome == NameOutcome::no_server;
     if (!silent) return {both + ", where " + engine + "'s DNS would know it", by_address(request)};
-    // The engine serves that DNS itself: while it hangs, a restart of the container would only make things
-    // worse.
-    const auto command = engine_command(from.runtime);
-    return {both + ", where " + engine + "'s DNS would know it, but that DNS does not answer: either " +
-                engine + " itself hangs, or its rules in " + from.name + " are gone",
-            by_address(request) + " (does `" + command + " ps` answer? if it does: " + command + " restart " +
-                from.name + ")"};
+    // Why not is another question: a rule of its own, lo, the engine, or a server behind it that was asked
+    // for a name of the search list.
+    return {both + ", where " + engine + "'s DNS would know it",
+            by_address(request) + " (what is wrong with that DNS: netlab resolv " + from.name + ")"};
 }
 
 /// `docker network connect net zz1`: FROM is on no network, and joins one of the other's.
@@ -281,6 +295,10 @@ Explanation why_unknown(const Pair& pair) {
 }
 
 }  // namespace
+
+std::string what_dns_said(const ReachRequest& request, const Resolution& resolution) {
+    return dns_sentence(request, resolution);
+}
 
 Explanation explain_unresolved(const api::Context& context, const ReachRequest& request,
                                const Resolution& resolution) {

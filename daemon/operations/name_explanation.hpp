@@ -9,6 +9,9 @@
 /// what follows from those is said.
 namespace netlab::operations {
 
+/// What the servers said, or why they could not, in a sentence; "" of a name that resolved.
+[[nodiscard]] std::string what_dns_said(const ReachRequest& request, const Resolution& resolution);
+
 /// `request.to` did not resolve in FROM.
 [[nodiscard]] Explanation explain_unresolved(const api::Context& context, const ReachRequest& request,
                                              const Resolution& resolution);

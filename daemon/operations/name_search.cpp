@@ -4,22 +4,11 @@
 
 namespace netlab::operations {
 
-bool is_dns_name(std::string_view name) {
-    if (name.ends_with('.')) name.remove_suffix(1);
-    if (name.empty() || name.size() > 253 || name.find('\0') != name.npos) return false;
-    while (true) {
-        const auto dot = std::min(name.size(), name.find('.'));
-        if (dot == 0 || dot > 63) return false;
-        if (dot == name.size()) return true;
-        name.remove_prefix(dot + 1);
-    }
-}
-
 NameSearch::NameSearch(const ResolvConf& conf, std::string_view name)
     : name_(name), valid_(is_dns_name(name)) {
     const auto dots = static_cast<std::size_t>(std::ranges::count(name, '.'));
     has_dots_ = dots > 0;
-    absolute_ = name.ends_with('.');
+    absolute_ = is_absolute_dns_name(name);
     as_is_first_ = absolute_ || dots >= conf.ndots;
     if (absolute_) name_.pop_back();
     if (!absolute_) search_ = conf.search;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/operations/dns_name.hpp"
 #include "daemon/operations/resolv_conf.hpp"
 
 #include <cstdint>
@@ -26,10 +27,6 @@ enum class NameOutcome : std::uint8_t {
 BOOST_DESCRIBE_ENUM(NameOutcome, resolved, no_such_name, no_data, server_failure, refused, timed_out,
                     no_server, invalid_name)
 
-/// True where `name` can be put into a DNS question: labels of 1 to 63 bytes, 253 in all, a dot at the end or
-/// not.
-[[nodiscard]] bool is_dns_name(std::string_view name);
-
 /// Which names are asked for, and when to stop: the order of glibc's resolver (resolv/res_query.c,
 /// __res_context_search).
 ///
@@ -42,6 +39,9 @@ class NameSearch {
     [[nodiscard]] std::optional<std::string> next();
     /// How the last candidate failed.
     void failed(NameOutcome why);
+    /// Whether the name as it is has still to be asked for, even if no server says anything about the
+    /// candidate that next() gave.
+    [[nodiscard]] bool as_is_follows() const { return valid_ && !as_is_asked_ && !root_searched_; }
     /// After the last candidate: what the whole search came to.
     [[nodiscard]] NameOutcome outcome() const;
 

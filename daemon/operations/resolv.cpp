@@ -4,6 +4,7 @@
 #include "daemon/operations/docker_resolver.hpp"
 #include "daemon/operations/embedded_explanation.hpp"
 #include "daemon/operations/inspection.hpp"
+#include "daemon/operations/loopback_interface.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/numeric_host.hpp"
 #include "daemon/operations/podman_resolver.hpp"
@@ -109,14 +110,16 @@ class Inspection {
         const auto conf = read_resolv_conf_row(target_.name, {handles_.conf_file, handles_.conf.get()});
         rows_.add(conf.row);
         rows_.add(read_hosts_row(target_.name, {handles_.hosts_file, handles_.hosts.get()}));
-        for (const auto& server : conf.reading.conf.servers)
-            add_server(server);
+        for (const auto& server : conf.reading.conf.servers) {
+            if (!conf.row.servers.empty()) add_server(server);
+        }
         if (auto looked = look_behind(conf.reading); !looked) return looked;
         if (auto asked = ask(); !asked) return asked;
         for (const auto& server : servers_)
             rows_.add(server);
-        for (const auto& finding : resolv_findings(
-                 {target_, conf.row, conf.reading.skipped, servers_, embedded_, engine_answers()})) {
+        for (const auto& finding :
+             resolv_findings({target_, conf.row, conf.reading.skipped, servers_, embedded_, engine_answers(),
+                              request_.wait_ms, loopback_is_down(handles_.route.get())})) {
             rows_.add(finding);
             if (finding.problem) rows_.finding();
         }

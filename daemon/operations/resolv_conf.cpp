@@ -132,6 +132,10 @@ class Reader {
     void skip_unknown() {
         auto rest = line_;
         const auto word = next_word(rest);
+        if (number_ == 1 && line_.starts_with("\xEF\xBB\xBF"))
+            return skip(
+                "the file begins with a UTF-8 byte order mark, which becomes a part of its first word",
+                word.ends_with("nameserver") ? SkippedLine::Kind::nameserver : SkippedLine::Kind::other);
         if (blanks.find(line_.front()) != blanks.npos)
             return skip("a keyword must stand at the start of its line",
                         word == "nameserver" ? SkippedLine::Kind::nameserver : SkippedLine::Kind::other);
@@ -186,6 +190,8 @@ class Reader {
             conf.attempts = number(word.substr(9), 1, 5);
         } else if (is("no-aaaa")) {
             conf.no_aaaa = true;
+        } else if (is("use-vc")) {
+            conf.use_vc = true;
         } else if (std::ranges::find(flags, word) == flags.end()) {
             skip("no option is called " + quoted(word) + did_you_mean(word, flags));
             return false;

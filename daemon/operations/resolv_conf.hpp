@@ -23,7 +23,7 @@ struct NameServer {
 };
 
 /// What resolv.conf(5) says, as glibc 2.36 reads it. `options` that do not change which name is asked of whom
-/// and for how long (edns0, rotate, use-vc, trust-ad, single-request, …) are ignored.
+/// and for how long (edns0, rotate, trust-ad, single-request, …) are ignored.
 struct ResolvConf {
     static constexpr std::size_t most_servers = 3;
 
@@ -33,6 +33,7 @@ struct ResolvConf {
     std::chrono::seconds timeout{5};  ///< 1 to 30
     unsigned attempts = 2;            ///< 1 to 5
     bool no_aaaa = false;
+    bool use_vc = false;  ///< over TCP from the start
 
     friend bool operator==(const ResolvConf&, const ResolvConf&) = default;
 };

@@ -1,9 +1,12 @@
 #include "daemon/operations/resolv_findings.hpp"
 
 #include "daemon/operations/embedded_explanation.hpp"
+#include "daemon/operations/loopback_interface.hpp"
 #include "daemon/operations/network_facts.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 namespace netlab::operations {
 
@@ -26,6 +29,8 @@ std::string outcome_words(const ResolvAnswer& answer) {
             return "answered";
         case ResolvOutcome::timed_out:
             return "no answer";
+        case ResolvOutcome::forbidden:
+            return answer.message + ", by a rule of its own in OUTPUT";
         case ResolvOutcome::refused:
             return answer.message.empty() ? "refused" : "refused: " + answer.message;
         default:
@@ -51,6 +56,8 @@ class Findings {
     explicit Findings(const ResolvFacts& facts) : facts_(facts) {}
 
     std::vector<ResolvFinding> all() {
+        no_network();
+        loopback_down();
         file();
         for (const auto& server : facts_.servers)
             judge(server);
@@ -72,10 +79,47 @@ class Findings {
                                                     std::move(message), std::move(suggestion)});
     }
 
+    void no_network() {
+        const auto& target = facts_.target;
+        if (target.network_mode != "none") return;
+        auto& finding = add(ResolvFindingCode::no_network, target.name,
+                            where_it_is(target) + ": no server but one of its own can be reached");
+        finding.problem = false;
+    }
+
+    void loopback_down() {
+        if (!facts_.loopback_down) return;
+        std::vector<std::string> unreached;
+        for (const auto& server : facts_.servers) {
+            const bool silent = !answered(server.udp) && !answered(server.tcp);
+            if (silent && is_loopback(server)) unreached.push_back(server.server);
+        }
+        if (unreached.empty()) return;
+        add(ResolvFindingCode::loopback_down, "lo",
+            "lo is down in " + facts_.target.name + ": nothing there reaches " + list_and(unreached),
+            loopback_remedy(facts_.target));
+    }
+
+    /// No more is known than that nothing came within a time that is shorter than an answer may take.
+    [[nodiscard]] bool impatient(const ResolvServerRow& server) const {
+        constexpr double patience_ms = 1000;
+        return facts_.wait_ms < patience_ms && server.udp.outcome == ResolvOutcome::timed_out &&
+               server.tcp.outcome == ResolvOutcome::timed_out;
+    }
+
+    [[nodiscard]] std::string within() const {
+        std::array<char, 32> text{};
+        std::snprintf(text.data(), text.size(), " within %.3g ms", facts_.wait_ms);
+        return text.data();
+    }
+
     void file() {
         const auto& conf = facts_.conf;
         if (conf.state == api::ResolvFileState::unknown) {
             add(ResolvFindingCode::no_resolv_conf, conf.path, conf.message).problem = false;
+        } else if (conf.servers.empty()) {
+            add(ResolvFindingCode::no_resolv_conf, conf.path,
+                conf.message + "; whom its programs ask is not known");
         } else if (conf.state != api::ResolvFileState::read) {
             add(ResolvFindingCode::no_resolv_conf, conf.path,
                 conf.message + "; without it programs ask 127.0.0.1");
@@ -93,6 +137,7 @@ class Findings {
         const bool udp = answered(server.udp);
         const bool tcp = answered(server.tcp);
         if (server.udp.outcome == ResolvOutcome::not_asked) return;
+        if (facts_.loopback_down && !udp && !tcp && is_loopback(server)) return;
         if (server.kind == ResolvServerKind::docker) return judge_embedded(server, udp, tcp);
         if (server.kind == ResolvServerKind::podman) return judge_podman(server, udp, tcp);
         if (server.kind == ResolvServerKind::upstream) return judge_upstream(server, udp, tcp);
@@ -133,9 +178,17 @@ class Findings {
                     " run --dns ADDRESS, or \"dns\" in the engine's configuration");
             return;
         }
+        if (impatient(server)) return too_short(ResolvFindingCode::server_silent, server);
         add(ResolvFindingCode::server_silent, server.server,
             server.server + " gives no answer to " + target.name + ": " + silence(server),
             is_loopback(server) ? "" : "netlab ping " + target.name + " " + server.server);
+    }
+
+    void too_short(ResolvFindingCode code, const ResolvServerRow& server) {
+        add(code, server.server,
+            server.server + " gave no answer to " + facts_.target.name + within() +
+                ", which may be too short a time for one",
+            "netlab resolv " + facts_.target.name + " -W 2");
     }
 
     [[nodiscard]] const api::EmbeddedResolverRow* behind(const ResolvServerRow& server) const {
@@ -162,6 +215,7 @@ class Findings {
             return;
         }
         if (udp || tcp) return transports(server, udp, tcp);
+        if (listens("udp") && impatient(server)) return too_short(ResolvFindingCode::server_silent, server);
         const auto& name = facts_.target.name;
         add(ResolvFindingCode::server_silent, server.server,
             listens("udp") ? whose + " on the host, gives no answer to " + name + ": " + silence(server)
@@ -179,6 +233,16 @@ class Findings {
         }
         if (udp || tcp) return transports(server, udp, tcp);
         const auto& name = facts_.target.name;
+        if (impatient(server) && facts_.engine_answers)
+            return too_short(ResolvFindingCode::embedded_silent, server);
+        if (server.udp.outcome == ResolvOutcome::forbidden ||
+            server.tcp.outcome == ResolvOutcome::forbidden) {
+            add(ResolvFindingCode::embedded_silent, server.server,
+                "a rule in the OUTPUT of " + name + " lets its questions to 127.0.0.11 not out (" +
+                    silence(server) + ")",
+                "iptables -S OUTPUT and nft list ruleset, in its network namespace");
+            return;
+        }
         const auto start = "Docker's DNS does not answer " + name + " (" + silence(server) + ")";
         if (facts_.engine_answers) {
             add(ResolvFindingCode::embedded_silent, server.server,
@@ -201,6 +265,7 @@ class Findings {
                     outcome_words(server.tcp) + ")");
             return;
         }
+        if (impatient(server)) return too_short(ResolvFindingCode::upstream_silent, server);
         add(ResolvFindingCode::upstream_silent, server.server,
             whose + " gives no answer from " + facts_.target.name + ": " + silence(server) +
                 "; names that are no container's do not resolve",
@@ -232,7 +297,9 @@ class Findings {
             return server.kind == ResolvServerKind::docker || server.kind == ResolvServerKind::podman;
         });
         const auto networks = user_networks(target);
-        if (used || !is_container(target) || networks.empty() || facts_.conf.default_server) return;
+        if (used || !is_container(target) || networks.empty() || facts_.conf.default_server ||
+            facts_.conf.servers.empty())
+            return;
         const auto engine = engine_name(target.runtime);
         auto& finding = add(ResolvFindingCode::embedded_not_used, facts_.conf.path,
                             target.name + " is on " + list_and(networks) + ", where " + engine +

@@ -18,6 +18,8 @@ struct ResolvFacts {
     std::span<const api::ResolvServerRow> servers;
     std::span<const api::EmbeddedResolverRow> embedded;  ///< of the servers that are an engine's own
     bool engine_answers = true;
+    double wait_ms = 2000;       ///< that each answer had
+    bool loopback_down = false;  ///< lo is down in the target
 };
 
 /// What of it is worth a sentence, the most important first. Pure.

@@ -42,13 +42,13 @@ struct Round {
         resolution.asked.clear();
         for (unsigned attempt = 0; attempt < conf.attempts; ++attempt) {
             for (std::size_t i = 0; i < conf.servers.size() && Clock::now() < end; ++i) {
-                const auto outcome = ask_one(i, name, resolution);
-                if (!outcome) return outcome.error();
-                if (attempt == 0) resolution.asked.push_back({conf.servers[i].to_string(), *outcome});
-                resolution.asked[i].outcome = *outcome;
-                if (!is_answer(*outcome)) continue;
-                if (*outcome == NameOutcome::resolved) resolution.resolved_by = conf.servers[i].to_string();
-                return outcome;
+                const auto asked = ask_one(i, name, resolution);
+                if (!asked) return asked.error();
+                if (attempt == 0) resolution.asked.emplace_back();
+                resolution.asked[i] = *asked;
+                if (!is_answer(asked->outcome)) continue;
+                if (asked->outcome == NameOutcome::resolved) resolution.resolved_by = asked->server;
+                return asked->outcome;
             }
         }
         std::vector<NameOutcome> outcomes;
@@ -57,11 +57,12 @@ struct Round {
         return join(outcomes);
     }
 
-    Result<NameOutcome> ask_one(std::size_t server, const std::string& name, Resolution& resolution) const {
+    Result<AskedServer> ask_one(std::size_t server, const std::string& name, Resolution& resolution) const {
         std::vector<DnsCall> calls;
         for (const auto family : families)
-            calls.push_back(
-                {conf.servers[server], name, family == Family::ipv4 ? dns_type::a : dns_type::aaaa});
+            calls.push_back({conf.servers[server], name,
+                             family == Family::ipv4 ? dns_type::a : dns_type::aaaa,
+                             conf.use_vc ? api::DnsTransport::tcp : api::DnsTransport::udp});
         const auto until = std::min(end, Clock::now() + server_timeout(conf, server));
         const auto exchanges = dns.ask(calls, until, watch, output);
         if (!exchanges) return exchanges.error();
@@ -75,14 +76,15 @@ struct Round {
                 if (record.address) resolution.addresses.push_back(*record.address);
             }
         }
-        return join(outcomes);
+        const auto outcome = join(outcomes);
+        return AskedServer{conf.servers[server].to_string(), outcome, reason_of(*exchanges, outcome)};
     }
 };
 
 }  // namespace
 
 Result<Resolver> Resolver::open(TargetHandle& target) {
-    auto dns = DnsClient::open(2, 0);
+    auto dns = DnsClient::open(2, 2);
     if (!dns) return dns.error();
     return Resolver(std::move(target.resolv_conf), std::move(target.hosts), std::move(*dns));
 }

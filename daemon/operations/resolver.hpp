@@ -14,6 +14,7 @@ namespace netlab::operations {
 struct AskedServer {
     std::string server;
     NameOutcome outcome = NameOutcome::timed_out;
+    std::string reason{};  ///< reason_of() its last exchange of that outcome
     friend bool operator==(const AskedServer&, const AskedServer&) = default;
 };
 

@@ -46,6 +46,21 @@ void add_ignored(Row& row, const Skipped& skipped) {
     row.more_ignored = static_cast<std::uint32_t>(skipped.size() - row.ignored.size());
 }
 
+/// To glibc a file that it cannot open for these reasons is one that says nothing (resolv/resolv_conf.c);
+/// others keep it waiting, or make it fail.
+bool is_as_empty(const api::ResolvConfRow& row) {
+    switch (row.state) {
+        case ResolvFileState::read:
+            return !row.truncated;
+        case ResolvFileState::missing:
+        case ResolvFileState::dangling:
+        case ResolvFileState::loop:
+            return true;
+        default:
+            return false;
+    }
+}
+
 /// The text, and what the row says of it.
 template <class Row>
 std::string read_into(Row& row, const std::string& target, const OpenedFile& opened) {
@@ -84,9 +99,9 @@ FileVerdict judge(const ResolverFile& file, const std::string& target) {
             return {ResolvFileState::loop,
                     file.path + " is a link that leads in a circle, or to an open file by way of /proc"};
         case FileState::special:
-            return {ResolvFileState::not_a_file, file.path + " is " + kind_of(mode) +
-                                                     ": netlab does not open it, a program in " + target +
-                                                     " would"};
+            return {ResolvFileState::not_a_file,
+                    file.path + " is " + kind_of(mode) + ": netlab does not open it, a program in " + target +
+                        " would" + (S_ISFIFO(mode) ? ", and hang there until somebody writes" : "")};
         case FileState::refused:
             return {ResolvFileState::unreadable, file.path + " cannot be opened: " + std::strerror(error)};
         case FileState::silent:
@@ -109,9 +124,11 @@ ReadResolvConf read_resolv_conf_row(const std::string& target, const OpenedFile&
     auto& row = out.row;
     out.reading = read_resolv_conf(read_into(row, target, opened));
     const auto& conf = out.reading.conf;
-    for (const auto& server : conf.servers)
-        row.servers.push_back(server.to_string());
-    row.default_server = out.reading.default_server;
+    row.default_server = out.reading.default_server && is_as_empty(row);
+    if (row.default_server || !out.reading.default_server) {
+        for (const auto& server : conf.servers)
+            row.servers.push_back(server.to_string());
+    }
     for (const auto& domain : conf.search)
         row.search.push_back(domain);
     row.ndots = conf.ndots;

@@ -32,7 +32,8 @@ struct ReadResolvConf {
     api::ResolvConfRow row;
     ResolvConfReading reading;
 };
-/// A file that cannot be read is as one that is empty, and the row says why.
+/// A file that is not there is as one that is empty. Where one cannot be read, or names no server in what was
+/// read of it, nobody knows whom programs ask: the row has no server then, and says why.
 [[nodiscard]] ReadResolvConf read_resolv_conf_row(const std::string& target, const OpenedFile& opened);
 [[nodiscard]] api::HostsRow read_hosts_row(const std::string& target, const OpenedFile& opened);
 

@@ -21,10 +21,30 @@ ResolvOutcome outcome_of(DnsAttemptOutcome outcome) {
             return ResolvOutcome::refused;
         case DnsAttemptOutcome::unreachable:
             return ResolvOutcome::unreachable;
+        case DnsAttemptOutcome::forbidden:
+            return ResolvOutcome::forbidden;
         case DnsAttemptOutcome::closed:
             return ResolvOutcome::failed;
         default:
             return ResolvOutcome::malformed;
+    }
+}
+
+/// What came, where it was no answer to the question.
+const char* what_came(DnsAttemptOutcome outcome) {
+    switch (outcome) {
+        case DnsAttemptOutcome::closed:
+            return "the connection was closed without an answer";
+        case DnsAttemptOutcome::wrong_source:
+            return "an answer from elsewhere";
+        case DnsAttemptOutcome::wrong_id:
+            return "an answer with another ID";
+        case DnsAttemptOutcome::wrong_question:
+            return "an answer to another question";
+        case DnsAttemptOutcome::malformed:
+            return "no DNS message";
+        default:
+            return "";
     }
 }
 
@@ -38,7 +58,8 @@ ResolvAnswer answer_of(const DnsExchange& exchange) {
     const auto& attempt = exchange.attempts.front();
     out.outcome = outcome_of(attempt.outcome);
     out.rcode = attempt.rcode;
-    out.message = attempt.detail.value_or("");
+    out.message = what_came(attempt.outcome);
+    if (attempt.detail) out.message += (out.message.empty() ? "" : ": ") + *attempt.detail;
     if (out.outcome == ResolvOutcome::answered) out.elapsed_us = attempt.elapsed_us;
     return out;
 }

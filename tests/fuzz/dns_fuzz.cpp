@@ -27,7 +27,8 @@ bool is_presentation(std::string_view text) {
 
 void check_record(const DnsResource& record) {
     check(record.name.ends_with('.') && is_presentation(record.name) && is_presentation(record.data));
-    check(record.address.has_value() == (record.type == dns_type::a || record.type == dns_type::aaaa));
+    const bool address = record.type == dns_type::a || record.type == dns_type::aaaa;
+    check(record.address.has_value() == (address && record.record_class == dns_class::in));
 }
 
 void fuzz_message(std::span<const std::uint8_t> bytes) {

@@ -7,6 +7,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
 
+#include <boost/json/serialize.hpp>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -225,8 +226,14 @@ TEST_CASE("dns: the search list is gone through, and told where it changed the a
     // The responder goes by the first label: the first name of the list is answered.
     CHECK(said.answer().at("name") == "good.none.test.");
     CHECK(said.report().at("candidates").as_array().size() == 1);
-    CHECK(said.explanations().find("'good.none.test.', by the search list") != std::string::npos);
-    CHECK(said.explanations().find("for 'good.' as it is 10.1.0.2 says 10.77.0.10") != std::string::npos);
+    // The name itself has the same answer: the list makes no difference.
+    CHECK(said.explanations().empty());
+    CHECK(!said.report().contains("suggestion"));
+    net.conf = "nameserver 10.1.0.2\nsearch test\noptions ndots:1\n";
+    const auto searched = net.ask(question("twofold", "A")).explanations();
+    CHECK(searched.find("'twofold.test.', by the search list") != std::string::npos);
+    CHECK(searched.find("for 'twofold.' as it is 10.1.0.2 says 10.77.0.99") != std::string::npos);
+    net.conf = "nameserver 10.1.0.2\nsearch none.test ok.test\noptions ndots:1\n";
     auto request = question("good", "A");
     request.search = false;
     const auto plain = net.ask(request);
@@ -253,20 +260,30 @@ TEST_CASE("dns: a server that is not there is passed over, by ICMP at once and i
         CHECK(said.took < 500ms);
         CHECK(said.explanations().empty());  // it costs a program nothing
     }
+    SECTION("slowness, which is no silence") {
+        const auto said = net.ask(question("slow.test", "A"));
+        CHECK(said.attempts() == "udp answered");
+        CHECK(said.took > 1200ms);
+        CHECK(said.took < 2s);
+    }
     SECTION("silence") {
         net.conf = "nameserver 10.1.0.66\nnameserver 10.1.0.2\n";
         const auto said = net.ask(question("good.test", "A"));
         CHECK(said.attempts() == "udp timed_out, udp answered");
-        CHECK(said.took > 450ms);
-        CHECK(said.took < 1s);
+        CHECK(said.took > 900ms);
+        CHECK(said.took < 1500ms);
         CHECK(said.explanations().find(
                   "10.1.0.66 gives no answer: a program in a waits 5 s before it asks") != std::string::npos);
     }
     SECTION("only silence") {
         net.conf = "nameserver 10.1.0.66\n";
         const auto said = net.ask(question("good.test", "A"));
-        CHECK(said.attempts() == "udp timed_out, udp timed_out");
+        CHECK(said.attempts() == "udp timed_out");
         CHECK(said.outcome() == "timed_out");
+        CHECK(
+            said.explanations().find("the time of -W ran out: 10.1.0.66 had 2 s, a program in a waits 5 s") !=
+            std::string::npos);
+        CHECK(said.report().at("suggestion") == "netlab dns a good.test A -W 11");
         CHECK(said.took > 1900ms);
         CHECK(said.took < 2300ms);
     }
@@ -283,6 +300,107 @@ TEST_CASE("dns: a server that is not there is passed over, by ICMP at once and i
         request.tcp = true;
         CHECK(net.ask(request).attempts() == "tcp refused, tcp answered");
     }
+}
+
+TEST_CASE("dns: one lost datagram is no silence", "[netns]") {
+    const Served net;
+    // The first is over a limit of none, and dropped; the second is within it.
+    REQUIRE(shell("ip netns exec " + net.network.name('b') +
+                  " nft 'add table ip t; add chain ip t c { type filter hook input priority 0; }; "
+                  "add rule ip t c udp dport 53 limit rate over 1/hour burst 1 packets accept; "
+                  "add rule ip t c udp dport 53 drop'"));
+    const auto said = net.ask(question("good.test", "A"));
+    CHECK(said.attempts() == "udp answered");
+    CHECK(said.took > 950ms);
+    CHECK(said.took < 1500ms);
+    CHECK(said.answer().at("attempts").at(0).at("detail").as_string().starts_with("asked once more after "));
+}
+
+namespace {
+
+/// A container of Docker's, as its programs see it: 127.0.0.11 is in its own namespace and knows "good"; the
+/// servers behind it say nothing. Another target is called "good" and shares a network with it.
+struct Embedded {
+    TestNetwork network{"a"};
+    std::optional<NamespaceProcess> server;
+    api::Context context = from_a();
+    std::string conf = "nameserver 127.0.0.11\nsearch foo.mute\noptions ndots:3\n";
+    Embedded() {
+        server.emplace(network.name('a'), [](int ready) { serve_dns(ready, "127.0.0.11"); });
+        auto& from = context.targets.front();
+        from.networks.emplace_back().name = "net";
+        context.peer = from;
+        context.peer->name = "good";
+        context.peer_match = api::PeerMatch::name;
+    }
+    [[nodiscard]] Said ask(const std::string& name, double wait_ms) const {
+        auto request = question(name, "A");
+        request.wait_ms = wait_ms;
+        return ::ask(request, network.handle('a', conf), context);
+    }
+    void filter(const std::string& verdict) const {
+        REQUIRE(shell("ip netns exec " + network.name('a') +
+                      " nft 'add table ip t; add chain ip t c { type filter hook output priority 0; "
+                      "}; add rule ip t c udp dport 53 " +
+                      verdict + "'"));
+    }
+};
+
+bool blames_docker(const Said& said) {
+    const auto text = said.explanations() + boost::json::serialize(said.report());
+    return text.find("hangs") != text.npos || text.find("docker restart") != text.npos ||
+           text.find("are gone") != text.npos;
+}
+
+}  // namespace
+
+TEST_CASE("dns: only the server behind Docker's is dead: the name itself is asked for yet", "[netns]") {
+    const Embedded docker;
+    const auto said = docker.ask("good", 2000);
+    CHECK(said.outcome() == "answered");
+    CHECK(said.attempts() == "udp timed_out, udp answered");
+    CHECK(said.took > 1400ms);
+    CHECK(said.took < 1900ms);
+    CHECK(said.explanations().find("127.0.0.11 gives no answer for 'good.foo.mute.'") != std::string::npos);
+    CHECK(!blames_docker(said));
+    const auto outside = docker.ask("www.x.y.mute", 600);
+    CHECK(outside.outcome() == "timed_out");
+    CHECK(outside.explanations().find("does not know itself it passes on") != std::string::npos);
+}
+
+TEST_CASE("dns: a wait too short for an answer says nothing about Docker", "[netns]") {
+    Embedded docker;
+    docker.conf = "nameserver 127.0.0.11\n";
+    docker.context.peer->name = "silent";
+    const auto said = docker.ask("silent", 0.001);
+    CHECK(said.outcome() == "timed_out");
+    CHECK(said.explanations().find("the time of -W ran out") != std::string::npos);
+    CHECK(!blames_docker(said));
+}
+
+TEST_CASE("dns: a rule in the target's own OUTPUT is told as such", "[netns]") {
+    Embedded docker;
+    docker.conf = "nameserver 127.0.0.11\n";
+    docker.filter(GENERATE("drop", "reject"));
+    const auto said = docker.ask("good", 1000);
+    CHECK(said.attempts() == "udp forbidden, udp forbidden");
+    CHECK(said.outcome() == "no_server");
+    INFO(said.explanations());
+    CHECK(
+        said.explanations().find("a rule in the OUTPUT of the namespace that asks forbids it (Operation not "
+                                 "permitted") != std::string::npos);
+    CHECK(said.explanations().find("no route") == std::string::npos);
+    CHECK(!blames_docker(said));
+}
+
+TEST_CASE("dns: where lo is down, that is what is said", "[netns]") {
+    Embedded docker;
+    docker.conf = "nameserver 127.0.0.11\n";
+    docker.context.targets.front().pid = 4242;
+    docker.network.ip('a', "link set lo down");
+    const auto said = docker.ask("good", 1000);
+    CHECK(said.explanations() == "lo is down in a: nothing there reaches 127.0.0.11\n");
+    CHECK(said.report().at("suggestion") == "nsenter --net=/proc/4242/ns/net ip link set lo up");
 }
 
 TEST_CASE("dns: --server with a port, and all servers compared", "[netns]") {
@@ -307,6 +425,12 @@ TEST_CASE("dns: --server with a port, and all servers compared", "[netns]") {
           std::string::npos);
     request.servers = {"10.1.0.2", "10.1.0.2"};
     CHECK(net.ask(request).report().at("agreed") == true);
+    CHECK(net.ask(request).report().at("silent") == 0);
+    // The client's exit status goes by it.
+    net.network.ip('a', "neigh add 10.1.0.66 lladdr 02:00:00:00:00:66 dev eth0");
+    request.servers = {"10.1.0.2", "10.1.0.66"};
+    request.wait_ms = 500;
+    CHECK(net.ask(request).report().at("silent") == 1);
 }
 
 TEST_CASE("dns: no packet leaves from any namespace but the target's", "[netns]") {
@@ -360,6 +484,73 @@ TEST_CASE("dns: what a server does over UDP has its name, in time and at little 
     expect("flood", "udp wrong_id", "timed_out", true);
     expect("late", "udp answered", "answered", true);
     expect("tcp", "udp truncated, tcp refused", "no_server", true);
+    expect("trailing", "udp answered", "answered", true);
+    expect("chaos", "udp answered", "no_data", true);
+}
+
+TEST_CASE("dns: what came is called what it is", "[netns]") {
+    const Hostile net(false);
+    const auto says = [&](const std::string& label, const std::string& words) {
+        const auto said = net.ask(label + ".test").explanations();
+        INFO(label << ": " << said);
+        CHECK(said.find(words) != std::string::npos);
+        CHECK(said.find("SERVFAIL") == std::string::npos);
+        CHECK(said.find("no route") == std::string::npos);
+    };
+    says("notauth", "10.1.0.2 fails to look up 'notauth.test' (NOTAUTH)");
+    says("rcode11", "10.1.0.2 fails to look up 'rcode11.test' (RCODE11)");
+    says("text", "10.1.0.2 fails to look up 'text.test' (what it sends is no DNS message");
+    says("tcp",
+         "does not fit into a datagram, and over TCP it refuses the connection: programs in a get none");
+    says("chaos", "10.1.0.2 answers with a record of class CH, where IN was asked for");
+    CHECK(net.ask("trailing.test").answer().at("extra_bytes") == 4);
+    CHECK(net.ask("chaos.test").answer().at("answers").at(0).at("dns_class") == "CH");
+}
+
+TEST_CASE("dns: a TCP connection that is closed is no SERVFAIL", "[netns]") {
+    const Hostile net(true);
+    const auto said = net.ask("tcpclose.test").explanations();
+    CHECK(said.find("does not fit into a datagram, and over TCP no answer comes") != std::string::npos);
+    CHECK(said.find("SERVFAIL") == std::string::npos);
+}
+
+TEST_CASE("dns: a name is asked for as RFC 1035 writes it, and its records are found", "[netns]") {
+    const Served net;
+    for (const std::string rest : {" b", "\\032b", "\xc3\xbc", "$(id)", "\\.b", "\\000b"}) {
+        const auto said = net.ask(question("good.a" + rest, "A"));
+        INFO(rest << ": " << said.explanations());
+        CHECK(said.outcome() == "answered");
+        CHECK(said.explanations().empty());
+        CHECK(said.answer().at("name") == said.answer().at("answers").at(0).at("name"));
+    }
+    CHECK(net.ask(question("good.a\\032b", "A")).answer().at("name") == "good.a\\032b.");
+    CHECK(net.ask(question("good.a\\999", "A")).outcome() == "invalid_name");
+}
+
+TEST_CASE("dns: options use-vc in resolv.conf is TCP from the start", "[netns]") {
+    Served net;
+    net.conf = "nameserver 10.1.0.2\noptions use-vc\n";
+    CHECK(net.ask(question("good.test", "A")).attempts() == "tcp answered");
+    auto request = question("good.test", "A");
+    request.servers = {"10.1.0.2"};
+    CHECK(net.ask(request).attempts() == "udp answered");
+}
+
+TEST_CASE("dns: of a resolv.conf that was not read to its end no server is claimed", "[netns]") {
+    Served net;
+    net.conf = std::string(70'000, '#') + "\nnameserver 10.1.0.2\n";
+    CHECK(net.ask(question("good.test", "A")).error == errc::operation_failed);
+    auto request = question("good.test", "A");
+    request.servers = {"10.1.0.2"};
+    CHECK(net.ask(request).outcome() == "answered");
+}
+
+TEST_CASE("dns: a server that says nothing has its sentence whatever the type", "[netns]") {
+    Served net;
+    net.network.ip('a', "neigh add 10.1.0.66 lladdr 02:00:00:00:00:66 dev eth0");
+    net.conf = "nameserver 10.1.0.66\noptions timeout:1 attempts:1\n";
+    CHECK(net.ask(question("good.test", "PTR")).explanations() ==
+          "10.1.0.66 gives no answer for 'good.test'\n");
 }
 
 TEST_CASE("dns: what a server does over TCP has its name, in time and at little cost", "[netns]") {

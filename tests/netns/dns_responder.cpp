@@ -12,6 +12,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 namespace netlab::test {
 
@@ -28,6 +29,14 @@ std::string first_label(const Message& query) {
     const std::size_t length = query[header_size];
     return std::string(query.begin() + header_size + 1,
                        query.begin() + static_cast<std::ptrdiff_t>(header_size + 1 + length));
+}
+
+std::string last_label(const Message& query) {
+    std::string label;
+    for (std::size_t at = header_size; at < query.size() && query[at] != 0; at += query[at] + std::size_t{1})
+        label.assign(query.begin() + static_cast<std::ptrdiff_t>(at + 1),
+                     query.begin() + static_cast<std::ptrdiff_t>(at + 1 + query[at]));
+    return label;
 }
 
 /// Where the question ends: name, type, class.
@@ -54,7 +63,8 @@ std::optional<Message> answer_to(const Message& query, bool tcp) {
     const auto type = query[question_end(query) - 3];
     constexpr std::uint8_t a = 1;
     constexpr std::uint8_t aaaa = 28;
-    if (label == "silent") return std::nullopt;
+    if (label == "silent" || last_label(query) == "mute") return std::nullopt;
+    if (label == "slow") ::usleep(1'200'000);
     Message answer(query.begin(), query.begin() + static_cast<std::ptrdiff_t>(question_end(query)));
     answer[2] = 0x81;  // a response, recursion desired
     answer[3] = 0x80;  // recursion available
@@ -63,13 +73,15 @@ std::optional<Message> answer_to(const Message& query, bool tcp) {
         answer[3] |= servfail;
     } else if (label == "refused") {
         answer[3] |= refused;
-    } else if (label == "good" || label == "both" || label == "big" || label == "six") {
+    } else if (label == "good" || label == "both" || label == "big" || label == "six" || label == "slow") {
         if (label == "big" && !tcp) {
             answer[2] |= 0x02;
             return answer;
         }
         if (type == a && label != "six") append_address(answer, a, "10.77.0.10");
         if (type == aaaa && (label == "six" || label == "both")) append_address(answer, aaaa, "fd77::10");
+    } else if (label == "twofold") {
+        append_address(answer, a, last_label(query) == label ? "10.77.0.99" : "10.77.0.10");
     } else {
         answer[3] |= nxdomain;
     }

@@ -75,6 +75,25 @@ Message counts(const Message& query) {
     return answer;
 }
 
+/// A good answer, and what does not belong to it.
+Message trailing(const Message& query) {
+    auto answer = good(query);
+    answer.insert(answer.end(), {'j', 'u', 'n', 'k'});
+    return answer;
+}
+
+Message chaos(const Message& query) {
+    auto answer = good(query);
+    answer[query.size() + 5] = 3;  // the record's class
+    return answer;
+}
+
+Message rcode(const Message& query, std::uint8_t code) {
+    auto answer = head(query);
+    answer[3] = static_cast<std::uint8_t>(answer[3] | code);
+    return answer;
+}
+
 /// A record whose data is a chain of pointers, then records whose names begin at its end.
 Message bomb(const Message& query, std::size_t size) {
     auto answer = head(query);
@@ -132,6 +151,10 @@ void answer(const Client& client, const Message& query, int other_socket) {
     if (label == "othersource") client.send_by(other_socket, good(query));
     if (label == "loop") client.send(loop(query));
     if (label == "counts") client.send(counts(query));
+    if (label == "trailing") client.send(trailing(query));
+    if (label == "chaos") client.send(chaos(query));
+    if (label == "notauth") client.send(rcode(query, 9));
+    if (label == "rcode11") client.send(rcode(query, 11));
     if (label == "bomb") client.send(bomb(query, 4000));
     for (int i = 0; label == "flood" && i < 1000; ++i)
         client.send(wrong_id(query));

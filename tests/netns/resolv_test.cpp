@@ -226,7 +226,7 @@ TEST_CASE("resolv: a resolv.conf that is no file is told with its kind, in half 
           "[netns]") {
     RootedTarget target;
     const auto path = target.file();
-    const auto look = [&](const std::string& state, const std::string& words) {
+    const auto look = [&](const std::string& state, const std::string& words, bool known) {
         INFO(state << ": " << words);
         const auto said = target.resolv();
         CHECK(target.took < 500ms);
@@ -235,23 +235,25 @@ TEST_CASE("resolv: a resolv.conf that is no file is told with its kind, in half 
         CHECK(word(row, "state") == state);
         INFO(word(row, "message"));
         CHECK(word(row, "message").find(words) != std::string::npos);
-        CHECK(row.at("servers") == boost::json::array{"127.0.0.1"});
+        CHECK(row.at("servers") == (known ? boost::json::array{"127.0.0.1"} : boost::json::array{}));
+        CHECK(row.at("default_server") == known);
         CHECK(findings(said).at(0) == "no_resolv_conf");
+        CHECK((word(said.of("finding").at(0), "message").find("is not known") == std::string::npos) == known);
         fs::remove_all(path);
     };
-    look("missing", "there is no /etc/resolv.conf");
+    look("missing", "there is no /etc/resolv.conf", true);
     REQUIRE(::mkfifo(path.c_str(), 0666) == 0);
-    look("not_a_file", "a FIFO");
+    look("not_a_file", "a FIFO: netlab does not open it, a program in a would, and hang there", false);
     REQUIRE(::mknod(path.c_str(), S_IFCHR | 0666, makedev(1, 5)) == 0);  // /dev/zero
-    look("not_a_file", "a device");
+    look("not_a_file", "a device", false);
     REQUIRE(::mknod(path.c_str(), S_IFCHR | 0666, makedev(5, 0)) == 0);  // /dev/tty
-    look("not_a_file", "a device");
+    look("not_a_file", "a device", false);
     fs::create_directory(path);
-    look("not_a_file", "a directory");
+    look("not_a_file", "a directory", false);
     fs::create_symlink("/etc/hostname-of-the-host", path);
-    look("dangling", "leads to nothing inside a");
+    look("dangling", "leads to nothing inside a", true);
     fs::create_symlink("/etc/resolv.conf", path);
-    look("loop", "in a circle");
+    look("loop", "in a circle", true);
 }
 
 TEST_CASE("resolv: a link out of the root reads nothing from outside it", "[netns]") {
@@ -281,6 +283,15 @@ TEST_CASE("resolv: 1 GiB, nonsense and a private mode are read as far as they go
         CHECK(row.at("truncated") == true);
         CHECK(word(row, "message").find("longer than 64 KiB") != std::string::npos);
         CHECK(row.at("servers") == boost::json::array{"127.0.0.1"});
+    }
+    SECTION("a server behind 64 KiB of a comment") {
+        std::ofstream(target.file()) << std::string(70'000, '#') << "\nnameserver 127.0.0.11\n";
+        const auto said = target.resolv();
+        const auto row = said.of("resolv_conf").at(0);
+        CHECK(row.at("servers").as_array().empty());
+        CHECK(row.at("default_server") == false);
+        CHECK(word(said.of("finding").at(0), "message").find("whom its programs ask is not known") !=
+              std::string::npos);
     }
     SECTION("nonsense") {
         std::ofstream file(target.file(), std::ios::binary);

@@ -121,6 +121,10 @@ TEST_CASE("dns explanation: a name of the search list is told, and what the name
     CHECK(c.said().starts_with(
         "the answer is for 'x.test.', by the search list of co1's resolv.conf; for 'x.' as it "
         "is 192.0.2.1 says NXDOMAIN\n"));
+    // Where both say the same, it makes no difference.
+    c.as_is = DnsServerAnswers{server("192.0.2.1"), false, {address(1)}};
+    CHECK(c.said().empty());
+    c.as_is.reset();
     c.request.name = "x.test.";
     CHECK(c.said().empty());
 }
@@ -159,9 +163,22 @@ TEST_CASE("dns explanation: a name of Docker's own is no disagreement with the s
     // What Docker passes on it does not change.
     c.lookup.answers[1].exchanges = {address(2)};
     CHECK(!agree(c.lookup.answers));
-    CHECK(c.said().find("192.0.2.1 (behind 127.0.0.11) says 10.0.0.2") != std::string::npos);
+    CHECK(c.said().find("192.0.2.1 says 10.0.0.2") != std::string::npos);
     c.lookup.answers[0].exchanges = {nxdomain()};
     CHECK(!agree(c.lookup.answers));
+    // Nor is it the only one that knows it, where another server does that programs ask too.
+    c.lookup.answers = {{server("127.0.0.11"), false, {address(1)}},
+                        {server("192.0.2.7"), false, {address(1)}},
+                        {server("192.0.2.1"), true, {nxdomain()}}};
+    CHECK(c.said().empty());
+    // An alias that shadows a public name: what is behind is never asked.
+    c.lookup.answers = {{server("127.0.0.11"), false, {address(1)}},
+                        {server("192.0.2.1"), true, {address(2)}}};
+    CHECK(
+        c.said() ==
+        "programs in co1 get what 127.0.0.11 says, 10.0.0.1; the servers behind it, which they never ask, "
+        "say "
+        "something else (192.0.2.1 says 10.0.0.2): names of Docker's own, aliases too, come before theirs\n");
     // Two of those behind are held against each other.
     c.lookup.answers = {{server("127.0.0.11"), false, {address(1)}},
                         {server("192.0.2.1"), true, {address(1)}},
@@ -201,14 +218,14 @@ TEST_CASE("dns explanation: a loopback server that is the host's, in a container
     CHECK(c.said().find("/etc/netns/blue/resolv.conf") != std::string::npos);
     // On the host it is as it should be, and 127.0.0.11 is Docker's.
     c.context.targets[0].runtime = api::Runtime::host;
-    CHECK(c.said().empty());
+    CHECK(c.said() == "192.0.2.1 gives no answer for 'x.test'\n");
     c.context.targets[0] = container("co1");
     c.context.targets[0].network_mode = "host";
-    CHECK(c.said().empty());
+    CHECK(c.said() == "192.0.2.1 gives no answer for 'x.test'\n");
     c.context.targets[0].network_mode = "net";
     c.plan.conf.servers = {server("127.0.0.11")};
     c.fails(failed({{DnsTransport::udp, DnsAttemptOutcome::refused}}, "127.0.0.11"));
-    CHECK(c.said().empty());
+    CHECK(c.said() == "192.0.2.1 gives no answer for 'x.test'\n");
 }
 
 TEST_CASE("dns explanation: answers that programs do not take", "[unit]") {

@@ -74,6 +74,41 @@ TEST_CASE("dns message: header, question and records of all sections", "[unit]")
     CHECK(message->size == bytes.size());
 }
 
+TEST_CASE("dns message: what follows a whole message does not count, and another class is no answer",
+          "[unit]") {
+    auto bytes = DnsBytes().question("x.test", 1).answer(1, {10, 0, 0, 1}).bytes;
+    bytes.insert(bytes.end(), {'j', 'u', 'n', 'k'});
+    const auto message = parse_dns_message(bytes);
+    REQUIRE(message);
+    CHECK(message->extra_bytes == 4);
+    CHECK(message->size == bytes.size());
+    CHECK(outcome_of(*message, "x.test", 1) == NameOutcome::resolved);
+    auto chaos = DnsBytes().question("x.test", 1).answer(1, {10, 0, 0, 1}).bytes;
+    chaos[chaos.size() - 11] = 3;  // of the class' two bytes the second
+    const auto other = parse_dns_message(chaos);
+    REQUIRE(other);
+    CHECK(other->answers[0].data == "\\# 4 0A000001");
+    CHECK(!other->answers[0].address);
+    CHECK(shown_record(other->answers[0]).dns_class == "CH");
+    CHECK(outcome_of(*other, "x.test", 1) == NameOutcome::no_data);
+}
+
+TEST_CASE("dns message: names are the same whatever way their bytes are written", "[unit]") {
+    CHECK(same_dns_name("a b", "A\\032b."));
+    CHECK(same_dns_name("\xc3\xbc.x", "\\195\\188.x."));
+    CHECK(same_dns_name("$(id)", "\\$\\(id\\)."));
+    CHECK(!same_dns_name("a\\.b", "a.b"));
+    CHECK(shown_dns_name("a b.x") == "a\\032b.x.");
+    CHECK(shown_dns_name("") == ".");
+    CHECK(dns_wire_name("a\\.b.x")->size() == 7);
+    for (const auto* none : {"a..b", ".a", "a\\300", "a\\1"})
+        CHECK(!dns_wire_name(none));
+    CHECK(is_absolute_dns_name("a."));
+    CHECK(!is_absolute_dns_name("a\\."));
+    CHECK(is_absolute_dns_name("a\\\\."));
+    CHECK(!is_dns_name("."));
+}
+
 TEST_CASE("dns message: data as in a zone file, type by type", "[unit]") {
     using E = DnsBytes;
     CHECK(shown(1, {10, 0, 0, 1}) == "10.0.0.1");
@@ -125,10 +160,6 @@ TEST_CASE("dns message: what is none is refused, whatever it is", "[unit]") {
     loop.insert(loop.end(), {0xC0, static_cast<std::uint8_t>(loop.size()), 0, 1, 0, 1, 0, 0, 0, 0, 0, 0});
     loop[7] = 1;
     CHECK(!is_message(loop));
-    // Bytes behind the last record.
-    auto more = DnsBytes().question("x.test", 1).bytes;
-    more.push_back(0);
-    CHECK(!is_message(more));
     // A label that is no length, and one that leaves the message.
     CHECK(shown(5, {0x40, 0}) == "-");
     CHECK(shown(5, {0xFF, 0xFF}) == "-");
@@ -279,6 +310,10 @@ TEST_CASE("dns: requests that cannot be meant are refused, with a hint", "[unit]
     CHECK(why([](auto& r) { r.name = "192.0.2.1", r.type = "A"; }).find("PTR") != std::string::npos);
     CHECK(why([](auto& r) { r.name = "192.0.2.1", r.type = "ptr"; }).empty());
     CHECK(why([](auto& r) { r.servers = {"dns"}; }).find("[2001:db8::1]:5353") != std::string::npos);
+    for (const std::string none : {"224.0.0.1", "ff02::1", "255.255.255.255", "0.0.0.0", "::"}) {
+        CHECK(why([&](auto& r) { r.servers = {none}; }).starts_with(none));
+        CHECK(why([&](auto& r) { r.trace = true, r.root = none; }).starts_with(none));
+    }
     CHECK(why([](auto& r) { r.servers.assign(9, "192.0.2.1"); }).find("8 at most") != std::string::npos);
     CHECK(why([](auto& r) { r.wait_ms = 0; }).find("wait") != std::string::npos);
     CHECK(why([](auto& r) { r.wait_ms = 60'001; }).find("wait") != std::string::npos);

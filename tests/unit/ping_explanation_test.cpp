@@ -211,12 +211,10 @@ TEST_CASE("unresolved: both on a network with DNS, which was not asked, or is si
     c.resolution.asked = {{"127.0.0.11", NameOutcome::timed_out}};
     c.resolution.outcome = NameOutcome::timed_out;
     CHECK(c.explain().explanation ==
-          "co1 and co3 are both on net, where Docker's DNS would know it, but that DNS does not answer: "
-          "either Docker "
-          "itself hangs, or its rules in co1 are gone. "
+          "co1 and co3 are both on net, where Docker's DNS would know it. "
           "127.0.0.11 gives no answer for 'co3'");
     CHECK(c.explain().suggestion ==
-          "netlab ping co1 co3 --address (does `docker ps` answer? if it does: docker restart co1)");
+          "netlab ping co1 co3 --address (what is wrong with that DNS: netlab resolv co1)");
 }
 
 TEST_CASE("unresolved: without a target of that name only what DNS said is said", "[unit]") {

@@ -57,6 +57,16 @@ TEST_CASE("resolv.conf: what is passed over is told with its line and the reason
     CHECK(read_resolv_conf("search a\nfoo\ndomain b\nsearch c\n").conf.search == Texts{"c"});
 }
 
+TEST_CASE("resolv.conf: a byte order mark is called one, and use-vc is TCP", "[unit]") {
+    const auto reading = read_resolv_conf("\xEF\xBB\xBFnameserver 192.0.2.1\noptions use-vc\n");
+    REQUIRE(reading.skipped.size() == 1);
+    CHECK(reading.skipped[0].reason ==
+          "the file begins with a UTF-8 byte order mark, which becomes a part of its first word");
+    CHECK(reading.skipped[0].kind == SkippedLine::Kind::nameserver);
+    CHECK(reading.default_server);
+    CHECK(reading.conf.use_vc);
+}
+
 TEST_CASE("resolv.conf: a nameserver that does not count is marked as one", "[unit]") {
     const auto kinds = [](std::string_view text) {
         std::vector<bool> out;

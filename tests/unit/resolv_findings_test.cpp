@@ -72,13 +72,17 @@ struct Case {
     std::vector<ResolvServerRow> servers;
     std::vector<api::EmbeddedResolverRow> behind;
     bool engine_answers = true;
+    double wait_ms = 2000;
+    bool loopback_down = false;
 
     Case() {
         conf.path = "/etc/resolv.conf";
+        conf.servers = {"192.0.2.1"};
         target.name = "co1";
     }
     [[nodiscard]] std::vector<api::ResolvFinding> findings() const {
-        return resolv_findings({target, conf, skipped, servers, behind, engine_answers});
+        return resolv_findings(
+            {target, conf, skipped, servers, behind, engine_answers, wait_ms, loopback_down});
     }
     [[nodiscard]] Codes codes() const {
         Codes out;
@@ -187,6 +191,40 @@ TEST_CASE("resolv findings: the embedded resolver's rules, sockets and silence",
     one.servers = {server("127.0.0.11", ok, ok, ResolvServerKind::docker)};
     one.behind = {embedded(path("udp", false, false), path("tcp", false, false))};
     CHECK(one.codes().empty());
+}
+
+TEST_CASE("resolv findings: Docker's DNS is not blamed for a short wait, for a rule in OUTPUT or for lo",
+          "[unit]") {
+    Case one;
+    one.servers = {server("127.0.0.11", silent, silent, ResolvServerKind::docker)};
+    one.behind = {embedded(path("udp", true, true), path("tcp", true, true))};
+    one.wait_ms = 0.1;
+    CHECK(one.codes() == Codes{Code::embedded_silent});
+    CHECK(one.message() ==
+          "127.0.0.11 gave no answer to co1 within 0.1 ms, which may be too short a time for one");
+    CHECK(one.findings()[0].suggestion == "netlab resolv co1 -W 2");
+    one.wait_ms = 2000;
+    one.servers[0].udp.outcome = ResolvOutcome::forbidden;
+    one.servers[0].udp.message = "Operation not permitted";
+    CHECK(one.codes() == Codes{Code::embedded_silent});
+    CHECK(has(one.message(), "a rule in the OUTPUT of co1 lets its questions to 127.0.0.11 not out"));
+    CHECK_FALSE(has(one.findings()[0].suggestion, "restart"));
+    one.loopback_down = true;
+    CHECK(one.codes() == Codes{Code::loopback_down});
+    CHECK(one.message() == "lo is down in co1: nothing there reaches 127.0.0.11");
+    CHECK(one.findings()[0].suggestion == "nsenter --net=/proc/4242/ns/net ip link set lo up");
+}
+
+TEST_CASE("resolv findings: a container without a network says so, and what came is called what it is",
+          "[unit]") {
+    Case none;
+    none.target = container({});
+    none.target.network_mode = "none";
+    none.servers = {server("192.0.2.1", ResolvOutcome::malformed, silent)};
+    none.servers[0].udp.message = "an answer with another ID";
+    CHECK(none.codes() == Codes{Code::no_network, Code::server_silent});
+    CHECK(has(none.message(), "co1 has no network (its mode is none)"));
+    CHECK(has(none.findings()[1].message, "UDP: an answer with another ID, TCP: no answer"));
 }
 
 TEST_CASE("resolv findings: what is not known of the rules is not said to be gone", "[unit]") {
