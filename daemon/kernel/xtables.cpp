@@ -147,7 +147,7 @@ class Parser {
         if (value == XT_RETURN) {
             rule.verdict = NFT_RETURN;
         } else if (value < 0) {
-            rule.verdict = -value - 1;
+            rule.verdict = -(value + 1);  // also of the least one
         } else if (static_cast<std::size_t>(value) == next) {
             rule.verdict = NFT_CONTINUE;  // a rule without a target: it only counts
         } else {

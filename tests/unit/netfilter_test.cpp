@@ -4,6 +4,7 @@
 #include "tests/unit/netfilter_bytes.hpp"
 
 #include <cstring>
+#include <limits>
 #include <random>
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
@@ -242,6 +243,22 @@ TEST_CASE("nat: conditions hold, or hold not where they are inverted", "[unit]")
     CHECK_FALSE(meets(query(IPPROTO_UDP)));
     CHECK(meets(query(IPPROTO_UDP, "128.0.0.1")));
     CHECK(one.to_string() == "ip daddr != 127.0.0.0/8 udp dport 50-60 dnat to :1");
+}
+
+TEST_CASE("x_tables: the least of all verdicts is one, too", "[unit]") {
+    ipt_entry entry{};
+    xt_standard_target target{};
+    target.target.u.target_size = sizeof target;
+    target.verdict = std::numeric_limits<int>::min();
+    entry.target_offset = sizeof entry;
+    entry.next_offset = sizeof entry + sizeof target;
+    XtBytes bytes;
+    for (const auto part : {std::as_bytes(std::span(&entry, 1)), std::as_bytes(std::span(&target, 1))})
+        bytes.entries.insert(bytes.entries.end(), part.begin(), part.end());
+    const auto table = parse_xt_table(bytes);
+    REQUIRE(table);
+    REQUIRE(table->rules.size() == 1);
+    CHECK(table->rules[0].verdict == std::numeric_limits<int>::max());
 }
 
 TEST_CASE("x_tables: the head of a chain without its name is one without a name", "[unit]") {
