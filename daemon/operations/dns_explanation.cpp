@@ -257,7 +257,7 @@ class Explainer {
     /// resolver.go).
     void embedded_failure() {
         if (facts_.plan.all || reason_is_known()) return;
-        if (resolution().outcome == NameOutcome::resolved || !facts_.context.targets.size()) return;
+        if (resolution().outcome == NameOutcome::resolved || facts_.context.targets.empty()) return;
         if (!is_embedded_resolver(facts_.context.targets.front(), embedded_address)) return;
         const auto said = [&](auto what) {
             return std::ranges::any_of(attempts_, [&](const DnsAttempt& attempt) {

@@ -42,7 +42,7 @@ constexpr std::uint16_t unknown_type = 0;
 std::optional<std::size_t> message_end(std::span<const std::uint8_t> bytes) {
     std::size_t at = NS_HFIXEDSZ;
     for (const auto section : {ns_s_qd, ns_s_an, ns_s_ns, ns_s_ar}) {
-        const auto place = static_cast<std::size_t>(4 + 2 * section);
+        const auto place = 4 + 2 * static_cast<std::size_t>(section);
         const int count = bytes[place] << 8 | bytes[place + 1];
         const int size = ::ns_skiprr(bytes.data() + at, bytes.data() + bytes.size(), section, count);
         if (size < 0) return std::nullopt;
