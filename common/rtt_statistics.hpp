@@ -3,6 +3,7 @@
 #include "common/api/ping.hpp"
 
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -10,8 +11,8 @@
 namespace netlab {
 
 /// Of a time as the API has it, in µs.
-[[nodiscard]] constexpr std::chrono::nanoseconds nanoseconds_of(double us) {
-    return std::chrono::nanoseconds(static_cast<std::int64_t>(us * 1000));
+[[nodiscard]] inline std::chrono::nanoseconds nanoseconds_of(double us) {
+    return std::chrono::nanoseconds(std::llround(us * 1000));
 }
 
 /// Round-trip times of any number of echoes in bounded memory. Minimum, average, maximum and mdev are always

@@ -98,9 +98,23 @@ bool copy_beginning(int from, int into) {
     return true;
 }
 
+/// A child that does not end must not hold what its parent has open: the client's stream, namespaces.
+void keep_only(std::array<int, 3> kept) {
+    std::ranges::sort(kept);
+    auto next = static_cast<unsigned>(STDERR_FILENO) + 1;
+    for (const int fd : kept) {
+        const auto here = static_cast<unsigned>(fd);
+        if (here > next) ::close_range(next, here - 1, 0);
+        next = here + 1;
+    }
+    ::close_range(next, ~0U, 0);
+}
+
 /// The child's whole life.
-[[noreturn]] void look_for_parent(int root, const char* path, int copy, int report) {
+[[noreturn]] void look_for_parent(pid_t parent, int root, const char* path, int copy, int report) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) ::_exit(1);  // it had died before
+    keep_only({root, copy, report});
     auto found = open_at_any_cost(root, path);
     if (found.file && !copy_beginning(found.file.get(), copy))
         found.look = {FileState::refused, found.look.mode, errno};
@@ -108,8 +122,8 @@ bool copy_beginning(int from, int into) {
     ::_exit(0);
 }
 
-/// Closing a file may wait for the server, too, and SIGKILL does not end that (fuse_flush() in
-/// fs/fuse/file.c): then the child is left to whoever reaps those of this process.
+/// Once a server has read a request SIGKILL does not end the wait for its answer (request_wait_answer() in
+/// fs/fuse/dev.c): then the child is left to whoever reaps those of this process, until the server's end.
 void end(pid_t child) {
     ::kill(child, SIGKILL);
     const UniqueFd handle(::pidfd_open(child, 0));
@@ -126,9 +140,10 @@ ContainerFile open_by_child(int root, const char* path, std::chrono::millisecond
     if (!copy || ::pipe2(ends.data(), O_CLOEXEC) != 0) return failed();
     const UniqueFd answer(ends[0]);
     UniqueFd report(ends[1]);
+    const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child < 0) return failed();
-    if (child == 0) look_for_parent(root, path, copy.get(), report.get());
+    if (child == 0) look_for_parent(parent, root, path, copy.get(), report.get());
     report.reset();
     FileLook look{FileState::silent, 0, 0};
     pollfd wait{answer.get(), POLLIN, 0};

@@ -41,9 +41,9 @@ inline constexpr std::chrono::milliseconds file_patience{400};
 /// root, magic links not at all. `root` is a borrowed O_PATH directory.
 ///
 /// The file system may be served by the container (FUSE) or over a network: then looking a name up, opening
-/// and reading wait for a server that need not answer, and only SIGKILL ends the wait. A file that is not on
-/// a disk of this machine is therefore looked for and read by a child, and what comes back is a copy. Not for
-/// processes with threads.
+/// and reading wait for a server that need not answer, some of it whatever signal comes. A file that is not
+/// on a disk of this machine is therefore looked for and read by a child, and what comes back is a copy. Not
+/// for processes with threads.
 [[nodiscard]] ContainerFile open_container_file(int root, const char* path,
                                                 std::chrono::milliseconds patience = file_patience);
 

@@ -39,8 +39,9 @@ Result<void> check_status(std::uint16_t type, std::span<const std::byte> payload
     return refused(-status, attributes);
 }
 
-/// What nfnetlink says of a subsystem that it has not (nfnetlink_rcv_msg() in net/netfilter/nfnetlink.c); no
-/// other family has message types beyond a byte.
+/// What nfnetlink says of a subsystem that it has not, and of a request that is wrong
+/// (nfnetlink_rcv_msg() in net/netfilter/nfnetlink.c); no other family that is asked here has message types
+/// beyond a byte.
 bool is_of_no_subsystem(std::uint16_t type, std::span<const std::byte> payload) {
     nlmsgerr error;
     return type == NLMSG_ERROR && read(payload, error) && error.error == -EINVAL &&

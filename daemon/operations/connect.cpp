@@ -1,6 +1,7 @@
 #include "common/api/connect.hpp"
 
 #include "common/connect_tally.hpp"
+#include "daemon/kernel/link.hpp"
 #include "daemon/kernel/route_query.hpp"
 #include "daemon/kernel/sock_diag.hpp"
 #include "daemon/operations/connect_attempt.hpp"
@@ -84,6 +85,7 @@ class Connecting {
         auto next = start;
         for (std::uint64_t seq = 1; request_.count == 0 || seq <= request_.count; ++seq) {
             if (auto waited = wait_until(next); !waited) return waited;
+            forget_others();
             auto attempt = attempt_connection(plan, handles_.destination.watch, output_);
             if (!attempt) return attempt.error();
             attempt->seq = seq;
@@ -142,10 +144,15 @@ class Connecting {
         const auto peer_whole = sees_peer() ? handles_.peer.view->take(peer_seen_) : SeenAll{};
         if (!is_good(attempt.outcome)) {
             ProbeIdentity identity{address(), request_.port, std::nullopt, !request_.udp};
-            if (attempt.local) identity.local_port = attempt.local->port;
+            if (attempt.local) {
+                identity.local_port = attempt.local->port;
+                identity.local = attempt.local->address;
+            }
             trace_ = trace_probe(identity, seen_, peer_seen_);
             trace_.from_watched = whole;
             trace_.peer_watched = peer_whole;
+            forget_on_bridge(trace_.reply_for_other_host, handles_.destination.route.get());
+            forget_on_bridge(trace_.for_other_host, handles_.destination.peer_route.get());
             add_reset(attempt);
             failed_ = attempt;
         }
@@ -158,6 +165,21 @@ class Connecting {
         } else {
             output_.event(attempt);
         }
+    }
+
+    /// A port of a bridge sees every frame that goes through it or to the bridge itself as somebody else's.
+    static void forget_on_bridge(std::optional<std::uint32_t>& interface, int route_socket) {
+        if (!interface) return;
+        const auto link = kernel::get_link(route_socket, *interface);
+        if (!link || !*link || (*link)->master != 0) interface.reset();
+    }
+
+    /// What others have sent since the last attempt.
+    void forget_others() {
+        seen_.clear();
+        static_cast<void>(handles_.own.view->take(seen_));
+        if (sees_peer()) static_cast<void>(handles_.peer.view->take(seen_));
+        seen_.clear();
     }
 
     /// connect(2) says only that there was a reset.
@@ -237,10 +259,15 @@ class Connecting {
         if (!trace_.source || trace_.arrived == 0 || trace_.peer_replied) return;
         const auto half_open = is_half_open(handles_.peer.sockets.get(), *trace_.source);
         facts.half_open = !request_.udp && half_open && *half_open;
-        kernel::RouteQuery query;
-        query.destination = trace_.source->address;
-        const auto reply = kernel::query_route(handles_.destination.peer_route.get(), query);
-        facts.no_way_back = reply && reply->error != 0;
+        const auto refused = [&](const std::optional<IpAddress>& from) {
+            kernel::RouteQuery query;
+            query.destination = trace_.source->address;
+            query.from = from;
+            const auto reply = kernel::query_route(handles_.destination.peer_route.get(), query);
+            return reply && reply->error != 0;
+        };
+        // Rules may go by the answer's source; an address that NAT has put on is none of the peer's.
+        facts.no_way_back = refused(std::nullopt) && refused(address());
     }
 
     Handles& handles_;

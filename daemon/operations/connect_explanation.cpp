@@ -111,7 +111,8 @@ class Reasoning {
         if (refusal && refusal->way == RefusalWay::icmp) return rejected_by_icmp(*refusal);
         const auto& trace = facts_.trace;
         if (trace.sent_to) return sent_elsewhere();
-        if (trace.from_watched.every && trace.reset && trace.left == 0)
+        if (is_by_loopback()) return by_loopback();
+        if (trace.from_watched.every && trace.reset && trace.left == 0 && !trace.left_under_another_port)
             return {"a rule in the OUTPUT chain of " + from_ + " rejects it with a reset: no SYN has left it",
                     {}};
         if (peer_ == nullptr) return reset_by_stranger();
@@ -140,12 +141,16 @@ class Reasoning {
 
     [[nodiscard]] Explanation sent_elsewhere() const {
         const auto& trace = facts_.trace;
-        auto text = "a NAT rule in " + from_ + " itself sends " + packet() + " to " +
+        auto text = "a NAT rule (or BPF program) in " + from_ + " itself sends " + packet() + " to " +
                     text_of(*trace.sent_to) + " instead";
         if (trace.reset) {
             text += ", which refuses it";
         } else if (facts_.attempt.outcome == ConnectOutcome::timed_out) {
-            text += trace.reply_came ? ", whose answer was dropped in " + from_ : ", and nothing came back";
+            if (trace.reply_came) {
+                text += ", whose answer was dropped in " + from_;
+            } else if (trace.from_watched.every) {
+                text += ", and nothing came back";
+            }
         }
         return {std::move(text), {}};
     }
@@ -156,7 +161,8 @@ class Reasoning {
         auto text = to_ + " passes " + packet() + " on to " + text_of(to) +
                     ": a published port, or another rule that translates addresses; ";
         const bool refused = facts_.attempt.outcome == ConnectOutcome::refused;
-        text += refused ? "it was refused there, or on the way" : "no answer has come back from there";
+        text += refused ? "it was refused there, or on the way"
+                        : "what became of it there cannot be seen from here";
         auto direct = request_;
         direct.port = ":" + std::to_string(to.port);
         return {std::move(text), direct.again(to.address.to_string())};
@@ -164,9 +170,11 @@ class Reasoning {
 
     [[nodiscard]] Explanation for_other_host(const std::string& what, const std::string& where,
                                              const std::string& whose) const {
-        return {what + " came to the link of " + where + ", but not for its MAC address: " + whose +
+        // Behind a router it is the last one's entry.
+        const auto culprit = facts_.gateway ? "a router on the way" : whose;
+        return {what + " came to the link of " + where + ", but not for its MAC address: " + culprit +
                     " has a wrong neighbour entry, or another machine has that address too",
-                "netlab neigh " + whose};
+                facts_.gateway ? route_command() : "netlab neigh " + whose};
     }
 
     [[nodiscard]] Explanation reset_between() const {
@@ -281,14 +289,15 @@ class Reasoning {
         if (facts_.no_neighbour) return no_neighbour();
         const auto& trace = facts_.trace;
         if (trace.sent_to) return sent_elsewhere();
-        if (trace.from_watched.every && trace.left == 0)
+        if (trace.from_watched.every && trace.left == 0 && !trace.left_under_another_port)
             return {"no SYN has left " + from_ +
                         ": a rule in its own OUTPUT chain, or a filter of tc or BPF, drops it, or one of NAT "
                         "leads "
                         "it to where no neighbour answers",
                     {}};
-        if (trace.only_by_loopback && !facts_.own_address && !facts_.same_namespace) return by_loopback();
-        if (trace.reply_came) return dropped_at_home();
+        if (is_by_loopback()) return by_loopback();
+        if (trace.reply_came || trace.reset) return dropped_at_home();
+        if (trace.answered_from) return answered_from_elsewhere();
         if (trace.reply_for_other_host) return for_other_host("the answer", from_, to_);
         if (peer_ == nullptr) return out_of_sight();
         if (!trace.peer_watched.own || trace.left == 0) return not_seen();
@@ -296,6 +305,10 @@ class Reasoning {
         if (trace.arrived == 0) return trace.peer_watched.every ? lost_between() : not_seen();
         if (trace.peer_replied) {
             return {to_ + " got the SYN and answered, but its answer did not come back to " + from_,
+                    route_command()};
+        }
+        if (trace.peer_reset) {
+            return {to_ + " got the SYN and refused it, but its reset did not come back to " + from_,
                     route_command()};
         }
         if (is_full()) return sockets();
@@ -314,8 +327,20 @@ class Reasoning {
         return {std::move(text), {}};
     }
 
+    [[nodiscard]] bool is_by_loopback() const {
+        return facts_.trace.only_by_loopback && !facts_.own_address && !facts_.same_namespace;
+    }
     [[nodiscard]] Explanation by_loopback() const {
         return {packet() + " left by lo, by which " + from_ + " reaches nobody but itself", route_command()};
+    }
+
+    [[nodiscard]] Explanation answered_from_elsewhere() const {
+        auto text = "an answer came, but from " + text_of(*facts_.trace.answered_from);
+        if (facts_.udp) return {text + ": a program that has connected its socket does not get it", {}};
+        return {text +
+                    ": the SYN was translated on the way, and the answer took another way back, past the "
+                    "translation (a hairpin without masquerading)",
+                route_command()};
     }
 
     [[nodiscard]] Explanation dropped_at_home() const {
@@ -337,7 +362,7 @@ class Reasoning {
 
     /// Behind it is nothing that netlab knows.
     [[nodiscard]] Explanation out_of_sight() const {
-        if (!facts_.trace.from_watched.own || facts_.trace.left == 0) return {};
+        if (!facts_.trace.from_watched.every || facts_.trace.left == 0) return {};
         const auto where = facts_.gateway ? " for the gateway " + facts_.gateway->to_string() : std::string();
         return {"the SYN left " + from_ + where +
                     " and nothing came back; what became of it there cannot be seen from here",
@@ -367,12 +392,8 @@ class Reasoning {
         const std::string undecided =
             "that nothing came back says nothing: UDP answers only if a program does";
         if (trace.sent_to) return sent_elsewhere();
-        if (trace.only_by_loopback && !facts_.own_address && !facts_.same_namespace) return by_loopback();
-        if (trace.answered_from) {
-            return {"an answer came, but from " + text_of(*trace.answered_from) +
-                        ": a program that has connected its socket does not get it",
-                    {}};
-        }
+        if (is_by_loopback()) return by_loopback();
+        if (trace.answered_from) return answered_from_elsewhere();
         if (trace.reply_came) return dropped_at_home();
         if (trace.reply_for_other_host) return for_other_host("an answer", from_, to_);
         if (peer_ == nullptr || !trace.peer_watched.own || trace.left == 0) return {undecided, {}};
@@ -383,12 +404,11 @@ class Reasoning {
             return {to_ + " sent an answer, but it did not come back to " + from_, route_command()};
         if (takes())
             return {"the datagram came to " + to_ + ", where " + place() +
-                        " takes datagrams; no answer was sent, and none may be due",
+                        " takes datagrams; no answer left from there, and none may be due",
                     {}};
-        if (!facts_.listener) return {"the datagram came to " + to_ + ", which sent no answer", {}};
+        if (!facts_.listener) return {"the datagram came to " + to_ + ", and no answer left it", {}};
         auto why = sockets();
-        why.explanation = "the datagram came to " + to_ +
-                          ", which sent neither an answer nor an ICMP error; " + why.explanation;
+        why.explanation = "the datagram came to " + to_ + ", and no answer left it; " + why.explanation;
         return why;
     }
 

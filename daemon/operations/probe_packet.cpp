@@ -89,29 +89,44 @@ std::optional<Mark> look_for_requests(ProbeTrace& trace, const ProbeIdentity& id
     }
     trace.only_by_loopback = trace.left > 0 && !elsewhere;
     if (trace.left > 0 || !identity.local_port) return mark;
+    // FROM's own NAT may have given it another source port.
+    auto anywhere = identity;
+    anywhere.local_port.reset();
+    trace.left_under_another_port = std::ranges::any_of(seen, [&](const SeenPacket& one) {
+        return one.outgoing && one.packet.destination == identity.remote && is_request(one.packet, anywhere);
+    });
     for (const auto& one : seen) {
         const auto& packet = one.packet;
         const bool asks = !packet.tcp || (packet.syn && !packet.ack_flag);
         if (!one.outgoing || packet.tcp != identity.tcp || !asks ||
             packet.source_port != *identity.local_port)
             continue;
+        // What came in before is somebody else's, and only forwarded.
+        const bool forwarded = std::ranges::any_of(seen, [&](const SeenPacket& other) {
+            return !other.outgoing && other.packet.tcp == packet.tcp && other.packet.id == packet.id &&
+                   other.packet.sequence == packet.sequence && other.packet.source_port == packet.source_port;
+        });
+        if (forwarded) continue;
         trace.sent_to = destination_of(packet);
         mark = Mark{packet.sequence, packet.id};
     }
     return mark;
 }
 
-void look_for_replies(ProbeTrace& trace, const ProbeIdentity& identity, std::span<const SeenPacket> seen) {
+void look_for_replies(ProbeTrace& trace, const std::optional<Mark>& mark, const ProbeIdentity& identity,
+                      std::span<const SeenPacket> seen) {
     const auto to = trace.sent_to.value_or(Endpoint{identity.remote, identity.remote_port});
     for (const auto& one : seen) {
         const auto& packet = one.packet;
         if (one.outgoing || packet.tcp != identity.tcp) continue;
         if (identity.local_port && packet.destination_port != *identity.local_port) continue;
         if (source_of(packet) != to) {
-            if (!identity.tcp && identity.local_port && !one.other_host)
-                trace.answered_from = source_of(packet);
+            const bool answers = identity.tcp
+                                     ? mark && packet.ack_flag && packet.acknowledged == mark->sequence + 1
+                                     : identity.local_port && packet.destination == identity.local;
+            if (answers && !one.other_host) trace.answered_from = source_of(packet);
         } else if (one.other_host) {
-            trace.reply_for_other_host = true;
+            trace.reply_for_other_host = one.interface;
         } else if (packet.rst) {
             trace.reset = one;
         } else {
@@ -163,31 +178,33 @@ class Recognition {
     ProbeIdentity there_;
 };
 
-/// Of a forwarded packet both the way in and the way out are seen.
-void look_in_peer(ProbeTrace& trace, const Recognition& known, std::span<const SeenPacket> seen) {
-    int arrived = 0;
+/// Of a forwarded packet both the way in and the way out are seen, each perhaps more than once: on a bridge
+/// and on its port.
+void look_in_peer(ProbeTrace& trace, const Recognition& known, const ProbeIdentity& identity,
+                  std::span<const SeenPacket> seen) {
+    const Endpoint meant{identity.remote, identity.remote_port};
+    bool went_on = false;
     int replied = 0;
     int reset = 0;
     for (const auto& one : seen) {
         const auto& packet = one.packet;
         if (known.is_request(packet)) {
             if (one.other_host) {
-                trace.for_other_host = true;
-                continue;
+                trace.for_other_host = one.interface;
+            } else if (one.outgoing) {
+                went_on = true;
+                if (destination_of(packet) != meant) trace.passed_on_to = destination_of(packet);
+            } else {
+                ++trace.arrived;
+                trace.source = source_of(packet);
+                if (std::ranges::find(trace.came_by, one.interface) == trace.came_by.end())
+                    trace.came_by.push_back(one.interface);
             }
-            arrived += one.outgoing ? -1 : 1;
-            if (one.outgoing) {
-                trace.passed_on_to = destination_of(packet);
-                continue;
-            }
-            trace.source = source_of(packet);
-            if (std::ranges::find(trace.came_by, one.interface) == trace.came_by.end())
-                trace.came_by.push_back(one.interface);
         } else if (known.is_answer(packet) && !one.other_host) {
             (packet.rst ? reset : replied) += one.outgoing ? 1 : -1;
         }
     }
-    trace.arrived = static_cast<unsigned>(std::max(arrived, 0));
+    if (went_on) trace.arrived = 0;
     trace.peer_replied = replied > 0;
     trace.peer_reset = reset > 0;
 }
@@ -225,9 +242,9 @@ ProbeTrace trace_probe(const ProbeIdentity& identity, std::span<const SeenPacket
                        std::span<const SeenPacket> peer) {
     ProbeTrace trace;
     const auto mark = look_for_requests(trace, identity, from);
-    look_for_replies(trace, identity, from);
+    look_for_replies(trace, mark, identity, from);
     // Without the number nothing there can be told from others' packets.
-    if (!identity.tcp || mark) look_in_peer(trace, Recognition(mark, identity, peer), peer);
+    if (!identity.tcp || mark) look_in_peer(trace, Recognition(mark, identity, peer), identity, peer);
     return trace;
 }
 

@@ -51,6 +51,7 @@ struct ProbeIdentity {
     std::uint16_t remote_port = 0;
     std::optional<std::uint16_t> local_port;
     bool tcp = true;
+    std::optional<IpAddress> local = {};
 };
 
 /// Whether something can have been missed in a namespace.
@@ -63,21 +64,25 @@ struct SeenAll {
 /// packet come and go: only what begins or ends there counts.
 struct ProbeTrace {
     SeenAll from_watched;
-    unsigned left = 0;              ///< SYNs or datagrams that left FROM for the remote address and port
+    unsigned left = 0;  ///< SYNs or datagrams that left FROM for the remote address and port
+    bool left_under_another_port =
+        false;                      ///< one left that is either FROM's, translated, or another program's
     bool only_by_loopback = false;  ///< those left by lo, and by nothing else
     std::optional<api::Endpoint> sent_to;  ///< they left FROM for another destination: it translates them
     bool reply_came = false;               ///< SYN-ACK or datagram that came to FROM
-    bool reply_for_other_host = false;     ///< as one that was not addressed to FROM's MAC address
     std::optional<SeenPacket> reset;       ///< that came to FROM
-    std::optional<api::Endpoint> answered_from;  ///< a datagram came to FROM's port, from another port there
+    std::optional<api::Endpoint> answered_from;  ///< an answer came to FROM's port, from elsewhere
+    /// The interface that a reply came in by which was for another MAC address. On the port of a bridge that
+    /// is nothing strange.
+    std::optional<std::uint32_t> reply_for_other_host;
     SeenAll peer_watched;
-    unsigned arrived = 0;                 ///< SYNs or datagrams that came there
-    std::optional<api::Endpoint> source;  ///< that the last of them had
-    std::vector<std::uint32_t> came_by;   ///< indices of the interfaces there that they came in by
-    bool for_other_host = false;          ///< one passed there that was not addressed to its MAC address
-    std::optional<api::Endpoint> passed_on_to;  ///< it was forwarded there, and where to
-    bool peer_replied = false;                  ///< a SYN-ACK or datagram left there
-    bool peer_reset = false;                    ///< a reset left there
+    unsigned arrived = 0;                         ///< SYNs or datagrams that came there, and did not go on
+    std::optional<api::Endpoint> source;          ///< that the last of them had
+    std::vector<std::uint32_t> came_by;           ///< indices of the interfaces there that they came in by
+    std::optional<std::uint32_t> for_other_host;  ///< as reply_for_other_host, of one that passed there
+    std::optional<api::Endpoint> passed_on_to;    ///< it went on there under another destination
+    bool peer_replied = false;                    ///< a SYN-ACK or datagram left there
+    bool peer_reset = false;                      ///< a reset left there
 };
 
 /// Looks through what was seen. The peer's packets are known by what an address translation keeps: the TCP

@@ -416,16 +416,17 @@ TEST_CASE("connect: FROM's own NAT sends it elsewhere", "[netns]") {
     auto told = wire.connect(request("10.1.0.2"));
     CHECK(told.text("outcome") == "refused");
     CHECK(told.text("explanation") ==
-          "a NAT rule in a itself sends the SYN to 10.1.0.2:99 instead, which refuses it");
+          "a NAT rule (or BPF program) in a itself sends the SYN to 10.1.0.2:99 instead, which refuses it");
     dnat("10.1.0.66:80");
     told = wire.connect(request("10.1.0.2"));
-    // Nobody has that address, so nothing leaves.
+    // Nobody has that address, so nothing leaves it.
     CHECK(told.text("explanation").ends_with("or one of NAT leads it to where no neighbour answers"));
-    // A rule of NAT that the probe does not meet is none.
     dnat("10.1.0.2:99");
     wire.rule('b', "input", "tcp dport 99 drop");
     CHECK(wire.connect(request("10.1.0.2")).text("explanation") ==
-          "a NAT rule in a itself sends the SYN to 10.1.0.2:99 instead, and nothing came back");
+          "a NAT rule (or BPF program) in a itself sends the SYN to 10.1.0.2:99 instead, and nothing came "
+          "back");
+    // A rule of NAT that the probe does not meet is none.
     CHECK(wire.connect(request("10.1.0.2", 81)).text("explanation") == "nothing in b listens on TCP port 81");
 }
 
@@ -448,7 +449,7 @@ TEST_CASE("connect: the other end's NAT passes it on, or leads it to where nothi
         wire.rule('a', "input", "tcp dport 99 drop");
         CHECK(wire.connect(request("10.1.0.2"))
                   .text("explanation")
-                  .ends_with("no answer has come back from there"));
+                  .ends_with("what became of it there cannot be seen from here"));
     }
     SECTION("to a closed port of its own") {
         wire.in('b',
@@ -479,6 +480,13 @@ TEST_CASE("connect: the other end got the SYN, and its answer did not leave it",
             "without that it would be refused: nothing in b listens on TCP port 99; it listens on "
             "80"));
     }
+    SECTION("a reset that is dropped where it comes to") {
+        wire.rule('a', "input", "tcp sport 99 drop");
+        CHECK(
+            wire.connect(request("10.1.0.2", 99))
+                .text("explanation")
+                .starts_with("the answer came to a and was dropped there: by a rule in its own INPUT chain"));
+    }
     SECTION("there is no route") {
         wire.network.ip('b', "route add blackhole 10.1.0.1");
         auto told = wire.connect(request("10.1.0.2"));
@@ -489,6 +497,13 @@ TEST_CASE("connect: the other end got the SYN, and its answer did not leave it",
         told = wire.connect(udp("10.1.0.2"));
         CHECK(told.text("explanation") == "the datagram came to b, which has no route back to 10.1.0.1");
     }
+}
+
+TEST_CASE("connect: a reset that is lost on the way back", "[netns]") {
+    const Wire wire(true);
+    wire.rule('r', "forward", "tcp sport 99 drop");
+    CHECK(wire.connect(request("10.2.0.2", 99)).text("explanation") ==
+          "b got the SYN and refused it, but its reset did not come back to a");
 }
 
 TEST_CASE("connect: frames for another MAC address are told as such", "[netns]") {
@@ -527,9 +542,9 @@ TEST_CASE("connect: nor does it hide a datagram whose port it has changed", "[ne
     wire.in('r',
             "nft 'add table ip n; add chain ip n p { type nat hook postrouting priority 100; }; "
             "add rule ip n p oifname to-b meta l4proto udp masquerade to :1-999'");
-    CHECK(
-        wire.connect(udp("10.2.0.2")).text("explanation") ==
-        "the datagram came to b, where 0.0.0.0:80 takes datagrams; no answer was sent, and none may be due");
+    CHECK(wire.connect(udp("10.2.0.2")).text("explanation") ==
+          "the datagram came to b, where 0.0.0.0:80 takes datagrams; no answer left from there, and none may "
+          "be due");
 }
 
 TEST_CASE("connect: a listener that is bound to an interface is held against the one the SYN came in by",
@@ -618,7 +633,8 @@ TEST_CASE("connect: UDP: answered, refused, silent", "[netns]") {
         const NamespaceProcess server(wire.network.name('b'),
                                       [](int ready) { take_datagrams(ready, {}, false); });
         CHECK(wire.connect(udp("10.1.0.2")).text("explanation") ==
-              "the datagram came to b, where 0.0.0.0:80 takes datagrams; no answer was sent, and none may be "
+              "the datagram came to b, where 0.0.0.0:80 takes datagrams; no answer left from there, and none "
+              "may be "
               "due");
     }
     SECTION("answered from another port") {
@@ -644,8 +660,7 @@ TEST_CASE("connect: UDP: answered, refused, silent", "[netns]") {
         const auto told = wire.connect(udp("10.1.0.2"));
         CHECK(told.text("outcome") == "silent");
         CHECK(told.text("explanation") ==
-              "the datagram came to b, which sent neither an answer nor an ICMP error; "
-              "nothing in b takes datagrams on UDP port 80");
+              "the datagram came to b, and no answer left it; nothing in b takes datagrams on UDP port 80");
     }
     SECTION("silent, and nobody known is there") {
         wire.known = false;

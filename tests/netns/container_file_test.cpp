@@ -229,7 +229,7 @@ TEST_CASE("container files: a file system that never answers is given up in time
     CHECK(root.state() == FileState::silent);
     const auto took = std::chrono::steady_clock::now() - start;
     CHECK(took >= kernel::file_patience);
-    CHECK(took < kernel::file_patience + std::chrono::milliseconds(200));
+    CHECK(took < kernel::file_patience + std::chrono::seconds(2));
     CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
     CHECK(errno == ECHILD);
 }

@@ -233,6 +233,49 @@ TEST_CASE("probe trace: a namespace that only forwards has neither got nor answe
     CHECK(!trace.peer_reset);
 }
 
+TEST_CASE(
+    "probe trace: a host sees a container's SYN on the bridge's port as somebody else's, then on the bridge",
+    "[unit]") {
+    const std::vector from{seen(true, "10.0.0.1", 40000, "10.0.0.2", 80, 7)};
+    auto on_port = seen(false, "10.0.0.1", 40000, "10.0.0.2", 80, 7);
+    on_port.other_host = true;
+    on_port.interface = 5;
+    const auto on_bridge = seen(false, "10.0.0.1", 40000, "10.0.0.2", 80, 7);
+    auto trace = trace_probe(identity, from, std::vector{on_port, on_bridge});
+    CHECK(trace.arrived == 1);
+    CHECK(trace.for_other_host == 5);
+    // A bridge that took its port's address sees it twice, and DNAT sends it on once.
+    const auto on = seen(true, "10.0.0.1", 40000, "10.9.0.2", 8080, 7);
+    trace = trace_probe(identity, from, std::vector{on_bridge, on_bridge, on});
+    CHECK(trace.arrived == 0);
+    CHECK(trace.passed_on_to == api::Endpoint{ip("10.9.0.2"), 8080});
+    // Bridged as it is, it is passed on, but not to elsewhere.
+    const auto bridged = seen(true, "10.0.0.1", 40000, "10.0.0.2", 80, 7);
+    trace = trace_probe(identity, from, std::vector{on_port, bridged});
+    CHECK(trace.arrived == 0);
+    CHECK(!trace.passed_on_to);
+}
+
+TEST_CASE("probe trace: an answer past the translation is one from elsewhere", "[unit]") {
+    const std::vector from{seen(true, "10.0.0.1", 40000, "10.0.0.2", 80, 7),
+                           seen(false, "10.0.0.9", 8080, "10.0.0.1", 40000, 99, 8)};
+    const auto trace = trace_probe(identity, from, {});
+    CHECK(!trace.reply_came);
+    CHECK(trace.answered_from == api::Endpoint{ip("10.0.0.9"), 8080});
+}
+
+TEST_CASE("probe trace: FROM translates it, or another program's packet is forwarded", "[unit]") {
+    const auto elsewhere = seen(true, "10.0.0.1", 40000, "10.0.0.9", 8080, 7);
+    CHECK(trace_probe(identity, std::vector{elsewhere}, {}).sent_to == api::Endpoint{ip("10.0.0.9"), 8080});
+    auto came_in = elsewhere;
+    came_in.outgoing = false;
+    CHECK(!trace_probe(identity, std::vector{came_in, elsewhere}, {}).sent_to);
+    const auto other_port = seen(true, "10.0.0.1", 41111, "10.0.0.2", 80, 7);
+    const auto trace = trace_probe(identity, std::vector{other_port}, {});
+    CHECK(trace.left == 0);
+    CHECK(trace.left_under_another_port);
+}
+
 TEST_CASE("probe trace: without the SYN's number nothing is said of the other end", "[unit]") {
     const std::vector peer{seen(false, "10.0.0.1", 40000, "10.0.0.2", 80, 0)};
     CHECK(trace_probe(identity, {}, peer).arrived == 0);
