@@ -253,7 +253,9 @@ TEST_CASE("route: a bridge's port that is not forwarding passes nothing", "[netn
     const auto restart = [&](const std::string& port, const std::string& state) {
         lab.network.ip('h', "link set " + port + " down");
         lab.network.ip('h', "link set " + port + " up");
-        REQUIRE(text(bridge_port(lab.network, port), "state") == state);
+        // The kernel takes its time to notice that it has a carrier again.
+        REQUIRE(support::eventually([&] { return text(bridge_port(lab.network, port), "state") == state; },
+                                    std::chrono::seconds(2)));
     };
     restart("vb", "listening");
     REQUIRE_FALSE(ping_arrives(lab.network, 'a', "192.0.2.2"));
