@@ -133,7 +133,7 @@ TEST_CASE("sysctls: a container's are as sysctl has them in its namespace", "[do
         if (row.at("type") != "sysctl") continue;
         ++rows;
         const auto name = text(row, "name");
-        if (name.find(".conf.") != name.npos) continue;  // tests/netns holds those
+        if (name.find(".conf.") != name.npos) continue;            // tests/netns holds those
         if (name == "net.netfilter.nf_conntrack_count") continue;  // changes from one moment to the next
         const auto said =
             support::run_well({"nsenter", "-t", std::to_string(pid_of("co1")), "-n", "sysctl", "-n", name});
