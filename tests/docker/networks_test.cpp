@@ -360,7 +360,7 @@ TEST_CASE("networks: an engine that hangs costs two seconds and not the others' 
     const auto finished = daemon.netlab({"-j", "networks"});
     const auto bridges = daemon.netlab({"-j", "bridges"});
     ::kill(pid, SIGCONT);
-    CHECK(finished.took < std::chrono::milliseconds(4500));
+    CHECK(finished.took < std::chrono::milliseconds(3000));
     CHECK(finished.status != 0);
     const auto failures = rows_of(finished, "failure");
     REQUIRE(failures.size() == 1);
@@ -373,5 +373,5 @@ TEST_CASE("networks: an engine that hangs costs two seconds and not the others' 
         guessed = row.at("network").at("said_by_engine") == false;
     }
     CHECK(guessed);
-    CHECK(bridges.took < std::chrono::milliseconds(4500));
+    CHECK(bridges.took < std::chrono::milliseconds(3000));
 }

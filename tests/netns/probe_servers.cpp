@@ -43,6 +43,20 @@ UniqueFd listener(int ready, const ServerPlace& place) {
     return socket;
 }
 
+/// Sends each datagram back by another socket, or takes it in silence.
+[[noreturn]] void serve_datagrams(const UniqueFd& socket, const UniqueFd* answer_by) {
+    for (;;) {
+        std::array<char, 2048> bytes;
+        sockaddr_storage from{};
+        socklen_t length = sizeof from;
+        const auto size = ::recvfrom(socket.get(), bytes.data(), bytes.size(), 0,
+                                     reinterpret_cast<sockaddr*>(&from), &length);
+        if (size < 0 || answer_by == nullptr) continue;
+        (void)::sendto(answer_by->get(), bytes.data(), static_cast<std::size_t>(size), 0,
+                       reinterpret_cast<const sockaddr*>(&from), length);
+    }
+}
+
 }  // namespace
 
 void listen_only(int ready, const ServerPlace& place) {
@@ -69,16 +83,7 @@ void speak_first(int ready, const ServerPlace& place, const std::string& words, 
 void take_datagrams(int ready, const ServerPlace& place, bool echo) {
     const auto socket = bound(place, SOCK_DGRAM);
     say_ready(ready);
-    for (;;) {
-        std::array<char, 2048> bytes;
-        sockaddr_storage from{};
-        socklen_t length = sizeof from;
-        const auto size = ::recvfrom(socket.get(), bytes.data(), bytes.size(), 0,
-                                     reinterpret_cast<sockaddr*>(&from), &length);
-        if (size < 0 || !echo) continue;
-        (void)::sendto(socket.get(), bytes.data(), static_cast<std::size_t>(size), 0,
-                       reinterpret_cast<sockaddr*>(&from), length);
-    }
+    serve_datagrams(socket, echo ? &socket : nullptr);
 }
 
 void answer_from_elsewhere(int ready, const ServerPlace& place, std::uint16_t other_port) {
@@ -87,16 +92,7 @@ void answer_from_elsewhere(int ready, const ServerPlace& place, std::uint16_t ot
     elsewhere.port = other_port;
     const auto other = bound(elsewhere, SOCK_DGRAM);
     say_ready(ready);
-    for (;;) {
-        std::array<char, 2048> bytes;
-        sockaddr_storage from{};
-        socklen_t length = sizeof from;
-        const auto size = ::recvfrom(socket.get(), bytes.data(), bytes.size(), 0,
-                                     reinterpret_cast<sockaddr*>(&from), &length);
-        if (size >= 0)
-            (void)::sendto(other.get(), bytes.data(), static_cast<std::size_t>(size), 0,
-                           reinterpret_cast<const sockaddr*>(&from), length);
-    }
+    serve_datagrams(socket, &other);
 }
 
 }  // namespace netlab::test

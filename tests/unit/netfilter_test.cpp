@@ -42,6 +42,18 @@ XtBytes recorded_xt() {
     return bytes;
 }
 
+/// A table of one entry, which has this target and matches everything.
+template <class Target>
+XtBytes one_entry(const Target& target) {
+    ipt_entry entry{};
+    entry.target_offset = sizeof entry;
+    entry.next_offset = sizeof entry + sizeof target;
+    XtBytes bytes;
+    for (const auto part : {std::as_bytes(std::span(&entry, 1)), std::as_bytes(std::span(&target, 1))})
+        bytes.entries.insert(bytes.entries.end(), part.begin(), part.end());
+    return bytes;
+}
+
 const RuleChain& chain_of(const std::vector<RuleChain>& chains, std::string_view table,
                           std::string_view name) {
     const auto found = std::ranges::find_if(
@@ -246,32 +258,20 @@ TEST_CASE("nat: conditions hold, or hold not where they are inverted", "[unit]")
 }
 
 TEST_CASE("x_tables: the least of all verdicts is one, too", "[unit]") {
-    ipt_entry entry{};
     xt_standard_target target{};
     target.target.u.target_size = sizeof target;
     target.verdict = std::numeric_limits<int>::min();
-    entry.target_offset = sizeof entry;
-    entry.next_offset = sizeof entry + sizeof target;
-    XtBytes bytes;
-    for (const auto part : {std::as_bytes(std::span(&entry, 1)), std::as_bytes(std::span(&target, 1))})
-        bytes.entries.insert(bytes.entries.end(), part.begin(), part.end());
-    const auto table = parse_xt_table(bytes);
+    const auto table = parse_xt_table(one_entry(target));
     REQUIRE(table);
     REQUIRE(table->rules.size() == 1);
     CHECK(table->rules[0].verdict == std::numeric_limits<int>::max());
 }
 
 TEST_CASE("x_tables: the head of a chain without its name is one without a name", "[unit]") {
-    ipt_entry entry{};
     xt_entry_target target{};
     std::strcpy(target.u.user.name, XT_ERROR_TARGET);
     target.u.target_size = sizeof target;
-    entry.target_offset = sizeof entry;
-    entry.next_offset = sizeof entry + sizeof target;
-    XtBytes bytes;
-    for (const auto part : {std::as_bytes(std::span(&entry, 1)), std::as_bytes(std::span(&target, 1))})
-        bytes.entries.insert(bytes.entries.end(), part.begin(), part.end());
-    const auto table = parse_xt_table(bytes);
+    const auto table = parse_xt_table(one_entry(target));
     REQUIRE(table);
     REQUIRE(table->chains.size() == 1);
     CHECK(table->chains[0].name.empty());
