@@ -2,6 +2,7 @@
 
 #include "common/api/addresses.hpp"
 #include "common/api/bridges.hpp"
+#include "common/api/capture.hpp"
 #include "common/api/connect.hpp"
 #include "common/api/dns.hpp"
 #include "common/api/links.hpp"
@@ -58,6 +59,10 @@ struct Row {
     std::string R::*network = nullptr;               ///< with `targets`: run in the members of that network
     bool others = false;                             ///< see Context::others
     bool engines = false;                            ///< see Context::engines
+    std::vector<std::string> R::*points = nullptr;   ///< the member that names places to capture at
+    std::string R::*filter = nullptr;                ///< the member that the audit has as such
+    bool names = false;                              ///< see Context::names
+    bool finishing = false;  ///< a client that shuts down its sending side has it finish, not end
     Result<void> (*check)(const R&, Roles) = nullptr;
     std::uint32_t (*deadline_ms)(const R&) = nullptr;  ///< absent: ten seconds
 
@@ -81,6 +86,19 @@ struct Row {
     }
     consteval Row asking_engines() const {
         return with([&](Row& row) { row.engines = true; });
+    }
+    /// Runs in the namespaces of capture points: Context::points.
+    consteval Row at(std::vector<std::string> R::*member) const {
+        return with([&](Row& row) { row.points = member; });
+    }
+    consteval Row filtered_by(std::string R::*member) const {
+        return with([&](Row& row) { row.filter = member; });
+    }
+    consteval Row with_names() const {
+        return with([&](Row& row) { row.names = true; });
+    }
+    consteval Row that_finishes() const {
+        return with([&](Row& row) { row.finishing = true; });
     }
     consteval Row checked(Result<void> (*function)(const R&, Roles)) const {
         return with([&](Row& row) { row.check = function; });
@@ -172,6 +190,20 @@ inline constexpr auto catalogue = std::tuple{
         .over(&ProcessesRequest::targets, &ProcessesRequest::all),
     Row<SysctlsRequest>("sysctls", Verb::post, "/v1/sysctls", Role::observe, Kind::stream)
         .over(&SysctlsRequest::targets, &SysctlsRequest::all),
+    Row<CaptureRequest>("capture", Verb::post, "/v1/capture", Role::capture, Kind::capture)
+        .at(&CaptureRequest::points)
+        .filtered_by(&CaptureRequest::filter)
+        .with_names()
+        .that_finishes()
+        .checked(&check)
+        .within(&deadline_ms),
+    Row<PacketsRequest>("packets", Verb::post, "/v1/packets", Role::capture, Kind::stream)
+        .at(&PacketsRequest::points)
+        .filtered_by(&PacketsRequest::filter)
+        .with_names()
+        .that_finishes()
+        .checked(&check)
+        .within(&deadline_ms),
     InternalRow<WatchEngineRequest>{"watch_engine"},
     InternalRow<InspectEngineRequest>{"inspect_engine"},
     InternalRow<WatchNamespacesRequest>{"watch_namespaces"},

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/api/point.hpp"
 #include "common/api/role.hpp"
 #include "common/api/target.hpp"
 
@@ -38,10 +39,15 @@ struct Context {
         similar;             ///< names of targets that are like the other end's word, where it names none
     bool truncated = false;  ///< more namespaces are known than one worker can be given: `others` lacks some
 
+    std::vector<CapturePoint> points;  ///< Row::at, in the order of the request
+    std::vector<NamedAddress>
+        names;  ///< Row::with_names: addresses of all running targets, as far as they fit
+
     friend bool operator==(const Context&, const Context&) = default;
 };
 BOOST_DESCRIBE_STRUCT(Context, (),
-                      (targets, peer, peer_match, peer_namespace, others, engines, roles, similar, truncated))
+                      (targets, peer, peer_match, peer_namespace, others, engines, roles, similar, truncated,
+                       points, names))
 
 /// What the front sends to a worker, in the form of common/binary.
 template <class Request>

@@ -1,0 +1,53 @@
+#include "common/api/capture.hpp"
+
+#include <algorithm>
+
+namespace netlab::api {
+
+Result<void> check(const CaptureRequest& request, Roles roles) {
+    const auto bad = [](std::string message, std::string hint = {}) -> Error {
+        return {errc::bad_request, std::move(message), std::move(hint), {}};
+    };
+    if (request.points.empty()) return bad("points: at least one is needed", "co1, co1:eth0, net:NAME");
+    if (request.points.size() > CaptureLimits::points)
+        return bad("points: " + std::to_string(CaptureLimits::points) + " at most");
+    if (std::ranges::any_of(request.points, &std::string::empty)) return bad("points: one is empty");
+    if (request.filter.size() > CaptureLimits::filter) {
+        return bad("filter: " + std::to_string(request.filter.size()) + " bytes",
+                   std::to_string(CaptureLimits::filter) + " bytes at most");
+    }
+    if (std::ranges::any_of(request.filter, [](char c) { return c == '\0'; }))
+        return bad("filter: it holds a zero byte");
+    if (request.snap_length > CaptureLimits::snap)
+        return bad("snap_length: " + std::to_string(CaptureLimits::snap) + " bytes at most");
+    constexpr double longest_ms = 366.0 * 24 * 3'600'000;
+    if (!(request.duration_ms >= 0) || request.duration_ms > longest_ms)
+        return bad("duration: from 0 to 366 days");
+    if (request.buffer_kib == 0) return {};
+    if (request.buffer_kib < CaptureLimits::smallest_buffer_kib)
+        return bad("buffer: " + std::to_string(CaptureLimits::smallest_buffer_kib) + " KiB at least");
+    if (request.buffer_kib > CaptureLimits::host_buffer_kib)
+        return bad("buffer: " + std::to_string(CaptureLimits::host_buffer_kib) + " KiB at most");
+    if (request.buffer_kib > CaptureLimits::buffer_kib && !roles.has(Role::host)) {
+        return Error{errc::limit_exceeded,
+                     "a buffer over " + std::to_string(CaptureLimits::buffer_kib) +
+                         " KiB for each source needs the host role",
+                     {},
+                     {}};
+    }
+    return {};
+}
+
+Result<void> check(const PacketsRequest& request, Roles roles) {
+    return check(static_cast<const CaptureRequest&>(request), roles);
+}
+
+std::uint32_t deadline_ms(const CaptureRequest&) {
+    return 0;
+}
+
+std::uint32_t deadline_ms(const PacketsRequest&) {
+    return 0;
+}
+
+}  // namespace netlab::api
