@@ -25,8 +25,8 @@ struct PacketEnd {
 struct PacketText {
     PacketEnd source;
     PacketEnd destination;
-    /// "ARP" "ICMP" "ICMPv6" "TCP" "UDP" "DNS" "VXLAN" "IGMP" "ESP" "IPv4" "IPv6" "Ethernet": the innermost
-    /// that was understood, but of a tunnel's packet the tunnel.
+    /// "ARP" "ICMP" "ICMPv6" "TCP" "UDP" "DNS" "HTTP" "VXLAN" "IGMP" "ESP" "IPv4" "IPv6" "IP" "Ethernet": the
+    /// innermost that was understood, but of a tunnel's packet the tunnel.
     std::string protocol;
     /// What tcpdump prints behind "IP a.p > b.p: "; for ARP behind "ARP, ". Printable ASCII, whatever came.
     std::string info;
@@ -40,8 +40,9 @@ struct PacketText {
 /// Not as tcpdump has it: a VLAN's tag is in front ("vlan 7, p 0, ", as with -e); group records of IGMPv3 and
 /// MLDv2 are shown, as with -v; what VXLAN carries stands behind ": ", not on a line of its own; UDP port
 /// 8472 is VXLAN (Linux's default), not OTV; the first 32 records of a DNS answer, the first 16 of groups;
-/// ports are in the ends behind IPv6 extension headers too; of a protocol that is not named above only its
-/// number.
+/// bytes of DNS names that are no letters as \DDD; ports are in the ends behind IPv6 extension headers too;
+/// of an ethertype, IP protocol or TCP option that is not named here the number, and of UDP and TCP data that
+/// are not DNS, VXLAN or HTTP (ports 80, 8080, 3128) the length.
 [[nodiscard]] PacketText packet_text(std::span<const std::byte> packet, std::uint32_t wire_length,
                                      LinkType link);
 

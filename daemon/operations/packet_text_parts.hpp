@@ -88,6 +88,8 @@ void igmp_text(PacketText& text, const PacketPart& message);
 void mld_report_text(PacketText& text, const PacketPart& message);
 void tcp_text(PacketText& text, const PacketPart& segment);
 void udp_text(PacketText& text, const PacketPart& datagram, PacketPlace place);
+/// The first line of a request or an answer, where the data begin with one (RFC 9112, 2.1).
+void http_text(PacketText& text, const PacketPart& data);
 void dns_text(PacketText& text, const PacketPart& message, bool multicast);
 
 }  // namespace netlab::operations

@@ -94,10 +94,19 @@ std::string options_text(const PacketPart& segment, std::size_t header_length) {
 
 /// A message in front of which its length stands (RFC 1035, 4.2.2), where the segment has it whole.
 void dns_segment_text(PacketText& text, const PacketPart& data) {
+    if (data.length() < 2) return;
     const std::size_t length = data.number16(0);
     if (length + 2 != data.length()) return;
     text.info += " ";
     dns_text(text, data.after(2), false);
+}
+
+void data_text(PacketText& text, const PacketPart& data) {
+    const auto has = [&](std::uint16_t port) {
+        return text.source.port == port || text.destination.port == port;
+    };
+    if (has(dns_port)) return dns_segment_text(text, data);
+    if (has(80) || has(8080) || has(3128)) http_text(text, data);
 }
 
 Tins::TCP fixed_header(const PacketPart& segment) {
@@ -130,8 +139,7 @@ void read_segment(PacketText& text, const PacketPart& segment) {
     if ((flags & Tins::TCP::URG) != 0) text.info += ", urg " + std::to_string(tcp.urg_ptr());
     if (header_length > shortest) text.info += options_text(segment, header_length);
     text.info += ", length " + std::to_string(length);
-    if (length > 2 && (text.source.port == dns_port || text.destination.port == dns_port))
-        dns_segment_text(text, segment.after(header_length));
+    if (length > 0) data_text(text, segment.after(header_length));
 }
 
 }  // namespace

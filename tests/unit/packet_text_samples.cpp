@@ -105,6 +105,20 @@ void add_tcp(Samples& out) {
                    "IP 172.20.0.2.1 > 172.20.0.3.2:  tcp 4 [bad hdr length 16 - too short, < 20]"});
 }
 
+void add_http(Samples& out) {
+    const auto sent = [](std::uint16_t port, std::string_view data) {
+        return in_ipv4(6, tcp({.flags = 0x18, .to = port}, text(data)));
+    };
+    out.push_back({"HTTP request", sent(80, "GET /a?b HTTP/1.1\r\nHost: co2\r\n\r\n")});
+    out.push_back({"HTTP request by another port", sent(8080, "POST / HTTP/1.1\r\n\r\n")});
+    out.push_back({"HTTP answer", in_ipv4(6, tcp({.flags = 0x18, .from = 80, .to = 40000},
+                                                 text("HTTP/1.1 404 Not Found\r\nServer: x\r\n\r\n")))});
+    out.push_back({"HTTP body", sent(80, "\x1b[31m and more")});
+    out.push_back({"HTTP request with controls", sent(80, "GET /\x1b[31m HTTP/1.1\r\n")});
+    out.push_back(
+        {"HTTP behind a reset", in_ipv4(6, tcp({.flags = 0x14, .to = 80}, text("GET / HTTP/1.1\r\n")))});
+}
+
 void add_dns(Samples& out) {
     const auto to_server = [](const Bytes& message) { return in_ipv4(17, udp(40000, 53, message)); };
     const auto from_server = [](const Bytes& message) { return in_ipv4(17, udp(53, 40000, message)); };
@@ -274,7 +288,8 @@ void add_links(Samples& out) {
 
 std::vector<PacketSample> packet_samples() {
     Samples samples;
-    for (const auto add : {add_arp, add_icmp, add_icmpv6, add_tcp, add_dns, add_groups, add_ip, add_links})
+    for (const auto add :
+         {add_arp, add_icmp, add_icmpv6, add_tcp, add_http, add_dns, add_groups, add_ip, add_links})
         add(samples);
     return samples;
 }
