@@ -18,6 +18,19 @@ using Bytes = std::vector<std::byte>;
 /// LINKTYPE_ (tcpdump.org/linktypes.html): what a packet begins with.
 enum class LinkType : std::uint16_t { ethernet = 1, raw_ip = 101, linux_sll2 = 276 };
 
+/// "ethernet", "raw_ip", "linux_sll2".
+[[nodiscard]] constexpr std::string_view name_of(LinkType type) {
+    switch (type) {
+        case LinkType::ethernet:
+            return "ethernet";
+        case LinkType::raw_ip:
+            return "raw_ip";
+        case LinkType::linux_sll2:
+            return "linux_sll2";
+    }
+    return "unknown";
+}
+
 namespace block {
 inline constexpr std::uint32_t section = 0x0A0D0D0A;
 inline constexpr std::uint32_t interface = 1;

@@ -84,13 +84,6 @@ void payload_text(PacketText& text, const PacketPart& payload, std::uint16_t typ
                  std::to_string(frame_length);
 }
 
-void sll_text(PacketText& text, const PacketPart& frame, unsigned depth) {
-    constexpr std::size_t size = 16;
-    const auto header = header_of<Tins::SLL>(frame, size);
-    if (header.lladdr_len() == 6) text.source.address = frame.mac(6);
-    payload_text(text, frame.after(size), header.protocol(), frame.length(), depth);
-}
-
 /// https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL2.html
 void sll2_text(PacketText& text, const PacketPart& frame, unsigned depth) {
     constexpr std::size_t size = 20;
@@ -115,8 +108,6 @@ void link_text(PacketText& text, const PacketPart& frame, LinkType link, unsigne
         switch (link) {
             case LinkType::ethernet:
                 return ethernet_text(text, frame, depth);
-            case LinkType::linux_sll:
-                return sll_text(text, frame, depth);
             case LinkType::linux_sll2:
                 return sll2_text(text, frame, depth);
             case LinkType::raw_ip:

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "common/pcapng.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -13,8 +15,7 @@
 /// compression pointers without counting.
 namespace netlab::operations {
 
-/// LINKTYPE_ values of pcap(3).
-enum class LinkType : std::uint16_t { ethernet = 1, raw_ip = 101, linux_sll = 113, linux_sll2 = 276 };
+using pcapng::LinkType;
 
 struct PacketEnd {
     std::string address;  ///< IP address; the MAC address for ARP and for what is not IP

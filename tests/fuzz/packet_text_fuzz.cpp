@@ -9,8 +9,7 @@
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace netlab::operations;
     if (size == 0) return 0;
-    constexpr std::array links{LinkType::ethernet, LinkType::raw_ip, LinkType::linux_sll,
-                               LinkType::linux_sll2};
+    constexpr std::array links{LinkType::ethernet, LinkType::raw_ip, LinkType::linux_sll2};
     const auto packet = std::as_bytes(std::span(data, size)).subspan(1);
     const auto wire_length = packet.size() + std::size_t{data[0] & 0x40U ? 1500U : 0U};
     const auto text =

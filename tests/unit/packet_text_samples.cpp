@@ -259,9 +259,7 @@ void add_links(Samples& out) {
     const auto line = std::string("IP 172.20.0.2 > 172.20.0.3: ICMP echo request, id 7, seq 1, length 8");
     out.push_back({"raw IPv4", echo, LinkType::raw_ip});
     out.push_back({"raw IPv6", ipv6(17, udp(40000, 5000, {})), LinkType::raw_ip});
-    out.push_back({"Linux cooked", n16(4) + n16(1) + n16(6) + mac_a + zeros(2) + n16(0x0800) + echo,
-                   LinkType::linux_sll});
-    out.push_back({"Linux cooked 2",
+    out.push_back({"Linux cooked",
                    n16(0x0800) + zeros(2) + n32(5) + n16(1) + Bytes{4, 6} + mac_a + zeros(2) + echo,
                    LinkType::linux_sll2, line, "?     Out " + line});
     out.push_back({"VLAN", ethernet(0x8100, n16(0x6007) + n16(0x0800) + echo), LinkType::ethernet,
