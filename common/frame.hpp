@@ -13,6 +13,7 @@ enum class Kind : std::uint32_t {
     record = 2,  ///< one struct in the form of common/binary, from a watcher to the front
     error = 3,   ///< an errc (two bytes), then {"error":{…}}; the last frame but `end`
     end = 4,  ///< no payload: the operation has said all. A stream without it ended because its worker died
+    counts = 5,  ///< a Counts: how far a capture has come, for the audit
 };
 
 struct Header {
@@ -20,6 +21,13 @@ struct Header {
     std::uint32_t size = 0;
 };
 static_assert(sizeof(Header) == 8);
+
+struct Counts {
+    std::uint64_t packets = 0;  ///< that were delivered
+    std::uint64_t dropped = 0;
+    friend bool operator==(const Counts&, const Counts&) = default;
+};
+static_assert(sizeof(Counts) == 16);
 
 /// A longer frame is a broken worker.
 inline constexpr std::size_t largest = 256 * 1024;

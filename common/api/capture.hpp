@@ -110,7 +110,7 @@ struct CaptureCounts {
     std::string point;
     std::uint64_t received = 0;        ///< that matched the filter
     std::uint64_t delivered = 0;       ///< that were said
-    std::uint64_t dropped = 0;         ///< for want of room, or after the end that the request set
+    std::uint64_t dropped = 0;         ///< for want of room: the reader is too slow
     std::optional<std::string> ended;  ///< why it ended before the capture did
 };
 BOOST_DESCRIBE_STRUCT(CaptureCounts, (), (point, received, delivered, dropped, ended))

@@ -16,7 +16,7 @@ struct CapturePoint {
     std::string interface;     ///< its name; "any"; empty: all but the loopback, or those of `network`
     bool other_end = false;    ///< not the interface, a veth, but its other end in the host's namespace
     std::string network;       ///< of `net:NAME`: the interface by which the target is on that network
-    bool bridge = false;       ///< with `network`: the bridge that the interface's other end is a port of
+    bool bridge = false;       ///< also the bridge that the interface's other end is a port of
 
     friend bool operator==(const CapturePoint&, const CapturePoint&) = default;
 };

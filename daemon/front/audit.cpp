@@ -26,11 +26,15 @@ std::string visible(std::string_view text, std::string_view special, std::size_t
     return out;
 }
 
+std::string field(std::string_view text, std::size_t longest) {
+    if (text.empty()) return "-";
+    return visible(text, " =\"\\", longest);
+}
+
 }  // namespace
 
 std::string escaped(std::string_view text) {
-    if (text.empty()) return "-";
-    return visible(text, " =\"\\", 128);
+    return field(text, 128);
 }
 
 std::string printable(std::string_view text) {
@@ -38,15 +42,21 @@ std::string printable(std::string_view text) {
 }
 
 std::string decision_line(const AuditEntry& entry, const Peer& peer, std::string_view decision) {
-    return fmt::format("req={:x} uid={} pid={} op={} role={} decision={} target={} peer={} ns={}",
-                       entry.request, peer.uid, peer.pid, entry.operation, entry.role, decision,
-                       escaped(entry.target), escaped(entry.peer), entry.inode);
+    auto line = fmt::format("req={:x} uid={} pid={} op={} role={} decision={} target={} peer={} ns={}",
+                            entry.request, peer.uid, peer.pid, entry.operation, entry.role, decision,
+                            escaped(entry.target), escaped(entry.peer), entry.inode);
+    constexpr std::size_t longest_filter = 1024;
+    if (entry.filter) line += " filter=" + field(*entry.filter, longest_filter);
+    return line;
 }
 
 std::string result_line(const AuditEntry& entry, std::chrono::steady_clock::time_point now) {
     const auto ms = std::chrono::duration<double, std::milli>(now - entry.since).count();
-    return fmt::format("req={:x} op={} result={} bytes={} ms={:.3f}", entry.request, entry.operation,
-                       entry.result, entry.bytes, ms);
+    auto line = fmt::format("req={:x} op={} result={} bytes={} ms={:.3f}", entry.request, entry.operation,
+                            entry.result, entry.bytes, ms);
+    if (entry.counts)
+        line += fmt::format(" packets={} dropped={}", entry.counts->packets, entry.counts->dropped);
+    return line;
 }
 
 void log_decision(const AuditEntry& entry, const Peer& peer, std::string_view decision) {

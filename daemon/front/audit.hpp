@@ -1,9 +1,11 @@
 #pragma once
 
+#include "common/frame.hpp"
 #include "daemon/front/peer.hpp"
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,16 +28,18 @@ struct AuditEntry {
     std::string_view role = "-";       ///< what it needs
     std::string target;                ///< the words of the request, unescaped
     std::string peer;
-    std::uint64_t inode = 0;         ///< of the target's network namespace, 0 unknown
-    std::string_view result = "ok";  ///< an errc, or client_gone
-    std::uint64_t bytes = 0;         ///< of the response's body
+    std::optional<std::string> filter;      ///< of a capture, unescaped
+    std::optional<frame::Counts> counts{};  ///< of a capture: as far as its worker has said
+    std::uint64_t inode = 0;                ///< of the target's network namespace, 0 unknown
+    std::string_view result = "ok";         ///< an errc, or client_gone
+    std::uint64_t bytes = 0;                ///< of the response's body
     std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
 };
 
-/// "req=… uid=… pid=… op=… role=… decision=… target=… peer=… ns=…"; `decision` is "allowed" or the errc of
-/// the refusal.
+/// "req=… uid=… pid=… op=… role=… decision=… target=… peer=… ns=…", of a capture " filter=…"; `decision` is
+/// "allowed" or the errc of the refusal.
 [[nodiscard]] std::string decision_line(const AuditEntry& entry, const Peer& peer, std::string_view decision);
-/// "req=… op=… result=… bytes=… ms=…"
+/// "req=… op=… result=… bytes=… ms=…", of a capture " packets=… dropped=…"
 [[nodiscard]] std::string result_line(const AuditEntry& entry, std::chrono::steady_clock::time_point now);
 
 void log_decision(const AuditEntry& entry, const Peer& peer, std::string_view decision);

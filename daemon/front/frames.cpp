@@ -63,6 +63,8 @@ bool Frames::header_allowed() const {
             return !said_error_ && header_.size >= sizeof(std::uint16_t);
         case frame::Kind::end:
             return header_.size == 0;
+        case frame::Kind::counts:
+            return !said_error_ && header_.size == sizeof(frame::Counts);
     }
     return false;
 }
@@ -70,6 +72,11 @@ bool Frames::header_allowed() const {
 Frames::Piece Frames::whole(std::span<const std::byte> payload) {
     in_frame_ = false;
     if (header_.kind == frame::Kind::record) return {Kind::record, payload, 0};
+    if (header_.kind == frame::Kind::counts) {
+        Piece piece{Kind::counts, {}, 0};
+        std::memcpy(&piece.counts, payload.data(), sizeof piece.counts);
+        return piece;
+    }
     said_error_ = true;
     Piece piece{Kind::error, payload.subspan(sizeof piece.code), 0};
     std::memcpy(&piece.code, payload.data(), sizeof piece.code);

@@ -16,6 +16,7 @@ class Frames {
         none,    ///< nothing more in the input
         data,    ///< `bytes` is a piece of the response's body, not always a whole frame
         record,  ///< `bytes` is one whole record
+        counts,  ///< `counts` is what the worker has counted
         error,   ///< `code` and the JSON of it in `bytes`; nothing but the end may follow
         end,     ///< the operation has said all
         broken,  ///< not a stream of frames: an unknown kind, a frame over frame::largest, a frame after the
@@ -25,6 +26,7 @@ class Frames {
         Kind kind = Kind::none;
         std::span<const std::byte> bytes;  ///< into `input` or into this object, until the next call
         std::uint16_t code = 0;            ///< of an error: an errc, unchecked
+        frame::Counts counts{};
     };
 
     /// The next piece of `input`, which is shortened by what was taken. Once broken it stays so.

@@ -34,6 +34,7 @@ asio::awaitable<Result<std::optional<std::span<const std::byte>>>> Records::next
                 worker_.said_all();
                 co_return said(piece);
             case Frames::Kind::data:
+            case Frames::Kind::counts:
             case Frames::Kind::broken:
                 co_return Error{errc::protocol_error, "something that is not a record", {}, {}};
             case Frames::Kind::none:

@@ -119,6 +119,7 @@ class Response {
 /// What one read of the worker's stream came to.
 struct Harvest {
     Buffers data;
+    std::optional<frame::Counts> counts{};
     Frames::Kind last = Frames::Kind::none;  ///< none: go on reading
     std::uint16_t code = 0;
     std::string error;
@@ -131,6 +132,10 @@ Harvest harvest(Frames& frames, std::span<const std::byte> input) {
         if (piece.kind == Frames::Kind::none) break;
         if (piece.kind == Frames::Kind::data) {
             out.data.emplace_back(piece.bytes.data(), piece.bytes.size());
+            continue;
+        }
+        if (piece.kind == Frames::Kind::counts) {
+            out.counts = piece.counts;
             continue;
         }
         out.last = piece.kind;
@@ -167,6 +172,7 @@ asio::awaitable<void> relay(ClientStream& client, Worker& worker, api::Kind kind
             co_return co_await response.fail(why);
         }
         auto got = harvest(frames, std::span(memory).first(size));
+        if (got.counts) out.counts = got.counts;
         if (got.last == Frames::Kind::end) {
             worker.said_all();
             co_return co_await response.finish(std::move(got.data));

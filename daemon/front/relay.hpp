@@ -1,11 +1,13 @@
 #pragma once
 
 #include "common/api/catalogue.hpp"
+#include "common/frame.hpp"
 #include "daemon/front/asio.hpp"
 #include "daemon/front/response.hpp"
 #include "daemon/front/workers.hpp"
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 namespace netlab::front {
@@ -14,6 +16,7 @@ namespace netlab::front {
 struct Relayed {
     std::string_view result = "client_gone";  ///< "ok", the errc of the error that was passed on, or this
     std::uint64_t bytes = 0;                  ///< of the body
+    std::optional<frame::Counts> counts{};    ///< the last that the worker said
     bool client_usable = false;               ///< the response is whole: another one may follow
 };
 

@@ -2,6 +2,9 @@
 
 #include "common/json.hpp"
 #include "common/text.hpp"
+#include "daemon/targets/points.hpp"
+
+#include <set>
 
 namespace netlab::front {
 
@@ -148,6 +151,43 @@ void add_others(const targets::Registry& registry, api::Context& context, Job& j
     }
 }
 
+/// Capture points and the namespaces that they are in.
+Result<void> add_points(const std::vector<std::string>& words, const targets::Registry& registry,
+                        api::Context& context, Job& job) {
+    auto found = targets::find_points(registry, words);
+    if (!found) return found.error();
+    context.points = std::move(found->points);
+    const bool several = found->targets.size() > 1;
+    for (auto& target : found->targets) {
+        if (auto added = add_target(std::move(target), context, job); !added) return added;
+        if (several) job.namespaces.back().may_fail = 1;
+    }
+    return {};
+}
+
+/// The addresses of all running targets, as far as there is room for them in the message.
+std::vector<api::NamedAddress> names_of(const targets::Registry& registry) {
+    constexpr std::size_t room = 24 * 1024;
+    std::vector<api::NamedAddress> names;
+    std::set<IpAddress> known;
+    std::size_t size = 0;
+    for (const auto& target : registry.list()) {
+        if (target.state != api::State::running) continue;
+        for (const auto& network : target.networks) {
+            for (const auto& prefix : network.addresses) {
+                const auto& address = prefix.address();
+                if (address.is_loopback() || address.is_link_local() || !known.insert(address).second)
+                    continue;
+                constexpr std::size_t lengths = 2 * sizeof(std::uint32_t);
+                size += lengths + target.name.size() + address.to_string().size();
+                if (size > room) return names;
+                names.push_back({address, target.name});
+            }
+        }
+    }
+    return names;
+}
+
 /// The targets that the row's words name, as the worker's context and as the launcher's references.
 template <std::size_t I, class Request>
 Result<api::Context> resolve(const Request& request, const Knowledge& knowledge, Job& job,
@@ -166,6 +206,11 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
             add_targets(request.*row<I>.targets, request.*row<I>.all, network, registry, context, job);
         if (!added) return added.error();
     }
+    if constexpr (row<I>.points != nullptr) {
+        if (auto added = add_points(request.*row<I>.points, registry, context, job); !added)
+            return added.error();
+    }
+    if constexpr (row<I>.names) context.names = names_of(registry);
     if constexpr (row<I>.target != nullptr) {
         auto found = registry.resolve(request.*row<I>.target);
         if (!found) return found.error();
@@ -201,6 +246,8 @@ Result<Plan> plan_row(std::string_view body, const Knowledge& knowledge, AuditEn
     if constexpr (row<I>.target != nullptr) entry.target = (*request).*row<I>.target;
     if constexpr (row<I>.targets != nullptr)
         entry.target = words_of((*request).*row<I>.targets, (*request).*row<I>.all);
+    if constexpr (row<I>.points != nullptr) entry.target = words_of((*request).*row<I>.points, false);
+    if constexpr (row<I>.filter != nullptr) entry.filter = (*request).*row<I>.filter;
     if constexpr (row<I>.network != nullptr) {
         if (!((*request).*row<I>.network).empty()) entry.target = "network:" + (*request).*row<I>.network;
     }
@@ -224,7 +271,8 @@ std::vector<Route> make_routes(std::index_sequence<I...>) {
     std::vector<Route> routes;
     const auto add = [&]<std::size_t N>(std::integral_constant<std::size_t, N>) {
         if constexpr (is_public<std::remove_const_t<decltype(row<N>)>>) {
-            routes.push_back({row<N>.name, row<N>.verb, row<N>.path, row<N>.role, row<N>.kind, &plan_row<N>});
+            routes.push_back({row<N>.name, row<N>.verb, row<N>.path, row<N>.role, row<N>.kind,
+                              row<N>.finishing, &plan_row<N>});
         }
     };
     (add(std::integral_constant<std::size_t, I>{}), ...);

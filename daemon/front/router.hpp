@@ -27,6 +27,7 @@ struct Route {
     std::string_view path;
     api::Role role;
     api::Kind kind;
+    bool finishing;  ///< a client that shuts down its sending side has it finish
     /// Decodes the body, checks it, and resolves its target words. Tells `entry` those words as soon as they
     /// are known. errc::bad_request, errc::unknown_field, what the row's check says, what targets::Registry
     /// says.

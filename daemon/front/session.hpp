@@ -49,6 +49,7 @@ class Session {
     asio::awaitable<bool> stream(const Route& route, Plan plan, Form form, AuditEntry& entry);
     asio::awaitable<void> refuse(Error error);
     asio::awaitable<void> client_gone();
+    [[nodiscard]] asio::awaitable<void> finish_with_client(Worker& worker);
     asio::awaitable<void> linger();
     [[nodiscard]] std::optional<Error> refusal(const Route& route) const;
 

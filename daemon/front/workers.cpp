@@ -102,6 +102,11 @@ void Worker::stop(Error why) {
     noticed_.cancel();
 }
 
+void Worker::finish() {
+    boost::system::error_code ignored;
+    stream_.shutdown(Socket::shutdown_send, ignored);
+}
+
 asio::awaitable<Error> Worker::why_it_ended(std::chrono::milliseconds patience) {
     if (!stopped_ && !ending_ && workers_.channel_) {
         noticed_.expires_after(patience);

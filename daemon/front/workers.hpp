@@ -60,6 +60,9 @@ class Worker {
     void stop(Error why);
     [[nodiscard]] const std::optional<Error>& stopped() const { return stopped_; }
 
+    /// Tells it that the client wants no more (Row::that_finishes): what it still says is to be read.
+    void finish();
+
     /// Its stream has ended as it should: it is ending by itself.
     void said_all() { said_all_ = true; }
 

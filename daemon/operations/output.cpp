@@ -12,13 +12,9 @@
 
 namespace netlab::operations {
 
-namespace {
-
-[[noreturn]] void nobody_listens() {
+void Output::nobody_listens() {
     std::_Exit(0);
 }
-
-}  // namespace
 
 void Output::flush() {
     data(std::as_bytes(std::span(waiting_)));
@@ -31,6 +27,34 @@ void Output::data(std::span<const std::byte> bytes) {
         frame(frame::Kind::data, piece);
         bytes = bytes.subspan(piece.size());
     }
+}
+
+void Output::offer(std::span<const std::byte> bytes) {
+    offered_ = {frame::Kind::data, static_cast<std::uint32_t>(bytes.size())};
+    owed_header_ = std::as_bytes(std::span(&offered_, 1));
+    owed_ = bytes;
+    push();
+}
+
+void Output::push() {
+    while (owes()) {
+        iovec parts[2] = {{const_cast<std::byte*>(owed_header_.data()), owed_header_.size()},
+                          {const_cast<std::byte*>(owed_.data()), owed_.size()}};
+        msghdr message{};
+        message.msg_iov = parts;
+        message.msg_iovlen = 2;
+        const auto sent = ::sendmsg(stream_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno == EINTR) continue;
+        if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+        if (sent < 0) nobody_listens();
+        const auto of_header = std::min(owed_header_.size(), static_cast<std::size_t>(sent));
+        owed_header_ = owed_header_.subspan(of_header);
+        owed_ = owed_.subspan(static_cast<std::size_t>(sent) - of_header);
+    }
+}
+
+void Output::counts(const frame::Counts& counts) {
+    frame(frame::Kind::counts, std::as_bytes(std::span(&counts, 1)));
 }
 
 void Output::error(const Error& error) {
@@ -80,7 +104,9 @@ void Output::frame(frame::Kind kind, std::span<const std::byte> payload) {
 
 int Output::wait(std::span<pollfd> descriptors, std::optional<Clock::time_point> until) {
     std::vector<pollfd> all(descriptors.begin(), descriptors.end());
-    all.push_back({stream_, POLLRDHUP, 0});
+    // What has been said once would be said again and again.
+    const auto hangup = static_cast<short>(wants_no_more_ ? 0 : POLLRDHUP);
+    all.push_back({stream_, static_cast<short>(hangup | (owes() ? POLLOUT : 0)), 0});
     for (;;) {
         timespec left{};
         if (until) {
@@ -90,7 +116,13 @@ int Output::wait(std::span<pollfd> descriptors, std::optional<Clock::time_point>
         }
         const int ready = ::ppoll(all.data(), all.size(), until ? &left : nullptr, nullptr);
         if (ready < 0 && errno == EINTR) continue;
-        if (all.back().revents != 0) nobody_listens();
+        const auto stream = all.back().revents;
+        if ((stream & (POLLERR | POLLHUP | POLLNVAL)) != 0) nobody_listens();
+        if ((stream & POLLRDHUP) != 0) {
+            if (!finishing_) nobody_listens();
+            wants_no_more_ = true;
+        }
+        if ((stream & POLLOUT) != 0) push();
         for (std::size_t i = 0; i < descriptors.size(); ++i)
             descriptors[i].revents = all[i].revents;
         return std::max(ready, 0);

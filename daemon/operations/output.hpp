@@ -48,11 +48,29 @@ class Output {
     }
 
     void data(std::span<const std::byte> bytes);
+
+    /// Sends a piece of the body without waiting. What the stream does not take at once is owed: `bytes`,
+    /// frame::largest of them at most, must stay as they are until owes() is false, and nothing else may be
+    /// sent before.
+    void offer(std::span<const std::byte> bytes);
+    /// Sends more of what is owed, without waiting.
+    void push();
+    [[nodiscard]] bool owes() const { return owed_header_.size() + owed_.size() > 0; }
+
+    /// For the audit.
+    void counts(const frame::Counts& counts);
+
+    /// From now on a client that wants no more does not end the process: wants_no_more() says so
+    /// (Row::that_finishes).
+    void finish_on_hangup() { finishing_ = true; }
+    [[nodiscard]] bool wants_no_more() const { return wants_no_more_; }
     void error(const Error& error);
     void end();
 
     /// poll(2) that also watches the listener: returns how many of `descriptors` are ready, 0 at `until`;
     /// without `until` it waits for ever. Signals do not end it. Every wait of a worker goes through here.
+    /// It also ends when the stream takes more of what is owed, which then has been sent, and when the client
+    /// begins to want no more.
     int wait(std::span<pollfd> descriptors, std::optional<Clock::time_point> until);
 
   private:
@@ -60,8 +78,14 @@ class Output {
 
     void frame(frame::Kind kind, std::span<const std::byte> payload);
 
+    [[noreturn]] static void nobody_listens();
+
     int stream_;
-    std::string waiting_;  ///< whole lines
+    bool finishing_ = false;
+    bool wants_no_more_ = false;
+    frame::Header offered_;                          ///< of the piece that is owed
+    std::span<const std::byte> owed_header_, owed_;  ///< what of `offered_` and of the piece is left to send
+    std::string waiting_;                            ///< whole lines
 };
 
 }  // namespace netlab::operations

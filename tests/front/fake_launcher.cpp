@@ -198,6 +198,24 @@ std::vector<api::ContainerRecord> containers(const Stage& stage) {
     mouth.wait_for_hangup();
 }
 
+/// Its filter is the script: `finishes` says a packet, and at its client's wish a last one; `goes_on` says packets
+/// until nobody listens.
+[[noreturn]] void packets(Mouth mouth, const api::PacketsRequest& request) {
+    mouth.line(R"({"type":"packet"})");
+    if (request.filter == "goes_on") {
+        for (;;)
+            mouth.line(R"({"type":"packet"})");
+    }
+    pollfd waiting{mouth.stream(), POLLRDHUP, 0};
+    ::poll(&waiting, 1, -1);
+    if ((waiting.revents & (POLLHUP | POLLERR)) != 0) std::_Exit(0);
+    mouth.line(R"({"type":"report"})");
+    const frame::Counts counts{7, 2};
+    mouth.frame(frame::Kind::counts, std::as_bytes(std::span(&counts, 1)));
+    mouth.end();
+    std::_Exit(0);
+}
+
 template <class Request>
 Request request_of(const launcher::Launch& launch) {
     auto order = binary::decode<api::Order<Request>>(launch.request);
@@ -223,6 +241,7 @@ bool is(const launcher::Launch& launch) {
     stage.written = 0;
     stage.worker = ::getpid();
     ++stage.started;
+    if (is<api::PacketsRequest>(launch)) packets(mouth, request_of<api::PacketsRequest>(launch));
     ping(mouth, request_of<api::PingRequest>(launch));
 }
 

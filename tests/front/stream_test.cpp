@@ -217,3 +217,24 @@ TEST_CASE("front stream: without its supervisor it ends", "[front]") {
     CHECK(theatre.wait_for_front() == 1);
     CHECK(eventually([&] { return gone(worker); }, 1s));
 }
+
+TEST_CASE("front stream: a client that shuts down its sending side has a capture finish", "[front]") {
+    Theatre theatre;
+    auto client = theatre.connect();
+    client.send(Theatre::post_text("/v1/packets", R"({"points":["co1"],"filter":"finishes"})"));
+    CHECK(client.read_until("packet").find("packet") != std::string::npos);
+    ::shutdown(client.get(), SHUT_WR);
+    const auto rest = client.read_until("0\r\n\r\n");
+    CHECK(rest.find(R"({"type":"report"})") != std::string::npos);
+    CHECK(rest.ends_with("0\r\n\r\n"));
+}
+
+TEST_CASE("front stream: a capture whose client is gone ends, and its worker with it", "[front]") {
+    Theatre theatre;
+    auto client = theatre.connect();
+    client.send(Theatre::post_text("/v1/packets", R"({"points":["co1"],"filter":"goes_on"})"));
+    client.read_until("packet");
+    const auto worker = theatre.stage().worker.load();
+    client.close();
+    CHECK(eventually([&] { return gone(worker); }, 3s));
+}

@@ -250,6 +250,15 @@ TEST_CASE("front audit: one line before and one after", "[unit]") {
           "req=2a uid=1000 pid=77 op=ping role=probe decision=allowed target=co1 peer=- ns=4026532000");
     entry.bytes = 99;
     CHECK(front::result_line(entry, entry.since + 1500us) == "req=2a op=ping result=ok bytes=99 ms=1.500");
+    // Of a capture, what it was to see and what it saw.
+    entry.filter = "tcp port 80 and host=x\n";
+    entry.counts = {7, 2};
+    CHECK(front::decision_line(entry, {1000, 77, {}}, "allowed")
+              .ends_with(" filter=tcp\\x20port\\x2080\\x20and\\x20host\\x3dx\\x0a"));
+    CHECK(front::result_line(entry, entry.since + 1500us) ==
+          "req=2a op=ping result=ok bytes=99 ms=1.500 packets=7 dropped=2");
+    entry.filter = "";
+    CHECK(front::decision_line(entry, {1000, 77, {}}, "allowed").ends_with(" filter=-"));
 }
 
 TEST_CASE("front endings: how a worker died is what the client is told", "[unit]") {

@@ -37,6 +37,9 @@ std::vector<std::string> said(const Bytes& bytes, std::size_t step) {
             }
             if (!data.empty()) out.push_back("data:" + std::exchange(data, {}));
             if (piece.kind == Frames::Kind::record) out.push_back("record:" + text);
+            if (piece.kind == Frames::Kind::counts)
+                out.push_back("counts:" + std::to_string(piece.counts.packets) + "/" +
+                              std::to_string(piece.counts.dropped));
             if (piece.kind == Frames::Kind::error)
                 out.push_back("error:" + std::to_string(piece.code) + ":" + text);
             if (piece.kind == Frames::Kind::end) out.push_back("end");
@@ -101,4 +104,19 @@ TEST_CASE("front frames: any number of empty frames takes no stack", "[unit]") {
         append(stream, frame::Kind::data, "");
     append(stream, frame::Kind::end, "");
     CHECK(said(stream, stream.size()) == std::vector<std::string>{"end"});
+}
+
+TEST_CASE("front frames: counts are two numbers and nothing else", "[unit]") {
+    const frame::Counts counts{7, 2};
+    const std::string payload(reinterpret_cast<const char*>(&counts), sizeof counts);
+    Bytes stream;
+    append(stream, frame::Kind::data, "one");
+    append(stream, frame::Kind::counts, payload);
+    append(stream, frame::Kind::data, "two");
+    append(stream, frame::Kind::end, "");
+    for (const std::size_t step : {1, 7, 1000})
+        CHECK(said(stream, step) == std::vector<std::string>{"data:one", "counts:7/2", "data:two", "end"});
+    Bytes wrong;
+    append(wrong, frame::Kind::counts, payload.substr(1));
+    CHECK(said(wrong, 1000) == std::vector<std::string>{"broken"});
 }
