@@ -248,7 +248,7 @@ Result<void> drop_everything(Credentials credentials, const operations::Needs& n
     if (!limit(RLIMIT_AS, needs.address_space)) return failed("limit the memory");
 #endif
     // At the soft limit comes SIGXCPU, which says why; at the hard one SIGKILL.
-    if (!limit(RLIMIT_CPU, needs.cpu_seconds, needs.cpu_seconds + 1))
+    if (needs.cpu_seconds > 0 && !limit(RLIMIT_CPU, needs.cpu_seconds, needs.cpu_seconds + 1))
         return failed("limit the processor time");
     if (!limit(RLIMIT_NOFILE, needs.descriptors)) return failed("limit the descriptors");
     const auto& filter = needs.ip_sockets ? filters.with_ip_sockets : filters.plain;

@@ -28,6 +28,9 @@ class TargetWatch {
     [[nodiscard]] Result<int> wait(Output& output, std::span<pollfd> descriptors,
                                    std::optional<Output::Clock::time_point> until) const;
 
+    /// Ready for reading where the target has ended; -1 where that cannot be watched.
+    [[nodiscard]] int descriptor() const { return process_.get(); }
+
     /// Without waiting. errc::target_gone.
     [[nodiscard]] Result<void> check() const;
 

@@ -76,6 +76,10 @@ std::optional<OperationProcess::Frame> OperationProcess::next(std::chrono::milli
     return out;
 }
 
+void OperationProcess::finish() const {
+    ::shutdown(stream_.get(), SHUT_WR);
+}
+
 bool shell(const std::string& command) {
     return std::system(command.c_str()) == 0;
 }

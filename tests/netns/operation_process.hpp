@@ -50,6 +50,9 @@ class OperationProcess {
 
     [[nodiscard]] pid_t pid() const { return pid_; }
 
+    /// Says that no more is wanted, as the front does for Row::that_finishes.
+    void finish() const;
+
   private:
     OperationProcess(std::uint16_t number, binary::Bytes order,
                      std::vector<operations::TargetHandle> namespaces, const std::function<void()>& between);

@@ -1,0 +1,280 @@
+#include "daemon/operations/capture_loop.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <limits>
+#include <queue>
+
+namespace netlab::operations {
+
+namespace {
+
+using std::chrono::nanoseconds;
+using Clock = Output::Clock;
+
+/// Between a packet's time stamp and its place in the ring: an interrupt may be in between.
+constexpr std::chrono::milliseconds stamping{1};
+/// Timers of the kernel are as coarse as its ticks, 10 ms at the most; one to start and one to end.
+constexpr std::chrono::milliseconds ticks{20};
+
+/// How often an interface that is down is asked for.
+constexpr std::chrono::milliseconds look_at_down{100};
+
+class CaptureLoop {
+  public:
+    CaptureLoop(CaptureHandles& handles, const api::CaptureRequest& request, CaptureSink& sink,
+                Output& output)
+        : sources_(handles.sources),
+          watches_(handles.watches),
+          request_(request),
+          sink_(sink),
+          output_(output),
+          hold_(handles.batch + ticks),
+          watched_(handles.watches.size(), true) {}
+
+    api::CaptureEnd run() {
+        std::optional<Clock::time_point> until;
+        if (request_.duration_ms > 0) {
+            until = Clock::now() + std::chrono::duration_cast<Clock::duration>(
+                                       std::chrono::duration<double, std::milli>(request_.duration_ms));
+        }
+        for (;;) {
+            pass();
+            sink_.flush();
+            if (counted_out()) return finish(api::CaptureEnd::count);
+            look_at_those_down();
+            close_ended();
+            if (std::ranges::none_of(sources_, [](const auto& source) { return source.ring.has_value(); }))
+                return finish(api::CaptureEnd::ended);
+            if (!end_ && output_.wants_no_more()) stop_all(api::CaptureEnd::finished);
+            if (!end_ && until && Clock::now() >= *until) stop_all(api::CaptureEnd::duration);
+            tell_counts();
+            wait(until);
+        }
+    }
+
+  private:
+    [[nodiscard]] bool counted_out() const { return request_.count > 0 && taken_ >= request_.count; }
+
+    /// The last packets of a stopped source are there when its block has been closed: it is to be read until
+    /// then.
+    void stop(CaptureSource& source, std::string why) {
+        if (!source.ring || source.closes) return;
+        source.ring->stop();
+        source.ended = std::move(why);
+        source.closes = wall_clock() + hold_;
+    }
+
+    void stop_all(api::CaptureEnd end) {
+        end_ = end;
+        next_look_ = {};
+        look_at_those_down();
+        for (auto& source : sources_)
+            stop(source, {});
+    }
+
+    void close_ended() {
+        for (auto& source : sources_) {
+            if (source.closes && source.ring && wall_clock() >= *source.closes &&
+                source.ring->front() == nullptr)
+                close(source);
+        }
+    }
+
+    static void close(CaptureSource& source) {
+        source.dropped = source.ring->counts().dropped;
+        source.ended_ns = static_cast<std::uint64_t>(wall_clock().count());
+        source.ring.reset();
+    }
+
+    api::CaptureEnd finish(api::CaptureEnd end) {
+        for (auto& source : sources_) {
+            if (source.ring) close(source);
+        }
+        for (sink_.flush(); !sink_.idle(); sink_.flush())
+            output_.wait({}, std::nullopt);
+        send_counts();
+        return end_.value_or(end);
+    }
+
+    /// Until when all packets of a source that has none to show have been shown, at `now`.
+    [[nodiscard]] nanoseconds horizon_of(const CaptureSource& source, nanoseconds now) const {
+        return now - (source.ring->empty_now() ? nanoseconds(stamping) : nanoseconds(hold_));
+    }
+
+    /// A source with a packet to show, and its time.
+    using Head = std::pair<std::uint64_t, std::size_t>;
+
+    /// Hands on what is there, in the order of time, as far as nothing older can come any more.
+    void pass() {
+        held_ = false;
+        if (!sink_.idle()) return;
+        const auto now = wall_clock();
+        auto horizon = nanoseconds::max();
+        std::priority_queue<Head, std::vector<Head>, std::greater<>> heads;
+        for (std::size_t i = 0; i < sources_.size(); ++i) {
+            if (!sources_[i].ring) continue;
+            if (const auto* packet = sources_[i].ring->front()) {
+                heads.emplace(packet->time_ns, i);
+            } else {
+                horizon = std::min(horizon, horizon_of(sources_[i], now));
+            }
+        }
+        const bool merging = sources_.size() > 1;
+        while (!heads.empty()) {
+            const auto [time, index] = heads.top();
+            heads.pop();
+            auto limit = heads.empty() ? std::numeric_limits<std::uint64_t>::max() : heads.top().first;
+            if (merging) {
+                const auto shown = static_cast<std::uint64_t>(std::max(horizon, nanoseconds{}).count());
+                held_ = time > shown;
+                if (held_) return;
+                limit = std::min(limit, shown);
+            }
+            const auto taken = take_until(sources_[index], index, limit);
+            if (taken == Taken::no_more) return;
+            if (taken == Taken::all_there) {
+                horizon = std::min(horizon, horizon_of(sources_[index], now));
+            } else {
+                heads.emplace(sources_[index].ring->front()->time_ns, index);
+            }
+        }
+    }
+
+    enum class Taken { all_there, until_limit, no_more };
+
+    Taken take_until(CaptureSource& source, std::size_t index, std::uint64_t limit) {
+        while (const auto* packet = source.ring->front()) {
+            if (packet->time_ns > limit) return Taken::until_limit;
+            if (!sink_.take(index, *packet)) {
+                sink_.flush();
+                if (!sink_.idle() || !sink_.take(index, *packet)) return Taken::no_more;
+            }
+            ++source.delivered;
+            if (source.down_ns && packet->time_ns > *source.down_ns) source.down_ns.reset();
+            source.bytes += packet->length;
+            source.ring->pop();
+            ++taken_;
+            if (counted_out()) return Taken::no_more;
+        }
+        return Taken::all_there;
+    }
+
+    /// What wait() looks at: the rings that have shown all, and the targets.
+    void wait(std::optional<Clock::time_point> until) {
+        descriptors_.clear();
+        polled_.clear();
+        const bool sending = !sink_.idle();
+        for (auto& source : sources_) {
+            // A block that is being read would be ready again and again.
+            if (!source.ring || sending || source.ring->front() != nullptr) continue;
+            descriptors_.push_back({source.ring->descriptor(), POLLIN, 0});
+            polled_.push_back(&source);
+        }
+        const auto rings = descriptors_.size();
+        for (std::size_t i = 0; i < watches_.size(); ++i)
+            descriptors_.push_back({watched_[i] ? watches_[i].descriptor() : -1, POLLIN, 0});
+        output_.wait(descriptors_, wake_up(until));
+        for (std::size_t i = 0; i < rings; ++i) {
+            if ((descriptors_[i].revents & POLLERR) != 0) look_at(*polled_[i]);
+        }
+        for (std::size_t i = 0; i < watches_.size(); ++i) {
+            if (descriptors_[rings + i].revents != 0) target_ended(i);
+        }
+    }
+
+    [[nodiscard]] std::optional<Clock::time_point> wake_up(std::optional<Clock::time_point> until) const {
+        const auto now = Clock::now();
+        std::optional<Clock::time_point> earliest;
+        const auto at = [&](Clock::time_point time) {
+            if (!earliest || time < *earliest) earliest = time;
+        };
+        if (until && !end_) at(*until);
+        if (!sink_.idle()) return earliest;
+        if (held_) at(now + 2 * stamping);
+        for (const auto& source : sources_) {
+            if (source.down_ns && source.ring && !source.closes) at(now + look_at_down);
+            if (source.ring && source.closes)
+                at(now + std::max(nanoseconds(*source.closes - wall_clock()), nanoseconds(stamping)));
+        }
+        if (taken_ != told_) at(now + std::chrono::seconds(1));
+        return earliest;
+    }
+
+    void look_at(CaptureSource& source) {
+        const auto condition = source.ring->condition();
+        if (condition == CaptureRing::Condition::down)
+            source.down_ns = static_cast<std::uint64_t>(wall_clock().count());
+        if (condition == CaptureRing::Condition::removed)
+            stop(source, source.place.interface + " has been removed");
+    }
+
+    /// Those that are down have said so, and will not say what becomes of them.
+    void look_at_those_down() {
+        const auto now = Clock::now();
+        if (now < next_look_) return;
+        next_look_ = now + look_at_down;
+        for (auto& source : sources_) {
+            if (source.down_ns && source.ring && !source.closes) look_at(source);
+        }
+    }
+
+    void target_ended(std::size_t place) {
+        watched_[place] = false;
+        const auto error = watches_[place].check();
+        for (auto& source : sources_) {
+            if (source.place.place == place)
+                stop(source, error ? "the target has ended" : error.error().message);
+        }
+    }
+
+    /// What the audit has, should the worker be killed: once a second.
+    void tell_counts() {
+        const auto now = Clock::now();
+        if (taken_ == told_ || now < next_counts_ || !sink_.idle()) return;
+        next_counts_ = now + std::chrono::seconds(1);
+        send_counts();
+    }
+
+    void send_counts() {
+        frame::Counts counts;
+        for (auto& source : sources_) {
+            if (source.ring) source.dropped = source.ring->counts().dropped;
+            counts.packets += source.delivered;
+            counts.dropped += source.dropped;
+        }
+        told_ = taken_;
+        output_.counts(counts);
+    }
+
+    std::vector<CaptureSource>& sources_;
+    std::vector<TargetWatch>& watches_;
+    const api::CaptureRequest& request_;
+    CaptureSink& sink_;
+    Output& output_;
+    nanoseconds hold_;
+    std::vector<bool> watched_;  ///< whose end has not been seen yet
+    std::optional<api::CaptureEnd> end_;
+    std::uint64_t taken_ = 0;
+    std::uint64_t told_ = 0;  ///< of these, in the last counts
+    Clock::time_point next_counts_ = Clock::now() + std::chrono::seconds(1);
+    Clock::time_point next_look_;
+    bool held_ = false;  ///< a packet waits for older ones that may come
+    std::vector<pollfd> descriptors_;
+    std::vector<CaptureSource*> polled_;
+};
+
+}  // namespace
+
+api::CaptureEnd run_capture(CaptureHandles& handles, const api::CaptureRequest& request, CaptureSink& sink,
+                            Output& output) {
+    return CaptureLoop(handles, request, sink, output).run();
+}
+
+nanoseconds wall_clock() {
+    timespec time{};
+    ::clock_gettime(CLOCK_REALTIME, &time);
+    return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
+}
+
+}  // namespace netlab::operations
