@@ -12,6 +12,8 @@ namespace netlab::operations {
 namespace {
 
 constexpr std::size_t most_instructions = 4096;  // BPF_MAXINSNS
+/// libpcap's optimiser takes the square of their number: a second and a half for so many.
+constexpr std::size_t most_unoptimised = 10'000;
 constexpr std::uint32_t sll2_size = 20;
 
 /// pcap_compile's program, and what it says where there is none.
@@ -147,6 +149,16 @@ Result<std::vector<sock_filter>> FilterCompilers::compile(const FilterWords& wor
         return out;
     }
     auto* handle = handle_of(link_type);
+    const Compiled unoptimised(handle, words.text(), false);
+    if (!unoptimised.fine) return compile_error(handle, words);
+    if (unoptimised.program.bf_len > most_unoptimised) {
+        return Error{errc::bad_request,
+                     "the filter is too long: before it is optimised it compiles to " +
+                         std::to_string(unoptimised.program.bf_len) + " instructions of " +
+                         std::to_string(most_unoptimised),
+                     "portrange or net in place of many ports or hosts, or several captures",
+                     {}};
+    }
     const Compiled compiled(handle, words.text(), true);
     if (!compiled.fine) return compile_error(handle, words);
     for (const auto& instruction : std::span(compiled.program.bf_insns, compiled.program.bf_len)) {

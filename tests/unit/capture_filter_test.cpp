@@ -174,6 +174,20 @@ TEST_CASE("capture filter: what an SLL2 header would say is asked of the kernel"
     CHECK(!without_sll2({{BPF_LD | BPF_B | BPF_ABS, 0, 0, 12}}));  // the link-layer address
 }
 
+TEST_CASE("capture filter: one that libpcap would optimise for half a minute is refused at once", "[unit]") {
+    std::string filter = "portrange 0-1";
+    for (int port = 2; filter.size() < 4'000; port += 2)
+        filter += " or portrange " + std::to_string(port) + "-" + std::to_string(port + 1);
+    const auto program = compile(filter);
+    REQUIRE(!program);
+    CHECK(program.error().code == errc::bad_request);
+    CHECK(program.error().message.starts_with("the filter is too long"));
+    std::string fine = "host 10.0.0.1";
+    for (int host = 2; host < 100; ++host)
+        fine += " or host 10.0.0." + std::to_string(host);
+    CHECK(compile(fine));
+}
+
 TEST_CASE("capture filter: a program that the rules make too long is refused", "[unit]") {
     const std::vector<sock_filter> longest(4096, {BPF_RET | BPF_K, 0, 0, 1});
     CHECK(with_rules({}, longest).has_value());
