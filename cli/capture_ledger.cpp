@@ -53,7 +53,8 @@ std::optional<std::uint64_t> CaptureLedger::dropped() const {
 }
 
 bool CaptureLedger::complete() const {
-    return section_ && std::ranges::all_of(points_, [](const Point& point) { return point.statistics.has_value(); });
+    return section_ &&
+           std::ranges::all_of(points_, [](const Point& point) { return point.statistics.has_value(); });
 }
 
 std::vector<api::CaptureCounts> CaptureLedger::points() const {

@@ -27,8 +27,8 @@ struct Session {
 class Command {
   public:
     virtual ~Command() = default;
-    /// Takes out of the line's words, which are without the command's name, what is not to be read as words and
-    /// options.
+    /// Takes out of the line's words, which are without the command's name, what is not to be read as words
+    /// and options.
     virtual void before_options(std::vector<std::string>&) {}
     /// Says which words and options it takes; they are set in this object when the line is parsed.
     virtual void arguments(CLI::App& app) = 0;
