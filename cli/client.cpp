@@ -14,7 +14,9 @@ namespace netlab::cli {
 
 namespace {
 
-constexpr std::chrono::seconds patience{10};
+/// What a Unix socket's sender may have under way is a little less, by default (net.core.wmem_default).
+constexpr std::size_t receive_size = 256 * 1024;
+constexpr std::string_view capture_type = "application/x-pcapng";
 
 Error not_answering() {
     return {errc::daemon_unreachable, "netlabd does not answer", "see its log: journalctl -u netlabd", {}};
@@ -24,7 +26,7 @@ Result<UniqueFd> connect_to(const std::string& path) {
     UniqueFd connection(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     if (!connection) return system_error(errc::operation_failed, "open a socket", errno);
     // Bounds connect() too, which waits while the daemon's backlog is full (net/unix/af_unix.c).
-    const timeval limit{.tv_sec = patience.count(), .tv_usec = 0};
+    const timeval limit{.tv_sec = Exchange::patience.count(), .tv_usec = 0};
     ::setsockopt(connection.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
@@ -109,7 +111,9 @@ Result<void> Exchange::send(const Call& call, const std::string& path) {
 }
 
 Result<Exchange::Ready> Exchange::wait(int interrupt, std::optional<Clock::time_point> until) {
-    std::array<pollfd, 2> descriptors{pollfd{connection_.get(), POLLIN, 0}, pollfd{interrupt, POLLIN, 0}};
+    // Of a pipe's writing end only its error is asked for, which is what poll(2) calls the want of a reader.
+    std::array descriptors{pollfd{connection_.get(), POLLIN, 0},
+                           pollfd{finishing_ ? -1 : interrupt, POLLIN, 0}, pollfd{watched_, 0, 0}};
     for (;;) {
         int milliseconds = -1;
         if (until) {
@@ -121,19 +125,21 @@ Result<Exchange::Ready> Exchange::wait(int interrupt, std::optional<Clock::time_
         if (ready < 0 && errno != EINTR)
             return system_error(errc::operation_failed, "wait for netlabd", errno);
         if (ready <= 0) continue;
+        if (descriptors[2].revents != 0) return Ready::unwanted;
         return descriptors[1].revents != 0 ? Ready::interrupted : Ready::bytes;
     }
 }
 
 Result<void> Exchange::receive() {
-    std::array<char, 64 * 1024> buffer;
+    // Not filled with zeros: what a short answer does not need is never touched.
+    if (!buffer_) buffer_ = std::make_unique_for_overwrite<char[]>(receive_size);
     ssize_t size = 0;
     do {
-        size = ::recv(connection_.get(), buffer.data(), buffer.size(), 0);
+        size = ::recv(connection_.get(), buffer_.get(), receive_size, 0);
     } while (size < 0 && errno == EINTR);
     // A daemon that dies leaves a reset, one that ends an end: to the user they are the same.
     if (size <= 0) return response_.feed_end();
-    return response_.feed({buffer.data(), static_cast<std::size_t>(size)});
+    return response_.feed({buffer_.get(), static_cast<std::size_t>(size)});
 }
 
 Result<void> Exchange::check_head() {
@@ -143,15 +149,15 @@ Result<void> Exchange::check_head() {
         if (!response_.done()) return {};  // the reason is in the body
         return error_of_answer(response_.status(), type, response_.take_body());
     }
-    if (type != "application/json" && type != "application/x-ndjson") {
+    if (type != "application/json" && type != "application/x-ndjson" && type != capture_type) {
         return error_of_answer(response_.status(), type, {});
     }
     head_checked_ = true;
     return {};
 }
 
-Result<std::string> Exchange::body() {
-    const auto until = Clock::now() + patience;
+Result<std::string> Exchange::body(std::chrono::milliseconds limit) {
+    const auto until = Clock::now() + limit;
     while (!response_.done()) {
         const auto ready = wait(-1, until);
         if (!ready) return ready.error();
@@ -172,6 +178,7 @@ Result<Exchange::Received> Exchange::next(const Interrupt& interrupt) {
         const auto ready = wait(interrupt.descriptor(), std::nullopt);
         if (!ready) return ready.error();
         if (*ready == Ready::interrupted) return Received{Event::interrupted, {}};
+        if (*ready == Ready::unwanted) return Received{Event::unwanted, {}};
         if (auto received = receive(); !received) {
             // What came whole before the connection broke is still told.
             if (head_checked_) {
@@ -180,6 +187,34 @@ Result<Exchange::Received> Exchange::next(const Interrupt& interrupt) {
             return received.error();
         }
     }
+}
+
+std::optional<std::string> Exchange::ready_line() {
+    return head_checked_ ? response_.take_line() : std::nullopt;
+}
+
+Result<Exchange::Piece> Exchange::next_piece(const Interrupt& interrupt,
+                                             std::optional<Clock::time_point> until) {
+    const auto left = response_.body().size();
+    for (;;) {
+        if (auto checked = check_head(); !checked) return checked.error();
+        // What is left from the last time has been told.
+        if (head_checked_ && response_.body().size() > left)
+            return Piece{PieceEvent::bytes, response_.body()};
+        if (broken_) return *broken_;
+        if (head_checked_ && response_.done()) return Piece{PieceEvent::end, response_.body()};
+        const auto ready = wait(interrupt.descriptor(), until);
+        if (!ready) return ready.error();
+        if (*ready == Ready::interrupted) return Piece{PieceEvent::interrupted, {}};
+        if (*ready == Ready::late) return Piece{PieceEvent::late, {}};
+        if (*ready == Ready::unwanted) return Piece{PieceEvent::unwanted, {}};
+        if (auto received = receive(); !received) broken_ = received.error();
+    }
+}
+
+void Exchange::finish() {
+    finishing_ = true;
+    ::shutdown(connection_.get(), SHUT_WR);
 }
 
 }  // namespace netlab::cli

@@ -7,6 +7,7 @@
 #include "common/api/catalogue.hpp"
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -51,11 +52,18 @@ class Exchange {
     /// errc::permission_denied (saying which group may).
     [[nodiscard]] static Result<Exchange> start(const Options& options, const Call& call);
 
-    /// Waits for all of the answer, ten seconds at most. The error that netlabd said, or
-    /// errc::protocol_error.
-    [[nodiscard]] Result<std::string> body();
+    static constexpr std::chrono::seconds patience{10};
 
-    enum class Event : std::uint8_t { line, end, interrupted };
+    /// Waits for all of the answer, but no longer than `limit`. The error that netlabd said, or
+    /// errc::protocol_error.
+    [[nodiscard]] Result<std::string> body(std::chrono::milliseconds limit = patience);
+
+    enum class Event : std::uint8_t {
+        line,
+        end,
+        interrupted,
+        unwanted,  ///< the pipe that watch() named has lost its reader
+    };
     struct Received {
         Event event = Event::end;
         std::string line;
@@ -63,10 +71,36 @@ class Exchange {
     /// The next line of a stream as soon as it is there. The error that netlabd answered in place of a
     /// stream, or errc::protocol_error. An error in a stream's last line is a line like any other.
     [[nodiscard]] Result<Received> next(const Interrupt& interrupt);
+    /// The next line where it is there already.
+    [[nodiscard]] std::optional<std::string> ready_line();
+
+    using Clock = std::chrono::steady_clock;
+    enum class PieceEvent : std::uint8_t {
+        bytes,
+        end,
+        interrupted,
+        late,
+        unwanted,
+    };
+    struct Piece {
+        PieceEvent event = PieceEvent::end;
+        std::string_view bytes;  ///< all that has come and was not taken; borrowed until the next call
+    };
+    /// Waits for more bytes of a body that is no lines, as soon as some are there, but not beyond `until`.
+    /// The caller take()s what he has done with. The error that netlabd answered instead, or
+    /// errc::protocol_error: what came before the connection broke has been told by then.
+    [[nodiscard]] Result<Piece> next_piece(const Interrupt& interrupt,
+                                           std::optional<Clock::time_point> until = std::nullopt);
+    void take(std::size_t bytes) { response_.take(bytes); }
+
+    /// A pipe that the body goes to; borrowed. While nothing comes, nobody else would notice its end.
+    void watch(int pipe) { watched_ = pipe; }
+    /// Says that no more is wanted: the operation ends and sends the rest. From now on an interrupt is not
+    /// waited for; a second one ends the process.
+    void finish();
 
   private:
-    using Clock = std::chrono::steady_clock;
-    enum class Ready : std::uint8_t { bytes, interrupted, late };
+    enum class Ready : std::uint8_t { bytes, interrupted, late, unwanted };
 
     explicit Exchange(UniqueFd connection) : connection_(std::move(connection)) {}
     Result<void> send(const Call& call, const std::string& path);
@@ -76,6 +110,10 @@ class Exchange {
 
     UniqueFd connection_;
     ResponseReader response_;
+    std::unique_ptr<char[]> buffer_;
+    std::optional<Error> broken_;  ///< what next_piece() says when it has told what came before
+    int watched_ = -1;
+    bool finishing_ = false;
     bool head_checked_ = false;
 };
 

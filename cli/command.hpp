@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace CLI {
 class App;
@@ -26,6 +27,9 @@ struct Session {
 class Command {
   public:
     virtual ~Command() = default;
+    /// Takes out of the line's words, which are without the command's name, what is not to be read as words
+    /// and options.
+    virtual void before_options(std::vector<std::string>&) {}
     /// Says which words and options it takes; they are set in this object when the line is parsed.
     virtual void arguments(CLI::App& app) = 0;
     /// Asks the daemon and prints; returns the exit code (0 fine, 1 the answer is bad), or what went wrong.

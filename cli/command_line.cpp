@@ -159,6 +159,7 @@ Result<CommandLine> parse_command_line(Words words, std::span<const CommandEntry
         app.name("netlab " + entry->name);
         app.description(entry->summary);
         line.command = entry->make();
+        line.command->before_options(words);
         line.command->arguments(app);
     }
     app.set_version_flag("--version", "netlab " NETLAB_VERSION, "the version of netlab");

@@ -1,4 +1,5 @@
 #include "cli/command_line.hpp"
+#include "cli/extcap.hpp"
 #include "cli/render/error_text.hpp"
 
 #include <exception>
@@ -32,12 +33,24 @@ Result<int> run(const std::vector<std::string>& words) {
     return line->command->run({line->options, screen});
 }
 
+/// Under another name, for another reader.
+Result<int> run_extcap(const std::vector<std::string>& words) {
+    const auto request = cli::extcap::parse(words);
+    if (!request) return request.error();
+    const auto environment = cli::Environment::current();
+    cli::Options options;
+    options.host = environment.netlab_host.empty() ? cli::default_host : environment.netlab_host;
+    options.host_from = environment.netlab_host.empty() ? "" : "NETLAB_HOST";
+    return cli::extcap::run(*request, options);
+}
+
 }  // namespace
 
 int main(int count, char** words) {
     fill_standard_descriptors();
     try {
-        const auto code = run({words + (count > 0 ? 1 : 0), words + count});
+        const std::vector<std::string> rest(words + (count > 0 ? 1 : 0), words + count);
+        const auto code = count > 0 && cli::extcap::is_name(words[0]) ? run_extcap(rest) : run(rest);
         if (code) return *code;
         cli::complain(code.error());
         return exit_code(code.error().code);

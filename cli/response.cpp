@@ -5,8 +5,9 @@
 
 #include <algorithm>
 
+#include <boost/asio/buffer.hpp>
+#include <boost/beast/core/buffers_range.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 
 namespace netlab::cli {
 
@@ -24,10 +25,38 @@ Error not_netlabd(std::string_view why) {
             {}};
 }
 
+/// A body that goes from the bytes that came to where it is wanted: copied once, as there may be a gigabyte
+/// of it.
+struct AppendedBody {
+    using value_type = std::string*;  ///< of the parser's owner, who sets it before each put()
+
+    class reader {
+      public:
+        template <bool isRequest, class Fields>
+        reader(http::header<isRequest, Fields>&, value_type& out) : out_(out) {}
+
+        void init(const boost::optional<std::uint64_t>&, boost::beast::error_code& error) { error = {}; }
+        template <class Buffers>
+        std::size_t put(const Buffers& buffers, boost::beast::error_code& error) {
+            error = {};
+            std::size_t size = 0;
+            for (const auto buffer : boost::beast::buffers_range_ref(buffers)) {
+                out_->append(static_cast<const char*>(buffer.data()), buffer.size());
+                size += buffer.size();
+            }
+            return size;
+        }
+        void finish(boost::beast::error_code& error) { error = {}; }
+
+      private:
+        value_type& out_;
+    };
+};
+
 }  // namespace
 
 struct ResponseReader::Parser {
-    http::response_parser<http::string_body> http;
+    http::response_parser<AppendedBody> http;
 
     Parser() {
         http.eager(true);
@@ -41,22 +70,35 @@ ResponseReader::ResponseReader(ResponseReader&&) noexcept = default;
 ResponseReader& ResponseReader::operator=(ResponseReader&&) noexcept = default;
 ResponseReader::~ResponseReader() = default;
 
-Result<void> ResponseReader::feed(std::string_view bytes) {
+/// Returns how many of the bytes are done with; what is left is the begin of something.
+Result<std::size_t> ResponseReader::parse(std::string_view bytes) {
     auto& http = parser_->http;
-    unparsed_.append(bytes);
-    body_.erase(0, std::exchange(taken_, 0));
-    searched_ = 0;
+    http.get().body() = &body_;
+    std::size_t done = 0;
     boost::beast::error_code error;
-    while (!unparsed_.empty() && !http.is_done()) {
-        const auto taken = http.put(boost::asio::buffer(unparsed_), error);
-        unparsed_.erase(0, taken);
+    while (done < bytes.size() && !http.is_done()) {
+        done += http.put(boost::asio::const_buffer(bytes.data() + done, bytes.size() - done), error);
         if (error == http::error::need_more) break;
         if (error) return not_netlabd("no HTTP response (" + error.message() + ")");
     }
-    if (http.is_header_done()) {
-        body_.append(http.get().body());
-        http.get().body().clear();
+    return done;
+}
+
+Result<void> ResponseReader::feed(std::string_view bytes) {
+    body_.erase(0, std::exchange(taken_, 0));
+    searched_ = 0;
+    // A head that was cut is completed with as little as may do, so that the rest need not be copied for it.
+    constexpr std::size_t step = 256;
+    while (!unparsed_.empty() && !bytes.empty() && !done()) {
+        unparsed_.append(bytes.substr(0, step));
+        bytes.remove_prefix(std::min(step, bytes.size()));
+        const auto parsed = parse(unparsed_);
+        if (!parsed) return parsed.error();
+        unparsed_.erase(0, *parsed);
     }
+    const auto parsed = parse(bytes);
+    if (!parsed) return parsed.error();
+    unparsed_.append(bytes.substr(*parsed));
     if (body_.size() > longest_line)
         return Error{errc::protocol_error, "netlabd's answer does not end", {}, {}};
     return {};
@@ -105,6 +147,10 @@ std::optional<std::string> ResponseReader::take_line() {
     searched_ = body_.size();
     if (!done() || body_.size() == taken_) return std::nullopt;
     return take_body();
+}
+
+void ResponseReader::take(std::size_t bytes) {
+    taken_ = std::min(body_.size(), taken_ + bytes);
 }
 
 std::string ResponseReader::take_body() {

@@ -31,13 +31,19 @@ class ResponseReader {
     [[nodiscard]] std::optional<std::string> take_line();
     /// All of the body that has not been taken.
     [[nodiscard]] std::string take_body();
+    /// The same without taking it: borrowed until the next call that feeds or takes.
+    [[nodiscard]] std::string_view body() const { return std::string_view(body_).substr(taken_); }
+    /// Of body(), from its begin.
+    void take(std::size_t bytes);
 
   private:
+    [[nodiscard]] Result<std::size_t> parse(std::string_view bytes);
+
     struct Parser;
     std::unique_ptr<Parser> parser_;
-    std::string unparsed_;
+    std::string unparsed_;  ///< the begin of a head, or of a chunk's
     std::string body_;
-    std::size_t taken_ = 0;     ///< of body_, by take_line(): a long dump is not moved for each of its lines
+    std::size_t taken_ = 0;     ///< of body_: a long dump is not moved for each of its lines
     std::size_t searched_ = 0;  ///< no newline in body_ from taken_ up to it
 };
 

@@ -9,12 +9,11 @@ Result<TypedLine> read_typed_line(std::string_view line) {
             errc::protocol_error, "netlabd's answer is not understood: " + value.error().message, {}, {}};
     }
     TypedLine out;
-    out.error = error_of(*value);
     const auto* object = value->if_object();
     const auto* field = object ? object->if_contains("type") : nullptr;
     if (field && field->is_string()) {
         out.type = std::string(field->get_string());
-    } else if (!out.error) {
+    } else if (out.error = error_of(*value); !out.error) {
         return Error{
             errc::protocol_error, "netlabd's answer is not understood: a line without a type", {}, {}};
     }

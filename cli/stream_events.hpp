@@ -21,7 +21,8 @@ struct StreamError {
 template <class... Events>
 using StreamEvent = std::variant<Events..., StreamError, UnknownEvent>;
 
-/// A line and its "type"; the error of a stream has none. errc::protocol_error where it is not one.
+/// A line and its "type"; the error of a stream has none, where a failure of one target has one.
+/// errc::protocol_error where it is not one.
 struct TypedLine {
     boost::json::value value;
     std::string type;

@@ -22,7 +22,7 @@ _netlab() {
     done
     COMPREPLY=()
     [[ $command == sockets || $command == ss ]] && [[ $previous == -[is] ]] && previous=''
-    local commands='ls ping connect dns resolv links addrs routes route rules neigh sockets ss bridges networks ps sysctls version'
+    local commands='ls ping connect capture dns resolv links addrs routes route rules neigh sockets ss bridges networks ps sysctls version'
     case $previous in
         -o | --output) COMPREPLY=($(compgen -W 'table wide json' -- "$current")); return ;;
         --color | --colour) COMPREPLY=($(compgen -W 'auto always never' -- "$current")); return ;;
@@ -38,6 +38,13 @@ _netlab() {
         COMPREPLY=($(compgen -W 'main local default all' -- "$current"))
         return
     fi
+    if [[ $command == capture ]]; then
+        case $previous in
+            -w | --write) COMPREPLY=($(compgen -f -- "$current")); return ;;
+            -Q | --direction) COMPREPLY=($(compgen -W 'in out inout' -- "$current")); return ;;
+            --for | --snaplen | -B | --buffer-size | --ring) return ;;
+        esac
+    fi
     local own
     case $command in
         '') COMPREPLY=($(compgen -W "$commands help $global" -- "$current")); return ;;
@@ -48,6 +55,8 @@ _netlab() {
         ping) own='-c --count -i --interval -W --wait -s --size -4 --ipv4 -6 --ipv6 -I --interface --df --flood --address -q --quiet --all-pairs --network --all' ;;
         connect) own='-u --udp -c --count -i --interval -W --wait -4 --ipv4 -6 --ipv6 -I --interface --address -b --banner --tls --data -q --quiet
             --all-pairs --port --network --all' ;;
+        capture) own='-w --write -c --count --for -s --snaplen -p --no-promiscuous-mode -Q --direction -B --buffer-size --ring -n --numeric
+            -q --quiet' ;;
         links) own='-a --all -i --interface -s --statistics' ;;
         addrs) own='-a --all -i --interface --plain -4 --ipv4 -6 --ipv6' ;;
         routes) own='-a --all -t --table -4 --ipv4 -6 --ipv6' ;;

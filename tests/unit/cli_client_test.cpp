@@ -1,91 +1,17 @@
 #include "cli/client.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/unit/fake_daemon.hpp"
 
 #include <csignal>
-#include <cstring>
-#include <filesystem>
-#include <thread>
-
-#include <sys/socket.h>
-#include <sys/un.h>
 
 using namespace netlab;
 using namespace netlab::cli;
-using namespace std::chrono_literals;
+using test::FakeDaemon;
+using test::head;
+using test::stream_head;
+using test::whole;
 
 namespace {
-
-/// Speaks to one client: reads its request, writes the pieces one by one, closes.
-class FakeDaemon {
-  public:
-    explicit FakeDaemon(std::vector<std::string> pieces) : pieces_(std::move(pieces)) {
-        std::strcpy(directory_, "/tmp/netlab-cli-XXXXXX");
-        REQUIRE(::mkdtemp(directory_));
-        listener_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-        sockaddr_un address{};
-        address.sun_family = AF_UNIX;
-        std::strcpy(address.sun_path, path().c_str());
-        REQUIRE(::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-        REQUIRE(::listen(listener_.get(), 1) == 0);
-        thread_ = std::thread([this] { serve(); });
-    }
-    ~FakeDaemon() {
-        stop();
-        std::filesystem::remove_all(directory_);
-    }
-
-    [[nodiscard]] Options options() const { return {"unix://" + path(), "-H", {}, {}}; }
-    [[nodiscard]] std::string path() const { return std::string(directory_) + "/s"; }
-    /// The request as it came. Ends the daemon.
-    [[nodiscard]] std::string request() {
-        stop();
-        return request_;
-    }
-
-  private:
-    void stop() {
-        ::shutdown(listener_.get(), SHUT_RDWR);  // wakes an accept that nobody came to
-        if (thread_.joinable()) thread_.join();
-    }
-
-    void serve() {
-        const UniqueFd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        if (!client) return;
-        std::array<char, 4096> buffer;
-        while (request_.find("\r\n\r\n") == std::string::npos) {
-            const auto size = ::recv(client.get(), buffer.data(), buffer.size(), 0);
-            if (size <= 0) return;
-            request_.append(buffer.data(), static_cast<std::size_t>(size));
-        }
-        for (const auto& piece : pieces_) {
-            if (piece == "wait") {
-                std::this_thread::sleep_for(30ms);
-            } else if (piece == "hold") {
-                while (::recv(client.get(), buffer.data(), buffer.size(), 0) > 0) {
-                }
-            } else if (::send(client.get(), piece.data(), piece.size(), MSG_NOSIGNAL) < 0) {
-                return;
-            }
-        }
-    }
-
-    char directory_[32];
-    std::vector<std::string> pieces_;
-    UniqueFd listener_;
-    std::string request_;
-    std::thread thread_;
-};
-
-std::string head(int status, const std::string& more) {
-    return "HTTP/1.1 " + std::to_string(status) + " x\r\n" + more + "\r\n\r\n";
-}
-
-std::string whole(int status, const std::string& type, const std::string& body) {
-    return head(status, "Content-Type: " + type + "\r\nContent-Length: " + std::to_string(body.size())) +
-           body;
-}
-
-const std::string stream_head = head(200, "Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked");
 
 /// Lines until the end, or until an error.
 struct Heard {
@@ -236,4 +162,137 @@ TEST_CASE("client: a daemon that does not run is told with how to start it", "[u
     const auto refused = Exchange::start(gone.options(), {"GET", "/", {}});
     REQUIRE(refused.has_error());
     CHECK(refused.error().message == "netlabd is not running (nobody listens on " + gone.path() + ")");
+}
+
+namespace {
+
+const std::string capture_head =
+    head(200, "Content-Type: application/x-pcapng\r\nTransfer-Encoding: chunked");
+
+/// What next_piece() gives, each taken as a whole.
+struct Pieces {
+    std::string bytes;
+    std::size_t count = 0;
+    std::optional<Exchange::PieceEvent> last;
+    std::optional<Error> error;
+};
+
+Pieces take_pieces(const FakeDaemon& daemon) {
+    Pieces pieces;
+    const Interrupt interrupt;
+    auto exchange = Exchange::start(daemon.options(), {"POST", "/v1/capture", "{}"});
+    REQUIRE(exchange);
+    for (;;) {
+        const auto piece = exchange->next_piece(interrupt);
+        if (!piece) {
+            pieces.error = piece.error();
+            return pieces;
+        }
+        pieces.last = piece->event;
+        if (piece->event != Exchange::PieceEvent::bytes) return pieces;
+        pieces.bytes += piece->bytes;
+        ++pieces.count;
+        exchange->take(piece->bytes.size());
+    }
+}
+
+}  // namespace
+
+TEST_CASE("client: bytes are given as they come", "[unit]") {
+    FakeDaemon daemon({capture_head, "wait", "5\r\nhel", "wait", "lo\r\n3\r\n\nyo\r", "wait", "\n0\r\n\r\n"});
+    const auto pieces = take_pieces(daemon);
+    CHECK_FALSE(pieces.error);
+    CHECK(pieces.last == Exchange::PieceEvent::end);
+    CHECK(pieces.bytes == "hello\nyo");
+    CHECK(pieces.count == 2);
+}
+
+TEST_CASE("client: an error in place of a capture is netlabd's error", "[unit]") {
+    FakeDaemon daemon({whole(
+        400, "application/json",
+        R"({"error":{"code":"bad_request","message":"syntax error","details":["tcp prot","    ^"]}})")});
+    const auto pieces = take_pieces(daemon);
+    REQUIRE(pieces.error);
+    CHECK(*pieces.error == Error{errc::bad_request, "syntax error", "", {"tcp prot", "    ^"}});
+}
+
+TEST_CASE("client: what came before a capture broke off is given before the error", "[unit]") {
+    // In one piece with its end; and with a chunk that is none.
+    for (const std::string broken : {"", "zz\r\n"}) {
+        FakeDaemon daemon({capture_head + "5\r\nhello\r\n" + broken});
+        const auto pieces = take_pieces(daemon);
+        CHECK(pieces.bytes == "hello");
+        REQUIRE(pieces.error);
+        CHECK(pieces.error->code == errc::protocol_error);
+    }
+}
+
+TEST_CASE("client: bytes that are not taken come again, with more", "[unit]") {
+    FakeDaemon daemon({capture_head, "5\r\nhello\r\n", "wait", "3\r\n yo\r\n0\r\n\r\n"});
+    const Interrupt interrupt;
+    auto exchange = Exchange::start(daemon.options(), {"POST", "/v1/capture", "{}"});
+    REQUIRE(exchange);
+    auto piece = exchange->next_piece(interrupt);
+    REQUIRE(piece);
+    CHECK(piece->bytes == "hello");
+    exchange->take(4);
+    piece = exchange->next_piece(interrupt);
+    REQUIRE(piece);
+    CHECK(piece->bytes == "o yo");
+    exchange->take(1);
+    piece = exchange->next_piece(interrupt);
+    REQUIRE(piece);
+    CHECK(piece->event == Exchange::PieceEvent::end);
+    CHECK(piece->bytes == " yo");
+}
+
+TEST_CASE("client: who wants no more has the operation finish, and hears its end", "[unit]") {
+    FakeDaemon daemon({capture_head, "5\r\nhello\r\n", "hold", "3\r\nend\r\n0\r\n\r\n"});
+    const Interrupt interrupt;
+    auto exchange = Exchange::start(daemon.options(), {"POST", "/v1/capture", "{}"});
+    REQUIRE(exchange);
+    auto piece = exchange->next_piece(interrupt);
+    REQUIRE(piece);
+    exchange->take(5);
+    ::raise(SIGINT);
+    piece = exchange->next_piece(interrupt);
+    REQUIRE(piece);
+    REQUIRE(piece->event == Exchange::PieceEvent::interrupted);
+    struct sigaction second {};
+    ::sigaction(SIGINT, nullptr, &second);
+    CHECK(second.sa_handler == SIG_DFL);  // the next one ends the process
+    exchange->finish();
+    piece = exchange->next_piece(interrupt);
+    REQUIRE(piece);
+    CHECK(piece->event == Exchange::PieceEvent::bytes);
+    CHECK(piece->bytes == "end");
+}
+
+TEST_CASE("client: a wait for bytes ends at its time", "[unit]") {
+    FakeDaemon daemon({capture_head, "hold"});
+    const Interrupt interrupt;
+    auto exchange = Exchange::start(daemon.options(), {"POST", "/v1/capture", "{}"});
+    REQUIRE(exchange);
+    const auto until = Exchange::Clock::now() + std::chrono::milliseconds(20);
+    const auto piece = exchange->next_piece(interrupt, until);
+    REQUIRE(piece);
+    CHECK(piece->event == Exchange::PieceEvent::late);
+    CHECK(Exchange::Clock::now() >= until);
+}
+
+TEST_CASE("client: a pipe that loses its reader ends the wait", "[unit]") {
+    FakeDaemon daemon({capture_head, "hold"});
+    const Interrupt interrupt;
+    auto exchange = Exchange::start(daemon.options(), {"POST", "/v1/capture", "{}"});
+    REQUIRE(exchange);
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    UniqueFd reader(ends[0]);
+    const UniqueFd writer(ends[1]);
+    exchange->watch(writer.get());
+    const auto soon = Exchange::Clock::now() + std::chrono::milliseconds(20);
+    CHECK(exchange->next_piece(interrupt, soon)->event == Exchange::PieceEvent::late);
+    reader.reset();
+    CHECK(exchange->next_piece(interrupt)->event == Exchange::PieceEvent::unwanted);
+    CHECK(exchange->next(interrupt)->event == Exchange::Event::unwanted);
 }

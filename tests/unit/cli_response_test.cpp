@@ -97,3 +97,47 @@ TEST_CASE("response: a server that speaks something else is told as such", "[uni
     ResponseReader reader;
     CHECK(reader.feed("HTTP/1.1 200 OK\r\nX: " + std::string(100'000, 'x')).has_error());
 }
+
+TEST_CASE("response: a long body of bytes is the same wherever it is cut", "[unit]") {
+    // Chunks of all sizes, as a capture has them, and every byte.
+    std::string body;
+    std::string sent =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/x-pcapng\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for (std::size_t i = 0; i < 600; ++i) {
+        const std::string chunk(i * 7 % 1000 + 1, static_cast<char>(i));
+        char size[16];
+        std::snprintf(size, sizeof size, "%zx\r\n", chunk.size());
+        sent += size + chunk + "\r\n";
+        body += chunk;
+    }
+    sent += "0\r\n\r\n";
+    for (const std::size_t cut : {1UL, 2UL, 3UL, 255UL, 256UL, 257UL, 4096UL, 65536UL, 1UL << 20}) {
+        CAPTURE(cut);
+        ResponseReader reader;
+        std::string got;
+        for (std::size_t at = 0; at < sent.size(); at += cut) {
+            REQUIRE(reader.feed(std::string_view(sent).substr(at, cut)));
+            // A part is left for the next time.
+            const auto piece = reader.body().substr(0, reader.body().size() * 3 / 4);
+            got += piece;
+            reader.take(piece.size());
+        }
+        REQUIRE(reader.done());
+        got += reader.body();
+        CHECK((got == body));
+    }
+}
+
+TEST_CASE("response: body and lines may be taken in turn", "[unit]") {
+    ResponseReader reader;
+    REQUIRE(reader.feed("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\nab\ncd\nefg"));
+    CHECK(reader.body() == "ab\ncd\nefg");
+    CHECK(reader.take_line() == "ab");
+    CHECK(reader.body() == "cd\nefg");
+    reader.take(1);
+    CHECK(reader.take_line() == "d");
+    REQUIRE(reader.feed("h\ni"));
+    CHECK(reader.take_line() == "efgh");
+    reader.take(99);
+    CHECK(reader.body().empty());
+}
