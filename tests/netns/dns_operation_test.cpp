@@ -613,6 +613,32 @@ TEST_CASE("dns: a resolv.conf full of nonsense, and one of a gigabyte, cost noth
     CHECK(ask(question("good.test", "A"), net.network.handle('a')).error == errc::operation_failed);
 }
 
+TEST_CASE("dns: where Docker's resolver fails for want of a default route, that is the reason", "[netns]") {
+    const Served net;
+    const NamespaceProcess docker(net.network.name('a'), [](int ready) { serve_dns(ready, "127.0.0.11"); });
+    const auto why = [&](const std::string& upstream) {
+        return ask(question("fail.test", "A"), net.network.handle('a', "nameserver 127.0.0.11\n" + upstream))
+            .explanations();
+    };
+    const auto contains = [](const std::string& text, std::string_view part) {
+        INFO(text);
+        return text.find(part) != text.npos;
+    };
+    const std::string outside = "# ExtServers: [192.0.2.53]\n";
+    CHECK(contains(why(""), "a has no default route"));
+    CHECK(contains(why(outside),
+                   "a has no default route: from there Docker's resolver does not reach 192.0.2.53,"));
+    CHECK(!contains(why("# ExtServers: [10.1.0.2]\n"), "default route"));
+    CHECK(contains(why("# ExtServers: [host(127.0.0.53)]\n"), "127.0.0.53 of the host, a loopback address"));
+    net.network.ip('a', "route add default via 10.1.0.2");
+    CHECK(!contains(why(outside), "default route"));
+    CHECK(contains(why(outside), "says SERVFAIL where the servers behind it fail"));
+    // Of a name that Docker's resolver knows there is nothing to explain.
+    CHECK(ask(question("good.test", "A"), net.network.handle('a', "nameserver 127.0.0.11\n"))
+              .explanations()
+              .empty());
+}
+
 TEST_CASE("dns: an IPv6 server, and a link-local one on its interface", "[netns]") {
     const Served net;
     net.network.ip('a', "addr add fd01::1/64 dev eth0 nodad");
