@@ -213,9 +213,11 @@ class Dns {
 
     /// Where Docker's resolver has no answer: what is known of its way to the servers behind it.
     Explanation look_at_upstreams(const DnsLookup& lookup) {
+        // Its own names it answers in a millisecond or so: a shorter silence is no sign of others.
+        constexpr double long_enough_us = 100'000;
         const auto came_to_nothing = [](const DnsExchange& exchange) {
             return exchange.outcome == NameOutcome::server_failure ||
-                   exchange.outcome == NameOutcome::timed_out;
+                   (exchange.outcome == NameOutcome::timed_out && exchange.elapsed_us >= long_enough_us);
         };
         const bool any = std::ranges::any_of(lookup.answers, [&](const DnsServerAnswers& one) {
             return is_docker(one.server) && std::ranges::any_of(one.exchanges, came_to_nothing);

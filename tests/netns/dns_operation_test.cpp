@@ -356,6 +356,7 @@ bool blames_docker(const Said& said) {
 
 TEST_CASE("dns: only the server behind Docker's is dead: the name itself is asked for yet", "[netns]") {
     const Embedded docker;
+    docker.network.ip('a', "route add default dev lo");
     const auto said = docker.ask("good", 2000);
     CHECK(said.outcome() == "answered");
     CHECK(said.attempts() == "udp timed_out, udp answered");
@@ -366,6 +367,8 @@ TEST_CASE("dns: only the server behind Docker's is dead: the name itself is aske
     const auto outside = docker.ask("www.x.y.mute", 600);
     CHECK(outside.outcome() == "timed_out");
     CHECK(outside.explanations().find("does not know itself it passes on") != std::string::npos);
+    docker.network.ip('a', "route del default dev lo");
+    CHECK(docker.ask("www.x.y.mute", 600).explanations().find("a has no default route") != std::string::npos);
 }
 
 TEST_CASE("dns: a wait too short for an answer says nothing about Docker", "[netns]") {
@@ -375,6 +378,7 @@ TEST_CASE("dns: a wait too short for an answer says nothing about Docker", "[net
     const auto said = docker.ask("silent", 0.001);
     CHECK(said.outcome() == "timed_out");
     CHECK(said.explanations().find("the time of -W ran out") != std::string::npos);
+    CHECK(said.explanations().find("default route") == std::string::npos);
     CHECK(!blames_docker(said));
 }
 
