@@ -19,7 +19,8 @@ std::size_t PairGrid::place_of(const std::string& name) {
 void PairGrid::add(const api::PairRow& row) {
     const auto from = place_of(row.from);
     const auto to = place_of(row.to);
-    rows_[from][to] = PairResult{row.outcome, row.rtt_us, row.message.value_or("")};
+    const auto family = row.address ? std::optional(row.address->family()) : std::nullopt;
+    rows_[from][to] = PairResult{row.outcome, row.rtt_us, row.message.value_or(""), family};
 }
 
 std::size_t PairGrid::heard() const {

@@ -14,6 +14,7 @@ struct PairResult {
     api::PairOutcome outcome = api::PairOutcome::lost;
     std::optional<double> rtt_us;
     std::string message;
+    std::optional<Family> family;  ///< of the address that was tried
 };
 
 [[nodiscard]] inline bool is_good(api::PairOutcome outcome) {

@@ -62,7 +62,7 @@ void Connect::arguments(CLI::App& app) {
     app.add_flag("-b,--banner", request_.banner, "show what the other end says first, 256 bytes at most");
     app.add_flag("--tls", request_.tls, "say a TLS ClientHello and show whether a ServerHello comes");
     app.add_option("--data", request_.data, "what to send by UDP (default: an empty datagram)")
-        ->type_name("TEXT");
+        ->type_name("WORDS");
     app.add_flag("-q,--quiet", quiet_, "no line for each attempt");
 }
 
@@ -141,11 +141,12 @@ Result<int> Connect::finish_early(const Session& session) {
             std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin_).count();
     tally_.fill(seen_);
     if (seen_.attempts == 0) {
-        seen_.outcome = api::ConnectOutcome::timed_out;
+        seen_.outcome = api::ConnectOutcome::timed_out;  // of its counts; it is not shown
         seen_.explanation = "interrupted before anything was known of the first attempt";
     }
     if (session.options.format == Format::json) {
-        if (auto printed = print(json::write(seen_) + "\n"); !printed) return printed.error();
+        const auto line = seen_.attempts == 0 ? interrupted_report(seen_) : json::write(seen_) + "\n";
+        if (auto printed = print(line); !printed) return printed.error();
     } else if (!started) {
         return 1;
     }

@@ -2,6 +2,7 @@
 
 #include "cli/render/escape.hpp"
 #include "cli/render/ping_text.hpp"
+#include "common/api/dns_words.hpp"
 
 namespace netlab::cli::dns_text {
 
@@ -47,7 +48,7 @@ std::string question(const std::string& name, const std::string& type) {
     return escape(name) + " IN " + escape(type);
 }
 
-const char* what(DnsAttemptOutcome outcome) {
+std::string_view what(DnsAttemptOutcome outcome) {
     switch (outcome) {
         case DnsAttemptOutcome::answered:
             return "answered";
@@ -61,24 +62,15 @@ const char* what(DnsAttemptOutcome outcome) {
             return "unreachable";
         case DnsAttemptOutcome::forbidden:
             return "forbidden by a rule in OUTPUT";
-        case DnsAttemptOutcome::closed:
-            return "the connection was closed";
-        case DnsAttemptOutcome::wrong_source:
-            return "an answer from elsewhere";
-        case DnsAttemptOutcome::wrong_id:
-            return "an answer with another ID";
-        case DnsAttemptOutcome::wrong_question:
-            return "an answer to another question";
-        case DnsAttemptOutcome::malformed:
-            break;
+        default:
+            return api::what_came(outcome);
     }
-    return "no DNS message";
 }
 
 std::string attempt_line(const DnsAttempt& attempt) {
     std::string text = ";; " + question(attempt.name, attempt.type) + ": " + escape(attempt.server) + " (" +
                        transport(attempt.transport) + "): ";
-    text += attempt.rcode ? escape(*attempt.rcode) : what(attempt.outcome);
+    text += attempt.rcode ? escape(*attempt.rcode) : std::string(what(attempt.outcome));
     if (attempt.detail) text += " (" + escape(*attempt.detail) + ")";
     return text + ", " + ping_text::milliseconds(attempt.elapsed_us) + " ms\n";
 }

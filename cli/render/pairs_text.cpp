@@ -151,6 +151,14 @@ std::string compact(const PairGrid& grid, const Screen& screen) {
     return text;
 }
 
+/// " over IPv4", " over IPv4 (90) and IPv6 (6)"
+std::string families_of(std::size_t v4, std::size_t v6) {
+    if (v4 == 0 && v6 == 0) return {};
+    if (v6 == 0) return " over IPv4";
+    if (v4 == 0) return " over IPv6";
+    return " over IPv4 (" + std::to_string(v4) + ") and IPv6 (" + std::to_string(v6) + ")";
+}
+
 }  // namespace
 
 std::string matrix(const PairGrid& grid, const Screen& screen, bool wide) {
@@ -170,15 +178,19 @@ std::string matrix(const PairGrid& grid, const Screen& screen, bool wide) {
 std::string summary(const PairGrid& grid, const api::PairsReport& report) {
     std::map<PairOutcome, std::size_t> counts;
     std::vector<double> times;
+    std::size_t v4 = 0;
+    std::size_t v6 = 0;
     for (std::size_t from = 0; from < grid.size(); ++from) {
         for (std::size_t to = 0; to < grid.size(); ++to) {
             const auto* result = grid.at(from, to);
             if (result == nullptr) continue;
             ++counts[result->outcome];
+            if (result->family) ++(*result->family == Family::ipv4 ? v4 : v6);
             if (is_good(result->outcome) && result->rtt_us) times.push_back(*result->rtt_us);
         }
     }
-    auto text = std::to_string(report.pairs) + " pairs of " + std::to_string(report.targets) + " targets";
+    auto text = std::to_string(report.pairs) + " pairs of " + std::to_string(report.targets) + " targets" +
+                families_of(v4, v6);
     const char* before = ": ";
     for (const auto outcome : every_outcome) {
         if (!counts.contains(outcome)) continue;

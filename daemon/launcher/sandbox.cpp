@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -121,6 +122,19 @@ void allow_ip_sockets(const FilterContext& filter) {
     allow(filter, {SCMP_SYS(connect), SCMP_SYS(bind)});
 }
 
+void allow_threads(const FilterContext& filter) {
+    // What pthread_create(3) of glibc asks of clone(2), exactly: anything else would be a process, a
+    // namespace or a thread that shares less. clone3's flags are in memory, where a filter cannot look:
+    // without it glibc falls back to clone.
+    constexpr int thread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
+                           CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+    allow_if(filter, SCMP_SYS(clone), equal(0, thread));
+    if (seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) != 0) {
+        throw std::runtime_error("libseccomp refuses a rule");
+    }
+    allow(filter, {SCMP_SYS(set_robust_list), SCMP_SYS(rseq)});
+}
+
 std::vector<sock_filter> compiled(const FilterContext& filter) {
     UniqueFd file(::memfd_create("seccomp", MFD_CLOEXEC));
     if (!file) fail("memfd_create");
@@ -206,16 +220,16 @@ void become_unprivileged(Credentials credentials) {
 }
 
 SystemCallFilters make_filters() {
-    const auto make = [](bool ip_sockets) {
+    const auto make = [](const auto& allow_more) {
         FilterContext filter(seccomp_init(SCMP_ACT_KILL_PROCESS), &seccomp_release);
         if (!filter) throw std::runtime_error("seccomp_init");
         // Binary search instead of a chain: a filter runs at each system call.
         seccomp_attr_set(filter.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2);
         allow_plain(filter);
-        if (ip_sockets) allow_ip_sockets(filter);
+        allow_more(filter);
         return compiled(filter);
     };
-    return {make(false), make(true)};
+    return {make([](const FilterContext&) {}), make(allow_ip_sockets), make(allow_threads)};
 }
 
 Result<void> narrow_capabilities(const operations::Needs& needs) {
@@ -251,7 +265,12 @@ Result<void> drop_everything(Credentials credentials, const operations::Needs& n
     if (needs.cpu_seconds > 0 && !limit(RLIMIT_CPU, needs.cpu_seconds, needs.cpu_seconds + 1))
         return failed("limit the processor time");
     if (!limit(RLIMIT_NOFILE, needs.descriptors)) return failed("limit the descriptors");
-    const auto& filter = needs.ip_sockets ? filters.with_ip_sockets : filters.plain;
+    if (needs.ip_sockets && needs.threads)
+        return Error{
+            errc::operation_failed, "there is no system call filter for IP sockets and threads", {}, {}};
+    const auto& filter = needs.ip_sockets ? filters.with_ip_sockets
+                         : needs.threads  ? filters.with_threads
+                                          : filters.plain;
     const sock_fprog program{static_cast<unsigned short>(filter.size()),
                              const_cast<sock_filter*>(filter.data())};
     // Some filters of service managers know the older of the two calls only; no_new_privs has been set by the

@@ -42,6 +42,7 @@ void become_unprivileged(Credentials credentials);
 struct SystemCallFilters {
     std::vector<sock_filter> plain;
     std::vector<sock_filter> with_ip_sockets;  ///< may also open and connect AF_INET and AF_INET6 sockets
+    std::vector<sock_filter> with_threads;     ///< may also start threads, and no process
 };
 
 /// Throws std::runtime_error where libseccomp cannot make them.

@@ -103,8 +103,11 @@ class ConnectMatrix {
         if (auto looked = neighbours_->look(output_); !looked) return looked;
         std::deque<std::size_t> line(matrix_.pairs().size());
         std::iota(line.begin(), line.end(), std::size_t{0});
-        while (!line.empty())
-            connect_batch(neighbours_->take_batch(line, output_));
+        while (!line.empty()) {
+            const auto batch = neighbours_->take_batch(line, output_);
+            neighbours_->introduce(batch);
+            connect_batch(batch);
+        }
         matrix_.report(to_ms(Clock::now() - start));
         return {};
     }

@@ -43,7 +43,7 @@ Result<DestinationHandles> DestinationHandles::open(Namespaces& namespaces, cons
     if (!route) return route.error();
     handles.route = std::move(*route);
     if (destination_way(request, context) == DestinationWay::name) {
-        auto resolver = Resolver::open(namespaces[0]);
+        auto resolver = Resolver::open(namespaces[0], request.from);
         if (!resolver) return resolver.error();
         handles.resolver = std::move(*resolver);
     }

@@ -2,6 +2,7 @@
 
 #include "daemon/kernel/netlink.hpp"
 #include "daemon/operations/container_text.hpp"
+#include "daemon/operations/dns_comparison.hpp"
 #include "daemon/operations/dns_explanation.hpp"
 #include "daemon/operations/dns_plan.hpp"
 #include "daemon/operations/dns_rdata.hpp"
@@ -12,6 +13,7 @@
 #include "daemon/operations/operation.hpp"
 #include "daemon/operations/request_time.hpp"
 #include "daemon/operations/resolver_files.hpp"
+#include "daemon/operations/upstream_way.hpp"
 
 #include <algorithm>
 
@@ -32,6 +34,7 @@ struct Handles {
     UniqueFd resolv_conf;
     UniqueFd hosts;
     TargetWatch watch;
+    UniqueFd route;  ///< empty where it could not be had
     bool loopback_down = false;
     std::optional<DockerResolver> docker;  ///< of a container of Docker's that may ask 127.0.0.11
 };
@@ -61,8 +64,10 @@ Result<Handles> prepare(Namespaces& namespaces, const DnsRequest& request, const
     } else if (auto entered = namespaces.enter(0); !entered) {
         return entered.error();
     }
-    if (const auto route = kernel::open_route_socket())
+    if (auto route = kernel::open_route_socket()) {
         handles.loopback_down = loopback_is_down(route->get());
+        handles.route = std::move(*route);
+    }
     const auto at_once = questions_at_once(request);
     // resolv.conf, which is not read yet, may want TCP too.
     auto client = DnsClient::open(request.tcp ? 0 : at_once, at_once);
@@ -116,12 +121,7 @@ class Dns {
     /// That 127.0.0.1 is asked is worth a word; that nobody knows whom to ask is an error.
     Result<void> know_servers(const api::ResolvConfRow& file) {
         if (!request_.servers.empty() || !request_.root.empty()) return {};
-        if (file.servers.empty()) {
-            return Error{errc::operation_failed,
-                         file.message + ": whom its programs would ask is not known",
-                         "name a server: --server IP",
-                         {}};
-        }
+        if (auto known = need_known_servers(file, "name a server: --server IP"); !known) return known;
         if (!file.default_server) return {};
         default_server_ = true;
         remarks_.push_back((file.message.empty() ? file.path + " names no server" : file.message) +
@@ -148,9 +148,11 @@ class Dns {
         tell(*lookup);
         auto as_is = ask_as_is(plan_, *lookup, setting);
         if (!as_is) return as_is.error();
+        auto embedded = look_at_docker(*lookup);
+        auto upstreams = embedded.explanation.empty() ? look_at_upstreams(*lookup) : Explanation{};
         auto why = explain_dns({context_, request_, plan_, *lookup, std::move(remarks_), std::move(in_hosts),
-                                std::move(*as_is), look_at_docker(*lookup), default_server_,
-                                handles_.loopback_down});
+                                std::move(*as_is), std::move(embedded), default_server_,
+                                handles_.loopback_down, std::move(upstreams)});
         report_.explanations = std::move(why.sentences);
         if (!why.suggestion.empty()) report_.suggestion = std::move(why.suggestion);
         return finish();
@@ -184,11 +186,7 @@ class Dns {
         };
         if (!std::ranges::any_of(lookup.answers, is_silent) || handles_.loopback_down) return {};
         const auto& target = context_.targets.front();
-        if (!docker_) {
-            auto row = handles_.docker->read(target, external_, output_);
-            if (!row) return {};
-            docker_ = std::move(*row);
-        }
+        if (!read_docker()) return {};
         auto finding = explain_embedded_resolver(target, *docker_, handles_.docker->engine_answers());
         if (finding) return {std::move(finding->message), std::move(finding->suggestion)};
         const bool has_engine = std::ranges::find(context_.engines, target.runtime,
@@ -204,6 +202,33 @@ class Dns {
             "127.0.0.11 gives no answer, and Docker itself gives none within a second: it hangs or does not "
             "run",
             "docker ps (where that hangs too: restart Docker, then docker restart " + target.name + ")"};
+    }
+
+    bool read_docker() {
+        if (docker_) return true;
+        auto row = handles_.docker->read(context_.targets.front(), external_, output_);
+        if (row) docker_ = std::move(*row);
+        return docker_.has_value();
+    }
+
+    /// Where Docker's resolver has no answer: what is known of its way to the servers behind it.
+    Explanation look_at_upstreams(const DnsLookup& lookup) {
+        // Its own names it answers in a millisecond or so: a shorter silence is no sign of others.
+        constexpr double long_enough_us = 100'000;
+        const auto came_to_nothing = [](const DnsExchange& exchange) {
+            return exchange.outcome == NameOutcome::server_failure ||
+                   (exchange.outcome == NameOutcome::timed_out && exchange.elapsed_us >= long_enough_us);
+        };
+        const bool any = std::ranges::any_of(lookup.answers, [&](const DnsServerAnswers& one) {
+            return is_docker(one.server) && std::ranges::any_of(one.exchanges, came_to_nothing);
+        });
+        if (!any || handles_.loopback_down || !read_docker()) return {};
+        const auto& target = context_.targets.front();
+        UpstreamWay way;
+        way.upstreams = docker_->upstreams;
+        if (handles_.route) way = look_at_routes(handles_.route.get(), std::move(way.upstreams));
+        way.internal = handles_.docker->internal_networks(target, output_);
+        return explain_upstream_way(target, way);
     }
 
     void tell(const DnsLookup& lookup) {

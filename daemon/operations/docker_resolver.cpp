@@ -1,13 +1,17 @@
 #include "daemon/operations/docker_resolver.hpp"
 
 #include "daemon/operations/engine_http.hpp"
+#include "daemon/operations/engine_networks.hpp"
+#include "daemon/operations/network_facts.hpp"
+
+#include <algorithm>
 
 namespace netlab::operations {
 
 namespace {
 
 /// An engine that hangs costs no more.
-constexpr std::chrono::milliseconds engine_patience{1000};
+constexpr std::chrono::milliseconds longest_silence{1000};
 
 }  // namespace
 
@@ -49,11 +53,29 @@ Result<api::EmbeddedResolverRow> DockerResolver::read(const api::Target& target,
     return row;
 }
 
+std::vector<std::string> DockerResolver::internal_networks(const api::Target& target, Output& output) {
+    const auto names = network_names(target);
+    // One that has been silent may yet answer what it was asked before.
+    if (!engine_answers_ || names.empty()) return {};
+    for (const auto& socket : engines_) {
+        EngineConnection engine(socket.get(), output);
+        engine.give_up_at(Output::Clock::now() + longest_silence);
+        const auto is_internal = [&](const std::string& name) {
+            const auto response = engine.get("/networks/" + percent_encode(name));
+            if (!response || response->status != 200) return false;
+            const auto network = engine_json::parse_network(response->body, api::Runtime::docker);
+            return network && network->name == name && network->internal;
+        };
+        if (std::ranges::all_of(names, is_internal)) return names;
+    }
+    return {};
+}
+
 /// What Docker says of the container, or of the one in whose namespace it lives.
 std::optional<ContainerDns> DockerResolver::ask_engine(const api::Target& target, Output& output) {
     for (const auto& socket : engines_) {
         EngineConnection engine(socket.get(), output);
-        engine.give_up_at(Output::Clock::now() + engine_patience);
+        engine.give_up_at(Output::Clock::now() + longest_silence);
         const auto inspect = [&](const std::string& id) -> std::optional<ContainerDns> {
             const auto response = engine.get("/containers/" + percent_encode(id) + "/json");
             engine_answers_ = engine_answers_ || response.has_value();

@@ -24,6 +24,9 @@ class DockerResolver {
     /// costs a second. errc as EmbeddedResolver::read().
     [[nodiscard]] Result<api::EmbeddedResolverRow> read(const api::Target& target,
                                                         std::vector<ExternalServer> noted, Output& output);
+    /// For `run`, after read(): the target's networks, where the engine says that all of them are internal;
+    /// empty where it does not, or says nothing within a second.
+    [[nodiscard]] std::vector<std::string> internal_networks(const api::Target& target, Output& output);
     /// After read(): the engine answered.
     [[nodiscard]] bool engine_answers() const { return engine_answers_; }
 

@@ -72,6 +72,7 @@ struct Needs {
         false;  ///< `run` opens UDP and TCP sockets: DNS. They can only be in the namespace it is left in
     bool namespaces_may_fail =
         false;                       ///< it starts although a namespace could not be opened, and tells which
+    bool threads = false;            ///< `run` starts threads; not together with ip_sockets
     std::uint32_t cpu_seconds = 10;  ///< 0: it may run for weeks
     std::uint64_t address_space = 256ULL << 20;  ///< bytes
     std::uint32_t descriptors = 64;              ///< open at once in `run`; `prepare` may have more

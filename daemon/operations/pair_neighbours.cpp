@@ -80,7 +80,6 @@ std::vector<std::size_t> PairNeighbours::take_batch(std::deque<std::size_t>& lin
     const auto end = line.begin() + static_cast<std::ptrdiff_t>(wait_for_room(line, output));
     std::vector<std::size_t> batch(line.begin(), end);
     line.erase(line.begin(), end);
-    introduce(batch);
     return batch;
 }
 

@@ -18,16 +18,17 @@ class PairNeighbours {
     /// Tells the client where not all pairs have room in the neighbour table at once. errc::limit_exceeded
     /// where it would take more than half an hour.
     [[nodiscard]] Result<void> look(Output& output);
-    /// Waits until there is room for the first of `line`, and takes as many of them as there is room for; the
-    /// two ends of each are made known to each other, where they are on one link.
+    /// Waits until there is room for the first of `line`, and takes as many of them as there is room for.
     [[nodiscard]] std::vector<std::size_t> take_batch(std::deque<std::size_t>& line, Output& output) const;
+    /// Makes the source of each pair known to its other end, where they are on one link. Several threads may
+    /// do so at once.
+    void introduce(std::span<const std::size_t> pairs) const;
     /// Nobody has answered for the pair's address, which is on one of the source's links; else "".
     [[nodiscard]] std::string why_silent(const Pair& pair);
 
   private:
     [[nodiscard]] std::vector<std::uint32_t> entries_needed(Family family) const;
     [[nodiscard]] std::size_t wait_for_room(const std::deque<std::size_t>& line, Output& output) const;
-    void introduce(std::span<const std::size_t> pairs) const;
     [[nodiscard]] std::optional<kernel::NeighbourTable> table() const;
 
     const PairMatrix& matrix_;

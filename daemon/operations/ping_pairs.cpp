@@ -1,6 +1,7 @@
 #include "daemon/operations/echo_payload.hpp"
 #include "daemon/operations/echo_socket.hpp"
 #include "daemon/operations/pair_neighbours.hpp"
+#include "daemon/operations/parallel.hpp"
 #include "daemon/operations/request_time.hpp"
 
 #include <algorithm>
@@ -33,6 +34,7 @@ struct Handles {
     std::vector<Result<Side>> sides;
     std::uint16_t id = 0;
     EchoCookie cookie{};
+    std::size_t processors = 1;  ///< to be used
 };
 
 constexpr std::size_t payload_size = 56;
@@ -63,6 +65,9 @@ Result<Handles> prepare(Namespaces& namespaces, const PingPairsRequest& request,
     handles.id = static_cast<std::uint16_t>(::getpid());
     if (::getrandom(handles.cookie.data(), handles.cookie.size(), 0) != std::ssize(handles.cookie))
         return system_error(errc::operation_failed, "get random bytes", errno);
+    // More hardly help: the kernel's neighbour table and the bridge are everybody's.
+    constexpr std::size_t enough = 4;
+    handles.processors = usable_processors(enough);
     handles.sides = open_in_each(namespaces, 0, context.targets.size(), [&](std::size_t i) {
         return open_side(namespaces[i], handles.id, request.family);
     });
@@ -75,6 +80,14 @@ nanoseconds realtime() {
     return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
 }
 
+/// What became of echoes: one thread's findings, until they are told.
+struct Findings {
+    std::vector<std::pair<std::size_t, PairRow>> rows;  ///< by the pair's place
+    std::vector<std::size_t> postponed;                 ///< pairs that there was no room for
+};
+
+/// The echoes of the matrix. Each belongs to the namespace that it is sent from, and each namespace to one
+/// share of the work: threads that do a share each touch nothing that another one touches.
 class PingMatrix {
   public:
     PingMatrix(Handles& handles, const PingPairsRequest& request, const Context& context, Output& output)
@@ -90,8 +103,7 @@ class PingMatrix {
             line_.push_back(i);
         while (!line_.empty()) {
             const auto batch = neighbours_->take_batch(line_, output_);
-            for (const auto place : batch)
-                send(place);
+            exchange(batch);
             wait_for_replies(Clock::now() + from_ms(request_.wait_ms));
             give_up(batch);
         }
@@ -128,44 +140,72 @@ class PingMatrix {
         return sequence == 0 || to >= count ? none : place_[from * count + to];
     }
 
+    /// Makes the ends of a batch known to each other, sends its echoes and takes the replies that are there
+    /// by then, with every processor: nearly all of it is the kernel's work for whoever sends.
+    void exchange(std::span<const std::size_t> batch) {
+        // A few echoes are sent sooner than a thread is started.
+        constexpr std::size_t few = 64;
+        const auto shares = batch.size() <= few ? 1 : handles_.processors;
+        std::vector<std::vector<std::size_t>> places(shares);
+        for (const auto place : batch)
+            places[matrix_.pairs()[place].from % shares].push_back(place);
+        // All are known to each other before the first echo: its reply needs the other direction's entry.
+        at_once(shares, [&](std::size_t share) { neighbours_->introduce(places[share]); });
+        std::vector<Findings> findings(shares);
+        at_once(shares, [&](std::size_t share) {
+            for (const auto place : places[share])
+                send(place, findings[share]);
+            for (std::size_t side = share; side < handles_.sides.size(); side += shares)
+                receive(side, findings[share]);
+        });
+        open_ = static_cast<std::size_t>(
+            std::ranges::count_if(batch, [&](std::size_t place) { return states_[place].open; }));
+        for (auto& one : findings)
+            tell(one);
+    }
+
+    void tell(Findings& findings) {
+        for (auto& [place, row] : findings.rows)
+            matrix_.tell(matrix_.pairs()[place], std::move(row));
+        line_.insert(line_.end(), findings.postponed.begin(), findings.postponed.end());
+    }
+
     // ---- sending
 
-    void send(std::size_t place) {
+    void send(std::size_t place, Findings& findings) {
         const auto& pair = matrix_.pairs()[place];
         auto* socket = socket_of(pair);
-        if (socket == nullptr) return fail(place, "this kernel has no IPv6", std::nullopt);
+        if (socket == nullptr) return fail(place, "this kernel has no IPv6", std::nullopt, findings);
         const auto payload = make_echo_payload(payload_size, pair.to + 1, handles_.cookie);
         auto& state = states_[place];
         state.open = true;
-        ++open_;
         state.sent = realtime();
         const auto failure =
             socket->send({pair.way.address, 0}, static_cast<std::uint16_t>(pair.to + 1), payload);
-        if (!failure || !state.open) return;
+        if (!failure) return;
         constexpr int often_enough = 20;
         if (failure->error_number == ENOBUFS && state.postponed++ < often_enough) {
             // Somebody else has taken the room; it comes again, with the others that are left.
             state.open = false;
-            --open_;
-            line_.push_back(place);
+            findings.postponed.push_back(place);
             return;
         }
-        fail(place, "cannot send: " + std::generic_category().message(failure->error_number), std::nullopt);
+        fail(place, "cannot send: " + std::generic_category().message(failure->error_number), std::nullopt,
+             findings);
     }
 
-    void settle(std::size_t place, PairRow row) {
-        auto& state = states_[place];
-        if (state.open) --open_;
-        state.open = false;
-        matrix_.tell(matrix_.pairs()[place], std::move(row));
+    void settle(std::size_t place, PairRow row, Findings& findings) {
+        states_[place].open = false;
+        findings.rows.emplace_back(place, std::move(row));
     }
 
-    void fail(std::size_t place, std::string message, const std::optional<IpAddress>& by) {
+    void fail(std::size_t place, std::string message, const std::optional<IpAddress>& by,
+              Findings& findings) {
         PairRow row;
         row.outcome = PairOutcome::unreachable;
         row.message = std::move(message);
         row.by = by;
-        settle(place, std::move(row));
+        settle(place, std::move(row), findings);
     }
 
     // ---- receiving
@@ -184,28 +224,38 @@ class PingMatrix {
         }
         while (open_ > 0) {
             if (output_.wait(descriptors, until) == 0) return;
+            Findings findings;
             for (std::size_t i = 0; i < descriptors.size(); ++i) {
-                if (descriptors[i].revents != 0) receive(sockets[i].first, *sockets[i].second);
+                if (descriptors[i].revents != 0) receive(sockets[i].first, *sockets[i].second, findings);
             }
+            open_ -= findings.rows.size();
+            tell(findings);
         }
     }
 
-    void receive(std::size_t from, EchoSocket& socket) {
+    void receive(std::size_t from, Findings& findings) {
+        auto& side = handles_.sides[from];
+        if (!side) return;
+        if (side->v4) receive(from, *side->v4, findings);
+        if (side->v6) receive(from, *side->v6, findings);
+    }
+
+    void receive(std::size_t from, EchoSocket& socket, Findings& findings) {
         constexpr int most_at_once = 1024;
         for (int i = 0; i < most_at_once; ++i) {
             const auto received = socket.receive();
             if (!received || !*received) break;
-            take(from, **received);
+            take(from, **received, findings);
         }
         for (int i = 0; i < most_at_once; ++i) {
             const auto notice = socket.notice();
             if (!notice) break;
             if (const auto* error = std::get_if<IcmpErrorNotice>(&*notice))
-                take(from, socket.family(), *error);
+                take(from, socket.family(), *error, findings);
         }
     }
 
-    void take(std::size_t from, const ReceivedEcho& received) {
+    void take(std::size_t from, const ReceivedEcho& received, Findings& findings) {
         const auto place = place_of(from, received.reply.sequence);
         if (place == none || !states_[place].open) return;
         const auto& pair = matrix_.pairs()[place];
@@ -221,14 +271,14 @@ class PingMatrix {
         const auto arrived = received.kernel_time.value_or(realtime());
         if (intact && arrived >= states_[place].sent)
             row.rtt_us = static_cast<double>((arrived - states_[place].sent).count()) / 1000;
-        settle(place, std::move(row));
+        settle(place, std::move(row), findings);
     }
 
-    void take(std::size_t from, Family family, const IcmpErrorNotice& notice) {
+    void take(std::size_t from, Family family, const IcmpErrorNotice& notice, Findings& findings) {
         const auto place = notice.echo.id == handles_.id ? place_of(from, notice.echo.sequence) : none;
         if (place == none || !states_[place].open) return;
         if (notice.destination != matrix_.pairs()[place].way.address) return;
-        fail(place, icmp::error_text(family, notice.type, notice.code, notice.mtu), notice.from);
+        fail(place, icmp::error_text(family, notice.type, notice.code, notice.mtu), notice.from, findings);
     }
 
     /// Those of a batch that nobody has answered.
@@ -238,13 +288,15 @@ class PingMatrix {
             if (states_[place].open) left.emplace_back(matrix_.pairs()[place].from, place);
         }
         std::ranges::sort(left);
+        Findings findings;
         for (const auto& [from, place] : left) {
             PairRow row;
             row.outcome = PairOutcome::lost;
             if (auto why = neighbours_->why_silent(matrix_.pairs()[place]); !why.empty())
                 row.message = std::move(why);
-            settle(place, std::move(row));
+            settle(place, std::move(row), findings);
         }
+        tell(findings);
     }
 
     static constexpr std::size_t none = static_cast<std::size_t>(-1);
@@ -257,15 +309,19 @@ class PingMatrix {
     std::vector<State> states_;       // by pair
     std::vector<std::size_t> place_;  // of a pair, by from and to
     std::deque<std::size_t> line_;    // pairs that are still to be tried
-    std::size_t open_ = 0;
+    std::size_t open_ = 0;            // of the batch, when no thread is at it
 };
 
 Result<void> run(Handles& handles, const PingPairsRequest& request, const Context& context, Output& output) {
     return PingMatrix(handles, request, context, output).run();
 }
 
-const Registration<PingPairsRequest> registered{operation<prepare, run>(
-    {.net_raw = true, .cpu_seconds = 120, .address_space = 1ULL << 30, .descriptors = 4 * many_descriptors})};
+const Registration<PingPairsRequest> registered{
+    operation<prepare, run>({.net_raw = true,
+                             .threads = true,
+                             .cpu_seconds = 120,
+                             .address_space = 1ULL << 30,
+                             .descriptors = 4 * many_descriptors})};
 
 }  // namespace
 

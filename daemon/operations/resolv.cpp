@@ -119,7 +119,7 @@ class Inspection {
             rows_.add(server);
         for (const auto& finding :
              resolv_findings({target_, conf.row, conf.reading.skipped, servers_, embedded_, engine_answers(),
-                              request_.wait_ms, loopback_is_down(handles_.route.get())})) {
+                              request_.wait_ms, loopback_is_down(handles_.route.get()), way()})) {
             rows_.add(finding);
             if (finding.problem) rows_.finding();
         }
@@ -131,6 +131,23 @@ class Inspection {
 
     [[nodiscard]] bool engine_answers() const {
         return !handles_.docker || handles_.docker->engine_answers();
+    }
+
+    /// Of a silent server behind Docker's resolver; else nothing is asked.
+    [[nodiscard]] UpstreamWay way() const {
+        const bool silent = std::ranges::any_of(servers_, [](const ServerRow& server) {
+            return server.kind == ResolvServerKind::upstream &&
+                   server.udp.outcome != api::ResolvOutcome::answered &&
+                   server.udp.outcome != api::ResolvOutcome::not_asked;
+        });
+        if (!silent || !handles_.docker) return {};
+        const auto docker =
+            std::ranges::find(embedded_, api::Runtime::docker, &api::EmbeddedResolverRow::engine);
+        auto way = look_at_routes(handles_.route.get(), docker == embedded_.end()
+                                                            ? std::vector<api::ResolvUpstream>{}
+                                                            : docker->upstreams);
+        way.internal = handles_.docker->internal_networks(target_, output_);
+        return way;
     }
 
     /// What stands behind each server that is an engine's own.

@@ -265,6 +265,12 @@ class Findings {
                     outcome_words(server.tcp) + ")");
             return;
         }
+        if (auto why = explain_upstream_way(facts_.target, facts_.way); !why.explanation.empty()) {
+            add(ResolvFindingCode::upstream_silent, server.server,
+                whose + " gives no answer: " + silence(server) + "; " + why.explanation,
+                std::move(why.suggestion));
+            return;
+        }
         if (impatient(server)) return too_short(ResolvFindingCode::upstream_silent, server);
         add(ResolvFindingCode::upstream_silent, server.server,
             whose + " gives no answer from " + facts_.target.name + ": " + silence(server) +

@@ -3,6 +3,7 @@
 #include "common/api/resolv.hpp"
 #include "common/api/target.hpp"
 #include "daemon/operations/resolv_conf.hpp"
+#include "daemon/operations/upstream_way.hpp"
 
 #include <optional>
 #include <span>
@@ -20,6 +21,7 @@ struct ResolvFacts {
     bool engine_answers = true;
     double wait_ms = 2000;       ///< that each answer had
     bool loopback_down = false;  ///< lo is down in the target
+    UpstreamWay way{};           ///< where a server behind Docker's resolver is silent
 };
 
 /// What of it is worth a sentence, the most important first. Pure.

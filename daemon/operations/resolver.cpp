@@ -3,6 +3,7 @@
 #include "daemon/operations/container_text.hpp"
 #include "daemon/operations/hosts_file.hpp"
 #include "daemon/operations/numeric_host.hpp"
+#include "daemon/operations/resolver_files.hpp"
 
 #include <algorithm>
 
@@ -83,10 +84,16 @@ struct Round {
 
 }  // namespace
 
-Result<Resolver> Resolver::open(TargetHandle& target) {
+Result<Resolver> Resolver::open(TargetHandle& target, std::string name) {
     auto dns = DnsClient::open(2, 2);
     if (!dns) return dns.error();
-    return Resolver(std::move(target.resolv_conf), std::move(target.hosts), std::move(*dns));
+    Resolver resolver(std::move(*dns));
+    resolver.target_ = std::move(name);
+    resolver.resolv_conf_ = std::move(target.resolv_conf);
+    resolver.resolv_conf_file_ = std::move(target.resolv_conf_file);
+    complete(resolver.resolv_conf_file_, resolver.resolv_conf_, "/etc/resolv.conf");
+    resolver.hosts_ = std::move(target.hosts);
+    return resolver;
 }
 
 Result<Resolution> Resolver::resolve(std::string_view name, std::optional<Family> family,
@@ -113,9 +120,10 @@ Result<Resolution> Resolver::resolve(std::string_view name, std::optional<Family
 
 Result<Resolution> Resolver::ask_dns(std::string_view name, std::optional<Family> family,
                                      const TargetWatch& watch, Output& output) {
-    const auto file = read_container_text(resolv_conf_.get());
-    if (!file) return file.error();
-    const auto conf = parse_resolv_conf(file->text);
+    const auto file = read_resolv_conf_row(target_, {resolv_conf_file_, resolv_conf_.get()});
+    if (auto known = need_known_servers(file.row, "give an address in place of the name"); !known)
+        return known.error();
+    const auto& conf = file.reading.conf;
     Round round{dns_, conf, {}, Clock::now() + longest, watch, output};
     if (family != Family::ipv6) round.families.push_back(Family::ipv4);
     if (family != Family::ipv4 && !conf.no_aaaa) round.families.push_back(Family::ipv6);

@@ -38,23 +38,24 @@ class Resolver {
     /// No name takes longer, whatever resolv.conf asks for.
     static constexpr std::chrono::seconds longest{30};
 
-    /// For `prepare`: takes the target's files. errc::operation_failed.
-    [[nodiscard]] static Result<Resolver> open(TargetHandle& target);
+    /// For `prepare`: takes the target's files; `name` is what a person calls it. errc::operation_failed.
+    [[nodiscard]] static Result<Resolver> open(TargetHandle& target, std::string name);
 
-    /// For `run`, in the target's namespace. Any name will do. errc::target_gone, errc::operation_failed;
-    /// that a name does not resolve is no error.
+    /// For `run`, in the target's namespace. Any name will do. errc::target_gone, errc::operation_failed
+    /// (where its resolv.conf cannot be read, too); that a name does not resolve is no error.
     [[nodiscard]] Result<Resolution> resolve(std::string_view name, std::optional<Family> family,
                                              const TargetWatch& watch, Output& output);
 
   private:
-    Resolver(UniqueFd resolv_conf, UniqueFd hosts, DnsClient dns)
-        : resolv_conf_(std::move(resolv_conf)), hosts_(std::move(hosts)), dns_(std::move(dns)) {}
+    explicit Resolver(DnsClient dns) : dns_(std::move(dns)) {}
     [[nodiscard]] Result<Resolution> ask_dns(std::string_view name, std::optional<Family> family,
                                              const TargetWatch& watch, Output& output);
 
-    UniqueFd resolv_conf_;
-    UniqueFd hosts_;
     DnsClient dns_;
+    std::string target_;
+    UniqueFd resolv_conf_;
+    ResolverFile resolv_conf_file_;
+    UniqueFd hosts_;
 };
 
 }  // namespace netlab::operations

@@ -141,6 +141,14 @@ ReadResolvConf read_resolv_conf_row(const std::string& target, const OpenedFile&
     return out;
 }
 
+Result<void> need_known_servers(const api::ResolvConfRow& row, std::string hint) {
+    if (!row.servers.empty()) return {};
+    return Error{errc::operation_failed,
+                 row.message + ": whom its programs would ask is not known",
+                 std::move(hint),
+                 {}};
+}
+
 api::HostsRow read_hosts_row(const std::string& target, const OpenedFile& opened) {
     api::HostsRow row;
     auto reading = read_hosts(read_into(row, target, opened));

@@ -35,6 +35,8 @@ struct ReadResolvConf {
 /// A file that is not there is as one that is empty. Where one cannot be read, or names no server in what was
 /// read of it, nobody knows whom programs ask: the row has no server then, and says why.
 [[nodiscard]] ReadResolvConf read_resolv_conf_row(const std::string& target, const OpenedFile& opened);
+/// errc::operation_failed where nobody knows whom the target's programs ask; `hint` is what to do instead.
+[[nodiscard]] Result<void> need_known_servers(const api::ResolvConfRow& row, std::string hint);
 [[nodiscard]] api::HostsRow read_hosts_row(const std::string& target, const OpenedFile& opened);
 
 }  // namespace netlab::operations

@@ -1,5 +1,7 @@
 #include "daemon/operations/server_probe.hpp"
 
+#include "common/api/dns_words.hpp"
+
 namespace netlab::operations {
 
 namespace {
@@ -30,24 +32,6 @@ ResolvOutcome outcome_of(DnsAttemptOutcome outcome) {
     }
 }
 
-/// What came, where it was no answer to the question.
-const char* what_came(DnsAttemptOutcome outcome) {
-    switch (outcome) {
-        case DnsAttemptOutcome::closed:
-            return "the connection was closed without an answer";
-        case DnsAttemptOutcome::wrong_source:
-            return "an answer from elsewhere";
-        case DnsAttemptOutcome::wrong_id:
-            return "an answer with another ID";
-        case DnsAttemptOutcome::wrong_question:
-            return "an answer to another question";
-        case DnsAttemptOutcome::malformed:
-            return "no DNS message";
-        default:
-            return "";
-    }
-}
-
 /// The first attempt is the one that was wanted; after a truncated answer another follows.
 ResolvAnswer answer_of(const DnsExchange& exchange) {
     ResolvAnswer out;
@@ -58,7 +42,7 @@ ResolvAnswer answer_of(const DnsExchange& exchange) {
     const auto& attempt = exchange.attempts.front();
     out.outcome = outcome_of(attempt.outcome);
     out.rcode = attempt.rcode;
-    out.message = what_came(attempt.outcome);
+    out.message = api::what_came(attempt.outcome);
     if (attempt.detail) out.message += (out.message.empty() ? "" : ": ") + *attempt.detail;
     if (out.outcome == ResolvOutcome::answered) out.elapsed_us = attempt.elapsed_us;
     return out;

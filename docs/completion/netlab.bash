@@ -10,7 +10,7 @@ _netlab_targets() {
 
 _netlab() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-    local global='-H --host -o --output -j --json --color --help --version'
+    local global='-h --help --version -H --host -o --output -j --json --color --colour'
     local command='' host=() i
     for ((i = 1; i < COMP_CWORD; i++)); do
         case ${COMP_WORDS[i]} in
@@ -21,7 +21,9 @@ _netlab() {
         esac
     done
     COMPREPLY=()
+    # Flags there, which elsewhere take a value.
     [[ $command == sockets || $command == ss ]] && [[ $previous == -[is] ]] && previous=''
+    [[ $command == links && $previous == -s ]] && previous=''
     local commands='ls ping connect capture dns resolv links addrs routes route rules neigh sockets ss bridges networks ps sysctls version'
     case $previous in
         -o | --output) COMPREPLY=($(compgen -W 'table wide json' -- "$current")); return ;;

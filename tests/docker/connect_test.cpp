@@ -181,6 +181,9 @@ TEST_CASE("connect: Ctrl-C prints what has come of it", "[docker]") {
     INFO(waiting.out << waiting.err);
     CHECK(waiting.status == 1);
     CHECK(contains(waiting.out, "interrupted before anything was known of the first attempt"));
+    const auto undecided = interrupted({"-j", "connect", "-W", "20", "co1", "198.51.100.99:80"}, 1);
+    CHECK(undecided.status == 1);
+    CHECK(text(report(undecided), "outcome") == "interrupted");
 }
 
 TEST_CASE("connect: the words on the command line are told where they are wrong", "[docker]") {

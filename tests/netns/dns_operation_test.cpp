@@ -356,6 +356,7 @@ bool blames_docker(const Said& said) {
 
 TEST_CASE("dns: only the server behind Docker's is dead: the name itself is asked for yet", "[netns]") {
     const Embedded docker;
+    docker.network.ip('a', "route add default dev lo");
     const auto said = docker.ask("good", 2000);
     CHECK(said.outcome() == "answered");
     CHECK(said.attempts() == "udp timed_out, udp answered");
@@ -366,6 +367,8 @@ TEST_CASE("dns: only the server behind Docker's is dead: the name itself is aske
     const auto outside = docker.ask("www.x.y.mute", 600);
     CHECK(outside.outcome() == "timed_out");
     CHECK(outside.explanations().find("does not know itself it passes on") != std::string::npos);
+    docker.network.ip('a', "route del default dev lo");
+    CHECK(docker.ask("www.x.y.mute", 600).explanations().find("a has no default route") != std::string::npos);
 }
 
 TEST_CASE("dns: a wait too short for an answer says nothing about Docker", "[netns]") {
@@ -375,6 +378,7 @@ TEST_CASE("dns: a wait too short for an answer says nothing about Docker", "[net
     const auto said = docker.ask("silent", 0.001);
     CHECK(said.outcome() == "timed_out");
     CHECK(said.explanations().find("the time of -W ran out") != std::string::npos);
+    CHECK(said.explanations().find("default route") == std::string::npos);
     CHECK(!blames_docker(said));
 }
 
@@ -611,6 +615,32 @@ TEST_CASE("dns: a resolv.conf full of nonsense, and one of a gigabyte, cost noth
           std::string::npos);
     // Nobody knows what its programs would ask: that is no answer.
     CHECK(ask(question("good.test", "A"), net.network.handle('a')).error == errc::operation_failed);
+}
+
+TEST_CASE("dns: where Docker's resolver fails for want of a default route, that is the reason", "[netns]") {
+    const Served net;
+    const NamespaceProcess docker(net.network.name('a'), [](int ready) { serve_dns(ready, "127.0.0.11"); });
+    const auto why = [&](const std::string& upstream) {
+        return ask(question("fail.test", "A"), net.network.handle('a', "nameserver 127.0.0.11\n" + upstream))
+            .explanations();
+    };
+    const auto contains = [](const std::string& text, std::string_view part) {
+        INFO(text);
+        return text.find(part) != text.npos;
+    };
+    const std::string outside = "# ExtServers: [192.0.2.53]\n";
+    CHECK(contains(why(""), "a has no default route"));
+    CHECK(contains(why(outside),
+                   "a has no default route: from there Docker's resolver does not reach 192.0.2.53,"));
+    CHECK(!contains(why("# ExtServers: [10.1.0.2]\n"), "default route"));
+    CHECK(contains(why("# ExtServers: [host(127.0.0.53)]\n"), "127.0.0.53 of the host, a loopback address"));
+    net.network.ip('a', "route add default via 10.1.0.2");
+    CHECK(!contains(why(outside), "default route"));
+    CHECK(contains(why(outside), "says SERVFAIL where the servers behind it fail"));
+    // Of a name that Docker's resolver knows there is nothing to explain.
+    CHECK(ask(question("good.test", "A"), net.network.handle('a', "nameserver 127.0.0.11\n"))
+              .explanations()
+              .empty());
 }
 
 TEST_CASE("dns: an IPv6 server, and a link-local one on its interface", "[netns]") {

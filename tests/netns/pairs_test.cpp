@@ -175,6 +175,30 @@ TEST_CASE("ping pairs: an ICMP error is told with who sent it, and who has no ad
     CHECK(told.number("pairs") == 6);
 }
 
+TEST_CASE("ping pairs: of so many that every processor has a share, each is told once", "[netns]") {
+    const Switch ten("abcdefghij");
+    ten.in('c',
+           "nft 'add table arp t; add chain arp t i { type filter hook input priority 0; }; "
+           "add rule arp t i drop'");
+    ten.in('g',
+           "nft 'add table ip t; add chain ip t i { type filter hook input priority 0; }; "
+           "add rule ip t i icmp type echo-request reject with icmp type admin-prohibited'");
+    const auto told = ten.ping();
+    CHECK(told.of("pair").size() == 90);
+    CHECK(told.number("pairs") == 90);
+    CHECK(told.number("good") == 64);
+    for (const char from : ten.letters) {
+        for (const char to : ten.letters) {
+            if (from == to) continue;
+            INFO(from << " to " << to);
+            const auto row = pair(told, std::string(1, from), std::string(1, to));
+            const bool lost = from == 'c' || to == 'c';
+            CHECK(row.at("outcome").as_string() == (lost ? "lost" : to == 'g' ? "unreachable" : "answered"));
+            CHECK(row.at("address").as_string() == "10.1.0." + std::to_string(to - 'a' + 1));
+        }
+    }
+}
+
 TEST_CASE("ping pairs: a target that is gone is told, and the others go on", "[netns]") {
     const Switch two("ab");
     api::PingPairsRequest request;

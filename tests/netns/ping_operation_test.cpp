@@ -7,7 +7,10 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
 
+#include <cerrno>
 #include <csignal>
+
+#include <sys/stat.h>
 
 using namespace netlab;
 using namespace netlab::test;
@@ -404,6 +407,33 @@ TEST_CASE("ping: names are resolved by the target's server, in the target's name
         CHECK(said.took > 1900ms);  // the name as it is and in the search list
         CHECK(said.took < 4s);
     }
+}
+
+TEST_CASE("ping: of a resolv.conf that cannot be read no server is claimed", "[netns]") {
+    const Strange net;
+    const auto resolve = [&](kernel::FileLook look, const std::string& conf = {}) {
+        auto handle = net.network.handle('a', conf);
+        handle.resolv_conf_file = {"/etc/resolv.conf", look};
+        const auto said = ping(request("good", 1), std::move(handle));
+        CHECK(said.error == errc::operation_failed);
+        CHECK(said.error_text.find("127.0.0.1") == std::string::npos);
+        CHECK(said.error_text.find("whom its programs would ask is not known") != std::string::npos);
+        return said.error_text;
+    };
+    using kernel::FileState;
+    CHECK(resolve({FileState::special, S_IFIFO | 0644, 0}).find("is a FIFO") != std::string::npos);
+    CHECK(resolve({FileState::refused, 0, EACCES}).find("cannot be opened: Permission denied") !=
+          std::string::npos);
+    CHECK(resolve({FileState::silent, 0, 0}).find("does not answer") != std::string::npos);
+    CHECK(resolve({FileState::regular, S_IFREG | 0644, 0},
+                  std::string(70'000, '#') + "\nnameserver 10.77.0.9\n")
+              .find("longer than 64 KiB") != std::string::npos);
+    // To glibc one that is not there is an empty one.
+    auto missing = net.network.handle('a');
+    missing.resolv_conf_file = {"/etc/resolv.conf", {FileState::missing, 0, 0}};
+    CHECK(
+        ping(request("good", 1), std::move(missing)).text("explanation").find("127.0.0.1 cannot be asked") !=
+        std::string::npos);
 }
 
 TEST_CASE("ping: a server that is not there is passed over", "[netns]") {

@@ -3,6 +3,8 @@
 #include "cli/render/connect_text.hpp"
 #include "tests/support/catch.hpp"
 
+#include <boost/json/parse.hpp>
+
 using namespace netlab;
 using namespace netlab::cli;
 
@@ -131,6 +133,24 @@ TEST_CASE("connect text: the summary counts where there were several, and wide s
     CHECK(connect_text::summary(report) ==
           "\n--- co2:80 connect statistics ---\n3 attempts, 2 connected, 1 timed out, time "
           "12ms\nbecause\ntry: this\n");
+}
+
+TEST_CASE("connect events: who interrupts it before the first attempt's end gets a report that says so",
+          "[unit]") {
+    api::ConnectReport seen;
+    seen.from = "co1";
+    seen.to = "co2";
+    seen.protocol = "tcp";
+    seen.explanation = "interrupted before anything was known of the first attempt";
+    const auto line = interrupted_report(seen);
+    REQUIRE(line.ends_with("}\n"));
+    auto object = boost::json::parse(line).as_object();
+    CHECK(object.at("outcome") == "interrupted");
+    CHECK(object.at("type") == "report");
+    CHECK(object.at("attempts") == 0);
+    // Nothing else differs from a report of the daemon's.
+    object["outcome"] = "unresolved";
+    CHECK(boost::json::value(object) == boost::json::parse(json::write(seen)));
 }
 
 TEST_CASE("connect events: each line of the stream, and what is none", "[unit]") {

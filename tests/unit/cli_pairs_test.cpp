@@ -128,6 +128,32 @@ TEST_CASE("pairs: the summary counts each outcome", "[unit]") {
           "ms\nx\n");
 }
 
+TEST_CASE("pairs: the summary says by which family they were tried", "[unit]") {
+    const auto with_address = [](std::string from, std::string to, std::string_view address) {
+        auto one = row(std::move(from), std::move(to));
+        one.address = *IpAddress::parse(address);
+        return one;
+    };
+    PairGrid grid({"a", "b", "c"});
+    api::PairsReport report;
+    report.targets = 3;
+    report.pairs = 2;
+    const auto begin = [&] {
+        const auto text = pairs_text::summary(grid, report);
+        return text.substr(0, text.find(':'));
+    };
+    grid.add(with_address("a", "b", "192.0.2.2"));
+    grid.add(row("a", "c", PairOutcome::no_address));
+    CHECK(begin() == "2 pairs of 3 targets over IPv4");
+    grid.add(with_address("b", "c", "2001:db8::2"));
+    grid.add(with_address("c", "b", "2001:db8::3"));
+    CHECK(begin() == "2 pairs of 3 targets over IPv4 (1) and IPv6 (2)");
+    PairGrid v6({"a", "b"});
+    v6.add(with_address("a", "b", "2001:db8::2"));
+    grid = v6;
+    CHECK(begin() == "2 pairs of 3 targets over IPv6");
+}
+
 TEST_CASE("pairs: a pair that comes twice counts once, and names cannot write to the terminal", "[unit]") {
     PairGrid grid;
     grid.add(row("a\x1b[2J", "b", PairOutcome::lost));

@@ -1,5 +1,6 @@
 #include "daemon/operations/dns_explanation.hpp"
 
+#include "daemon/operations/dns_comparison.hpp"
 #include "daemon/operations/dns_trace.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/dns_bytes.hpp"
@@ -63,6 +64,7 @@ struct Case {
     std::vector<std::string> in_hosts;
     std::optional<DnsServerAnswers> as_is;
     Explanation embedded;
+    Explanation upstreams;
 
     Case() {
         context.targets.push_back(container("co1"));
@@ -85,7 +87,8 @@ struct Case {
         lookup.answers[0].exchanges = {std::move(exchange)};
     }
     [[nodiscard]] std::string said() const {
-        const auto why = explain_dns({context, request, plan, lookup, {}, in_hosts, as_is, embedded, false});
+        const auto why = explain_dns(
+            {context, request, plan, lookup, {}, in_hosts, as_is, embedded, false, false, upstreams});
         std::string text;
         for (const auto& sentence : why.sentences)
             text += sentence + "\n";
@@ -192,6 +195,24 @@ TEST_CASE("dns explanation: what is wrong with Docker's resolver is said in the 
     c.fails(failed({{DnsTransport::udp, DnsAttemptOutcome::timed_out}}, "127.0.0.11"));
     c.embedded = {"the DNAT rules are gone", "docker restart co1"};
     CHECK(c.said() == "the DNAT rules are gone\ntry: docker restart co1\n");
+}
+
+TEST_CASE(
+    "dns explanation: why the servers behind Docker's resolver are not reached is said in the place of "
+    "what may be",
+    "[unit]") {
+    Case c;
+    c.plan.conf.servers = {server("127.0.0.11")};
+    c.fails(failed({{DnsTransport::udp, DnsAttemptOutcome::timed_out}}, "127.0.0.11"));
+    CHECK(c.said().find("it passes on") != std::string::npos);
+    c.upstreams = {"co1 has no default route", "netlab routes co1"};
+    CHECK(c.said().find("co1 has no default route\n") != std::string::npos);
+    CHECK(c.said().find("it passes on") == std::string::npos);
+    c.plan.all = true;
+    CHECK(c.said().find("co1 has no default route\n") != std::string::npos);
+    // Not where the resolver itself is broken.
+    c.embedded = {"the DNAT rules are gone", "docker restart co1"};
+    CHECK(c.said().find("default route") == std::string::npos);
 }
 
 TEST_CASE("dns explanation: truncated, and no way over TCP", "[unit]") {

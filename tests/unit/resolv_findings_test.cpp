@@ -74,6 +74,7 @@ struct Case {
     bool engine_answers = true;
     double wait_ms = 2000;
     bool loopback_down = false;
+    UpstreamWay way;
 
     Case() {
         conf.path = "/etc/resolv.conf";
@@ -82,7 +83,7 @@ struct Case {
     }
     [[nodiscard]] std::vector<api::ResolvFinding> findings() const {
         return resolv_findings(
-            {target, conf, skipped, servers, behind, engine_answers, wait_ms, loopback_down});
+            {target, conf, skipped, servers, behind, engine_answers, wait_ms, loopback_down, way});
     }
     [[nodiscard]] Codes codes() const {
         Codes out;
@@ -259,6 +260,10 @@ TEST_CASE("resolv findings: upstreams and what is not asked", "[unit]") {
         server("127.0.0.53", ResolvOutcome::not_asked, ResolvOutcome::not_asked, ResolvServerKind::upstream)};
     REQUIRE(one.codes() == Codes{Code::upstream_silent});
     CHECK(has(one.message(), "names that are no container's do not resolve"));
+    one.way.internal = {"inner"};
+    CHECK(has(one.message(), "co1 is only on inner, which is an internal network"));
+    CHECK(has(one.message(), "192.0.2.1, which Docker's DNS passes other names on to, gives no answer"));
+    one.way.internal.clear();
     one.servers[1] = server("192.0.2.1", ok, silent, ResolvServerKind::upstream);
     REQUIRE(one.codes() == Codes{Code::upstream_silent});
     CHECK(has(one.message(), "over TCP"));

@@ -1,0 +1,126 @@
+#include "daemon/launcher/sandbox.hpp"
+
+#include "daemon/operations/parallel.hpp"
+#include "tests/support/catch.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <functional>
+#include <thread>
+
+#include <sched.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+using namespace netlab;
+using namespace netlab::launcher;
+
+namespace {
+
+constexpr Credentials nobody{65534, 65534};
+
+/// How a process ended that had dropped everything before it did `what`: wait(2)'s status. It exits with what
+/// `what` returns.
+int end_of(const operations::Needs& needs, const std::function<int()>& what) {
+    const auto filters = make_filters();
+    const auto pid = ::fork();
+    if (pid == 0) {
+        int status = 98;
+        try {
+            become_launcher(nobody);
+            status = drop_everything(nobody, needs, filters) ? what() : 99;
+        } catch (const std::exception&) {
+            // 98 says it.
+        }
+        std::_Exit(status);
+    }
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    return status;
+}
+
+constexpr operations::Needs threads{.threads = true, .address_space = 1ULL << 30};
+
+bool is_killed(int status) {
+    return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+}
+
+/// Four parts that each take memory of their own, together more than one.
+int share_work() {
+    std::array<std::size_t, 4> sums{};
+    std::array<pid_t, 4> ids{};
+    operations::at_once(sums.size(), [&](std::size_t part) {
+        const std::vector<std::size_t> numbers(1000, part);
+        for (const auto number : numbers)
+            sums[part] += number;
+        ids[part] = ::gettid();
+    });
+    const bool right = sums == std::array<std::size_t, 4>{0, 1000, 2000, 3000};
+    const bool own = ids[3] == ::getpid() && ids[0] != ids[1] && ids[0] != ids[3];
+    return right && own ? 7 : 1;
+}
+
+}  // namespace
+
+TEST_CASE("sandbox: an operation that needs threads starts them", "[netns]") {
+    const auto status = end_of(threads, share_work);
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 7);
+}
+
+TEST_CASE("sandbox: who does not need threads is killed where he starts one", "[netns]") {
+    CHECK(is_killed(end_of({}, share_work)));
+}
+
+TEST_CASE("sandbox: with threads, no process is started", "[netns]") {
+    const auto call = [](auto... arguments) { return static_cast<int>(::syscall(arguments...)); };
+    CHECK(is_killed(end_of(threads, [] { return ::fork() < 0 ? 1 : 0; })));
+    CHECK(is_killed(end_of(threads, [&] { return call(SYS_clone, SIGCHLD, 0, 0, 0, 0); })));
+#ifdef SYS_vfork
+    CHECK(is_killed(end_of(threads, [&] { return call(SYS_fork); })));
+    // The kernel looks at the filter before it shares any memory.
+    CHECK(is_killed(end_of(threads, [&] { return call(SYS_vfork); })));
+#endif
+    CHECK(is_killed(end_of(threads, [] {
+        std::array<char*, 2> words{const_cast<char*>("/bin/true"), nullptr};
+        pid_t child = -1;
+        return ::posix_spawn(&child, words[0], nullptr, nullptr, words.data(), nullptr);
+    })));
+}
+
+TEST_CASE("sandbox: a thread's flags with one more or one less are a thread no more", "[netns]") {
+    constexpr unsigned long thread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+                                     CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+                                     CLONE_CHILD_CLEARTID;
+    const auto clone_with = [](unsigned long flags) {
+        return end_of(threads, [flags] {
+            // Refused by the kernel, or killed by the filter: no thread comes of it.
+            return ::syscall(SYS_clone, flags, 0, 0, 0, 0) < 0 ? 1 : 0;
+        });
+    };
+    for (const unsigned long other :
+         {thread | CLONE_NEWUSER, thread | CLONE_NEWNET, thread & ~std::uint64_t{CLONE_THREAD},
+          thread & ~std::uint64_t{CLONE_SIGHAND}, thread & ~std::uint64_t{CLONE_FILES}, thread | SIGCHLD,
+          thread | 1UL << 32}) {
+        INFO(other);
+        CHECK(is_killed(clone_with(other)));
+    }
+}
+
+TEST_CASE("sandbox: clone3, whose flags no filter sees, is not there", "[netns]") {
+    const auto status = end_of(threads, [] {
+        const auto made = ::syscall(SYS_clone3, nullptr, 0);
+        return made < 0 && errno == ENOSYS ? 7 : 1;
+    });
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 7);
+}
+
+TEST_CASE("sandbox: threads open no sockets, and nobody has both", "[netns]") {
+    CHECK(is_killed(end_of(threads, [] { return ::socket(AF_INET, SOCK_DGRAM, 0) < 0 ? 1 : 0; })));
+    const auto status = end_of({.ip_sockets = true, .threads = true}, [] { return 0; });
+    REQUIRE(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 99);
+}
