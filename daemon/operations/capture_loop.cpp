@@ -62,7 +62,7 @@ class CaptureLoop {
         if (!source.ring || source.closes) return;
         source.ring->stop();
         source.ended = std::move(why);
-        source.closes = wall_clock() + hold_;
+        source.closes = Clock::now() + hold_;
     }
 
     void stop_all(api::CaptureEnd end) {
@@ -75,7 +75,7 @@ class CaptureLoop {
 
     void close_ended() {
         for (auto& source : sources_) {
-            if (source.closes && source.ring && wall_clock() >= *source.closes &&
+            if (source.closes && source.ring && Clock::now() >= *source.closes &&
                 source.ring->front() == nullptr)
                 close(source);
         }
@@ -107,7 +107,6 @@ class CaptureLoop {
 
     /// Hands on what is there, in the order of time, as far as nothing older can come any more.
     void pass() {
-        held_ = false;
         if (!sink_.idle()) return;
         const auto now = wall_clock();
         auto horizon = nanoseconds::max();
@@ -125,12 +124,12 @@ class CaptureLoop {
             const auto [time, index] = heads.top();
             heads.pop();
             auto limit = heads.empty() ? std::numeric_limits<std::uint64_t>::max() : heads.top().first;
-            if (merging) {
+            if (merging && !stale()) {
                 const auto shown = static_cast<std::uint64_t>(std::max(horizon, nanoseconds{}).count());
-                held_ = time > shown;
-                if (held_) return;
+                if (time > shown) return hold();
                 limit = std::min(limit, shown);
             }
+            held_since_.reset();
             const auto taken = take_until(sources_[index], index, limit);
             if (taken == Taken::no_more) return;
             if (taken == Taken::all_there) {
@@ -140,6 +139,13 @@ class CaptureLoop {
             }
         }
     }
+
+    void hold() {
+        if (!held_since_) held_since_ = Clock::now();
+    }
+
+    /// What was stamped before the clock was set back would wait until that time comes again.
+    [[nodiscard]] bool stale() const { return held_since_ && Clock::now() - *held_since_ > 2 * hold_; }
 
     enum class Taken { all_there, until_limit, no_more };
 
@@ -191,11 +197,10 @@ class CaptureLoop {
         };
         if (until && !end_) at(*until);
         if (!sink_.idle()) return earliest;
-        if (held_) at(now + 2 * stamping);
+        if (held_since_) at(now + 2 * stamping);
         for (const auto& source : sources_) {
             if (source.down_ns && source.ring && !source.closes) at(now + look_at_down);
-            if (source.ring && source.closes)
-                at(now + std::max(nanoseconds(*source.closes - wall_clock()), nanoseconds(stamping)));
+            if (source.ring && source.closes) at(std::max(*source.closes, now + stamping));
         }
         if (taken_ != told_) at(now + std::chrono::seconds(1));
         return earliest;
@@ -259,7 +264,8 @@ class CaptureLoop {
     std::uint64_t told_ = 0;  ///< of these, in the last counts
     Clock::time_point next_counts_ = Clock::now() + std::chrono::seconds(1);
     Clock::time_point next_look_;
-    bool held_ = false;  ///< a packet waits for older ones that may come
+    /// Since when a packet waits for older ones that may come.
+    std::optional<Clock::time_point> held_since_;
     std::vector<pollfd> descriptors_;
     std::vector<CaptureSource*> polled_;
 };

@@ -34,7 +34,7 @@ struct CaptureSource {
     std::optional<std::uint64_t> down_ns;
     std::uint64_t started_ns = 0;
     std::uint64_t ended_ns = 0;
-    std::optional<std::chrono::nanoseconds> closes;  ///< CLOCK_REALTIME: its last packets are there by then
+    std::optional<Output::Clock::time_point> closes;  ///< it was stopped: its last packets are there by then
 };
 
 struct CaptureHandles {
