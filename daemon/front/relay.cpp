@@ -6,14 +6,19 @@
 #include <array>
 #include <vector>
 
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/write.hpp>
 
 namespace netlab::front {
+
+using namespace asio::experimental::awaitable_operators;
 
 namespace {
 
 constexpr std::chrono::seconds write_patience{60};
 constexpr std::chrono::seconds notice_patience{1};
+constexpr std::chrono::seconds counts_patience{1};
 /// A worker's stream is read in pieces of this size: enough for thousands of events a second, small enough
 /// for hundreds of streams. One that fills them is a long dump, and gets larger ones.
 constexpr std::size_t piece_size = 16 * 1024;
@@ -154,6 +159,25 @@ Error broken_worker() {
             {}};
 }
 
+/// The client is gone. What the worker has counted is still wanted for the audit: it is told to finish, and
+/// the rest of what it says is read for it.
+asio::awaitable<void> last_counts(Worker& worker, Frames& frames, std::vector<std::byte>& memory,
+                                  Relayed& out) {
+    worker.finish();
+    for (;;) {
+        const auto [error, size] = co_await worker.stream().async_read_some(asio::buffer(memory), awaiting);
+        if (error) co_return;
+        const auto got = harvest(frames, std::span(memory).first(size));
+        if (got.counts) out.counts = got.counts;
+        if (got.last != Frames::Kind::none) co_return;
+    }
+}
+
+asio::awaitable<void> sleep_for(std::chrono::milliseconds time) {
+    asio::steady_timer timer(co_await asio::this_coro::executor, time);
+    co_await timer.async_wait(awaiting);
+}
+
 }  // namespace
 
 asio::awaitable<bool> write_all(ClientStream& client, std::string text) {
@@ -161,8 +185,9 @@ asio::awaitable<bool> write_all(ClientStream& client, std::string text) {
     co_return co_await write_buffers(client, buffers);
 }
 
-asio::awaitable<void> relay(ClientStream& client, Worker& worker, api::Kind kind, Form form, Relayed& out) {
-    Response response(client, kind, form, out);
+asio::awaitable<void> relay(ClientStream& client, Worker& worker, const Route& route, Form form,
+                            Relayed& out) {
+    Response response(client, route.kind, form, out);
     Frames frames;
     std::vector<std::byte> memory(piece_size);
     for (;;) {
@@ -179,6 +204,10 @@ asio::awaitable<void> relay(ClientStream& client, Worker& worker, api::Kind kind
         }
         if (!got.data.empty()) {
             const bool sent = co_await response.send(std::move(got.data), false);
+            if (!sent && route.finishing) {
+                auto counting = last_counts(worker, frames, memory, out);
+                co_await (std::move(counting) || sleep_for(counts_patience));
+            }
             if (!sent) co_return;
         }
         if (got.last == Frames::Kind::error) {

@@ -1,9 +1,9 @@
 #pragma once
 
-#include "common/api/catalogue.hpp"
 #include "common/frame.hpp"
 #include "daemon/front/asio.hpp"
 #include "daemon/front/response.hpp"
+#include "daemon/front/router.hpp"
 #include "daemon/front/workers.hpp"
 
 #include <cstdint>
@@ -23,8 +23,11 @@ struct Relayed {
 /// Passes a worker's frames on as the response to one request, unparsed. An error that comes first gets its
 /// own status; a later one is the last line of the stream (a capture is cut off). It reads on only when the
 /// client has taken what came before, so a slow client holds up the worker; one that takes nothing for a
-/// minute is dropped. Everything given must outlive it. To be cancelled when the client goes away.
-asio::awaitable<void> relay(ClientStream& client, Worker& worker, api::Kind kind, Form form, Relayed& out);
+/// minute is dropped. Where the client is gone from a route that finishes, it goes on for a second at most to
+/// hear what the worker has counted. Everything given must outlive it. To be cancelled when the client of
+/// another route goes away.
+asio::awaitable<void> relay(ClientStream& client, Worker& worker, const Route& route, Form form,
+                            Relayed& out);
 
 /// Writes all of `text`, within a minute; false where the client is gone.
 asio::awaitable<bool> write_all(ClientStream& client, std::string text);

@@ -209,7 +209,7 @@ asio::awaitable<bool> Session::stream(const Route& route, Plan plan, Form form, 
     Relayed relayed;
     worker_ = worker->get();
     if (cut_) worker_->stop(shutting_down());
-    auto relaying = relay(stream_, **worker, route.kind, form, relayed);
+    auto relaying = relay(stream_, **worker, route, form, relayed);
     auto watching = route.finishing ? finish_with_client(**worker) : client_gone();
     co_await (std::move(relaying) || std::move(watching));
     worker_ = nullptr;

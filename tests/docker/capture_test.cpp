@@ -111,7 +111,7 @@ class Tcpdump {
 
 /// tshark reads it without a word on stderr but its own about root; its lines.
 std::vector<std::string> by_tshark(const std::string& file, const Words& fields) {
-    Words words{"tshark", "-r", file, "-T", "fields"};
+    Words words{"tshark", "-N", "n", "-r", file, "-T", "fields"};
     for (const auto& field : fields) {
         words.emplace_back("-e");
         words.push_back(field);
