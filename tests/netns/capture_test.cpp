@@ -328,7 +328,7 @@ TEST_CASE("capture: an interface that is removed ends, the others go on, and its
     CHECK(seen.statistics.at(1).comment().empty());
 }
 
-TEST_CASE("capture: with its last interface a capture ends by itself; one that goes down does not end it",
+TEST_CASE("capture: with its last interface a capture ends by itself, and not with one that goes down",
           "[netns]") {
     const TestNetwork network("ab");
     network.veth('a', "eth0", "10.9.0.1/24", 'b', "eth0", "10.9.0.2/24");
