@@ -240,7 +240,7 @@ TEST_CASE("pairs: the tutorial's four: who is on another network is not reached"
     REQUIRE(lines.size() >= 6);
     CHECK(lines[0].starts_with("FROM \\ TO"));
     CHECK(contains(lines[1], "lost"));
-    CHECK(contains(lines.back(), "12 pairs of 4 targets: 8 answered, 4 lost"));
+    CHECK(contains(lines.back(), "12 pairs of 4 targets over IPv4: 8 answered, 4 lost"));
 }
 
 TEST_CASE("pairs: connections of a cluster's members", "[docker]") {
@@ -249,7 +249,7 @@ TEST_CASE("pairs: connections of a cluster's members", "[docker]") {
     const auto finished = daemon.netlab({"connect", "--all-pairs", "srv1", "srv2", "srv3", "--port", "2380"});
     INFO(finished.out << finished.err);
     CHECK(finished.status == 0);
-    CHECK(contains(finished.out, "6 pairs of 3 targets: 6 connected"));
+    CHECK(contains(finished.out, "6 pairs of 3 targets over IPv4: 6 connected"));
 }
 
 TEST_CASE("etcd: the cluster's ports, its sockets, and a member that is stopped", "[docker]") {
