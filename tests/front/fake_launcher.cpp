@@ -198,8 +198,8 @@ std::vector<api::ContainerRecord> containers(const Stage& stage) {
     mouth.wait_for_hangup();
 }
 
-/// Its filter is the script: `finishes` says a packet, and at its client's wish a last one; `goes_on` says packets
-/// until nobody listens.
+/// Its filter is the script: `finishes` says a packet, and at its client's wish a last one; `goes_on` says
+/// packets until nobody listens.
 [[noreturn]] void packets(Mouth mouth, const api::PacketsRequest& request) {
     mouth.line(R"({"type":"packet"})");
     if (request.filter == "goes_on") {

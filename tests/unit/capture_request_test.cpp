@@ -57,7 +57,8 @@ void fill(Registry& registry) {
 TEST_CASE("capture points: a target, an interface, any, and a veth's other end", "[unit]") {
     Registry registry;
     fill(registry);
-    const std::vector<std::string> words{"co1", "co2:eth0", "docker:co1:any", "co1:eth0@veth", "host:docker0"};
+    const std::vector<std::string> words{"co1", "co2:eth0", "docker:co1:any", "co1:eth0@veth",
+                                         "host:docker0"};
     const auto found = find_points(registry, words);
     REQUIRE(found);
     REQUIRE(found->points.size() == 5);
@@ -122,7 +123,8 @@ TEST_CASE("capture request: what cannot be captured is refused", "[unit]") {
     CHECK(code_of([](auto& r) { r.filter = std::string("a\0b", 3); }) == errc::bad_request);
     CHECK(code_of([](auto& r) { r.snap_length = 262'145; }) == errc::bad_request);
     CHECK(code_of([](auto& r) { r.duration_ms = -1; }) == errc::bad_request);
-    CHECK(code_of([](auto& r) { r.duration_ms = std::numeric_limits<double>::quiet_NaN(); }) == errc::bad_request);
+    CHECK(code_of([](auto& r) { r.duration_ms = std::numeric_limits<double>::quiet_NaN(); }) ==
+          errc::bad_request);
     CHECK(code_of([](auto& r) { r.buffer_kib = 511; }) == errc::bad_request);
     CHECK(code_of([](auto& r) { r.buffer_kib = 65'537; }) == errc::limit_exceeded);
     CHECK(code_of([](auto& r) { r.buffer_kib = 65'537; }, api::Roles::all()) == std::nullopt);

@@ -1,6 +1,6 @@
-#include "common/unique_fd.hpp"
 #include "daemon/operations/output.hpp"
 
+#include "common/unique_fd.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
 
