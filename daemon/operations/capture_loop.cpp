@@ -30,7 +30,8 @@ class CaptureLoop {
           sink_(sink),
           output_(output),
           hold_(handles.batch + ticks),
-          watched_(handles.watches.size(), true) {}
+          watched_(handles.watches.size(), true),
+          exhausted_(handles.sources.size(), false) {}
 
     api::CaptureEnd run() {
         std::optional<Clock::time_point> until;
@@ -49,7 +50,8 @@ class CaptureLoop {
             if (!end_ && output_.wants_no_more()) stop_all(api::CaptureEnd::finished);
             if (!end_ && until && Clock::now() >= *until) stop_all(api::CaptureEnd::duration);
             tell_counts();
-            wait(until);
+            // What had no room has some now.
+            if (!blocked_ || !sink_.idle()) wait(until);
         }
     }
 
@@ -107,13 +109,16 @@ class CaptureLoop {
 
     /// Hands on what is there, in the order of time, as far as nothing older can come any more.
     void pass() {
-        if (!sink_.idle()) return;
+        blocked_ = !sink_.idle();
+        if (blocked_) return;
         const auto now = wall_clock();
         auto horizon = nanoseconds::max();
         std::priority_queue<Head, std::vector<Head>, std::greater<>> heads;
         for (std::size_t i = 0; i < sources_.size(); ++i) {
             if (!sources_[i].ring) continue;
-            if (const auto* packet = sources_[i].ring->front()) {
+            const auto* packet = sources_[i].ring->front();
+            exhausted_[i] = packet == nullptr;
+            if (packet != nullptr) {
                 heads.emplace(packet->time_ns, i);
             } else {
                 horizon = std::min(horizon, horizon_of(sources_[i], now));
@@ -132,7 +137,8 @@ class CaptureLoop {
             held_since_.reset();
             const auto taken = take_until(sources_[index], index, limit);
             if (taken == Taken::no_more) return;
-            if (taken == Taken::all_there) {
+            exhausted_[index] = taken == Taken::all_there;
+            if (exhausted_[index]) {
                 horizon = std::min(horizon, horizon_of(sources_[index], now));
             } else {
                 heads.emplace(sources_[index].ring->front()->time_ns, index);
@@ -154,7 +160,8 @@ class CaptureLoop {
             if (packet->time_ns > limit) return Taken::until_limit;
             if (!sink_.take(index, *packet)) {
                 sink_.flush();
-                if (!sink_.idle() || !sink_.take(index, *packet)) return Taken::no_more;
+                blocked_ = !sink_.idle() || !sink_.take(index, *packet);
+                if (blocked_) return Taken::no_more;
             }
             ++source.delivered;
             if (source.down_ns && packet->time_ns > *source.down_ns) source.down_ns.reset();
@@ -171,9 +178,11 @@ class CaptureLoop {
         descriptors_.clear();
         polled_.clear();
         const bool sending = !sink_.idle();
-        for (auto& source : sources_) {
-            // A block that is being read would be ready again and again.
-            if (!source.ring || sending || source.ring->front() != nullptr) continue;
+        for (std::size_t i = 0; i < sources_.size(); ++i) {
+            auto& source = sources_[i];
+            // A block that is being read would be ready again and again. Whether there is one is what pass()
+            // has seen: of one that has come since, poll(2) tells.
+            if (!source.ring || sending || !exhausted_[i]) continue;
             descriptors_.push_back({source.ring->descriptor(), POLLIN, 0});
             polled_.push_back(&source);
         }
@@ -258,7 +267,9 @@ class CaptureLoop {
     CaptureSink& sink_;
     Output& output_;
     nanoseconds hold_;
-    std::vector<bool> watched_;  ///< whose end has not been seen yet
+    std::vector<bool> watched_;    ///< whose end has not been seen yet
+    std::vector<bool> exhausted_;  ///< the source's ring has shown all that it had
+    bool blocked_ = false;         ///< packets are there that the sink had no room for
     std::optional<api::CaptureEnd> end_;
     std::uint64_t taken_ = 0;
     std::uint64_t told_ = 0;  ///< of these, in the last counts

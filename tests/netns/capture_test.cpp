@@ -67,6 +67,18 @@ class Capturing {
         return read_more([&] { return read_pcapng(bytes_).packets.size() >= count; });
     }
 
+    /// Reads until such a packet has come; what has been looked at is not looked at again.
+    template <class Predicate>
+    bool has(Predicate wanted) {
+        return read_more([&] {
+            parsed_ += support::add_blocks(seen_, std::string_view(bytes_).substr(parsed_));
+            const auto found = std::ranges::find_if(seen_.packets, wanted);
+            const bool there = found != seen_.packets.end();
+            seen_.packets.erase(seen_.packets.begin(), there ? found + 1 : found);
+            return there;
+        });
+    }
+
     void finish() { process_.finish(); }
 
     SeenCapture whole() {
@@ -90,7 +102,8 @@ class Capturing {
     template <class Condition>
     bool read_more(Condition enough) {
         const auto until = std::chrono::steady_clock::now() + 20s;
-        while (!enough() && !ended_ && std::chrono::steady_clock::now() < until) {
+        bool good = enough();
+        for (; !good && !ended_ && std::chrono::steady_clock::now() < until; good = enough()) {
             const auto frame = process_.next(20s);
             if (!frame) return false;
             const std::string_view payload(reinterpret_cast<const char*>(frame->payload.data()),
@@ -104,11 +117,13 @@ class Capturing {
             error_ = static_cast<errc>(code);
             error_text_ = boost::json::parse(payload.substr(sizeof code)).at("error").as_object();
         }
-        return enough();
+        return good;
     }
 
     OperationProcess process_;
     std::string bytes_;
+    std::size_t parsed_ = 0;
+    SeenCapture seen_;  ///< of what is parsed, what has() has not looked at
     bool ended_ = false;
     std::optional<errc> error_;
     boost::json::object error_text_;
@@ -441,4 +456,32 @@ TEST_CASE("capture: what a reader does not take is counted, and received is deli
     CHECK(statistics.dropped() > 10'000);
     CHECK(statistics.received() == statistics.delivered() + statistics.dropped());
     CHECK(capturing.counts() == frame::Counts{statistics.delivered(), statistics.dropped()});
+}
+
+TEST_CASE("capture: however fast they come, a packet after them is not left behind", "[netns]") {
+    const TestNetwork network("ab");
+    network.veth('a', "eth0", "10.9.0.1/24", 'b', "eth0", "10.9.0.2/24");
+    network.ip('a', "neigh replace 10.9.0.2 lladdr 02:00:00:00:00:02 dev eth0");
+    auto request = filtered("udp");
+    request.buffer_kib = 512;
+    Capturing capturing(ask(network, "a", {"a:eth0"}), request);
+    capturing.begun();
+    // A block may be filled between the look at it and the wait for it: many are, while somebody reads.
+    const std::string program =
+        "import socket, time\n"
+        "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+        "s.connect(('10.9.0.2', 9))\n"
+        "for burst in range(30):\n"
+        "    for i in range(3000): s.send(bytes(200))\n"
+        "    time.sleep(0.15)\n"
+        "    s.send(bytes([burst]))\n"
+        "    time.sleep(0.15)\n";
+    support::Process sender({"nsenter", "--net=/run/netns/" + network.name('a'), "python3", "-c", program});
+    for (char burst = 0; burst < 30; ++burst) {
+        INFO(int{burst});
+        constexpr std::size_t headers = 42;
+        REQUIRE(capturing.has([&](const support::SeenPacket& packet) {
+            return packet.bytes.size() == headers + 1 && packet.bytes.back() == burst;
+        }));
+    }
 }

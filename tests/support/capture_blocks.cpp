@@ -81,13 +81,13 @@ std::vector<SeenPacket> SeenCapture::of(std::uint32_t interface) const {
     return out;
 }
 
-SeenCapture read_pcapng(std::string_view bytes) {
-    SeenCapture out;
+std::size_t add_blocks(SeenCapture& out, std::string_view bytes) {
+    const auto all = bytes.size();
     while (bytes.size() >= 12) {
         const auto type = number<std::uint32_t>(bytes, 0);
         const auto length = number<std::uint32_t>(bytes, 4);
         if (length < 12 || length % 4 != 0) throw std::runtime_error("a block of a wrong length");
-        if (length > bytes.size()) return out;
+        if (length > bytes.size()) break;
         if (number<std::uint32_t>(bytes, length - 4) != length)
             throw std::runtime_error("a block that ends with another length");
         const auto body = bytes.substr(8, length - 12);
@@ -105,7 +105,12 @@ SeenCapture read_pcapng(std::string_view bytes) {
         }
         bytes.remove_prefix(length);
     }
-    out.whole = bytes.empty();
+    return all - bytes.size();
+}
+
+SeenCapture read_pcapng(std::string_view bytes) {
+    SeenCapture out;
+    out.whole = add_blocks(out, bytes) == bytes.size();
     return out;
 }
 

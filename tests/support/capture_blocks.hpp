@@ -44,6 +44,9 @@ struct SeenCapture {
     [[nodiscard]] std::vector<SeenPacket> of(std::uint32_t interface) const;
 };
 
+/// Adds the whole blocks that `bytes` begins with; returns how many bytes these have. Throws where one is
+/// none.
+std::size_t add_blocks(SeenCapture& capture, std::string_view bytes);
 /// pcapng as netlab writes it. Throws where a block is none.
 [[nodiscard]] SeenCapture read_pcapng(std::string_view bytes);
 /// What tcpdump -w wrote.
