@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <exception>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include <pthread.h>
@@ -55,11 +57,25 @@ class SmallStack {
 
 }  // namespace
 
+namespace {
+
 std::size_t usable_processors(std::size_t most) {
     cpu_set_t set;
     // More than 1,024 processors do not fit: then the most that is wanted.
     if (::sched_getaffinity(0, sizeof set, &set) != 0) return most;
     return std::clamp<std::size_t>(static_cast<std::size_t>(CPU_COUNT(&set)), 1, most);
+}
+
+}  // namespace
+
+std::size_t ready_for_threads(std::size_t most) {
+    const auto count = usable_processors(most);
+    // The first thread has glibc install the handler of SIGSETXID (rt_sigaction(2)), the first allocation in
+    // one has malloc count the processors (sched_getaffinity(2)).
+    std::vector<std::unique_ptr<std::string>> memory(count);
+    if (count > 1)
+        at_once(count, [&](std::size_t i) { memory[i] = std::make_unique<std::string>(1024, 'x'); });
+    return count;
 }
 
 void at_once(std::size_t count, const std::function<void(std::size_t)>& part) {

@@ -67,7 +67,7 @@ Result<Handles> prepare(Namespaces& namespaces, const PingPairsRequest& request,
         return system_error(errc::operation_failed, "get random bytes", errno);
     // More hardly help: the kernel's neighbour table and the bridge are everybody's.
     constexpr std::size_t enough = 4;
-    handles.processors = usable_processors(enough);
+    handles.processors = ready_for_threads(enough);
     handles.sides = open_in_each(namespaces, 0, context.targets.size(), [&](std::size_t i) {
         return open_side(namespaces[i], handles.id, request.family);
     });
