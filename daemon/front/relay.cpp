@@ -8,7 +8,7 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <boost/asio/write.hpp>
+#include <boost/beast/core/buffers_suffix.hpp>
 
 namespace netlab::front {
 
@@ -27,10 +27,16 @@ constexpr std::size_t largest_piece = 128 * 1024;
 using Buffers = std::vector<asio::const_buffer>;
 
 asio::awaitable<bool> write_buffers(ClientStream& client, const Buffers& buffers) {
-    client.expires_after(write_patience);
-    const auto [error, size] = co_await asio::async_write(client, buffers, awaiting);
-    client.expires_never();
-    co_return !error;
+    beast::buffers_suffix<Buffers> rest(buffers);
+    while (beast::buffer_bytes(rest) > 0) {
+        // For some of it: a reader may be slow.
+        client.expires_after(write_patience);
+        const auto [error, size] = co_await client.async_write_some(rest, awaiting);
+        client.expires_never();
+        if (error) co_return false;
+        rest.consume(size);
+    }
+    co_return true;
 }
 
 asio::const_buffer as_buffer(std::string_view text) {

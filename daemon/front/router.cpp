@@ -169,14 +169,15 @@ Result<void> add_points(const std::vector<std::string>& words, const targets::Re
 std::vector<api::NamedAddress> names_of(const targets::Registry& registry) {
     constexpr std::size_t room = 24 * 1024;
     std::vector<api::NamedAddress> names;
-    std::set<IpAddress> known;
+    std::set<std::pair<IpAddress, std::string>> known;  // several may live in one namespace
     std::size_t size = 0;
     for (const auto& target : registry.list()) {
         if (target.state != api::State::running) continue;
         for (const auto& network : target.networks) {
             for (const auto& prefix : network.addresses) {
                 const auto& address = prefix.address();
-                if (address.is_loopback() || address.is_link_local() || !known.insert(address).second)
+                if (address.is_loopback() || address.is_link_local() ||
+                    !known.emplace(address, target.name).second)
                     continue;
                 constexpr std::size_t lengths = 2 * sizeof(std::uint32_t);
                 size += lengths + target.name.size() + address.to_string().size();

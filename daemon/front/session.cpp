@@ -22,7 +22,8 @@ constexpr std::chrono::seconds idle_patience{60};
 constexpr std::chrono::seconds request_patience{10};  ///< for all of one request
 constexpr std::chrono::seconds busy_patience{1};      ///< for the request of one that is told `busy`
 constexpr std::chrono::seconds linger_patience{1};
-constexpr std::chrono::seconds finish_patience{60};  ///< for all that a capture still says
+constexpr std::chrono::seconds begin_patience{2};    ///< for the first word of a capture that is to finish
+constexpr std::chrono::seconds finish_patience{60};  ///< for some more of what it still says
 constexpr std::uint32_t header_limit = 8 * 1024;
 constexpr std::uint64_t body_limit = 64 * 1024;
 constexpr std::size_t buffer_limit = 16 * 1024;  ///< of what came and is not yet parsed
@@ -210,7 +211,7 @@ asio::awaitable<bool> Session::stream(const Route& route, Plan plan, Form form, 
     worker_ = worker->get();
     if (cut_) worker_->stop(shutting_down());
     auto relaying = relay(stream_, **worker, route, form, relayed);
-    auto watching = route.finishing ? finish_with_client(**worker) : client_gone();
+    auto watching = route.finishing ? finish_with_client(**worker, relayed) : client_gone();
     co_await (std::move(relaying) || std::move(watching));
     worker_ = nullptr;
     entry.result = relayed.result;
@@ -233,11 +234,17 @@ asio::awaitable<void> Session::client_gone() {
 
 /// A client that has shut down its sending side only wants no more packets: what its capture says at the end
 /// is still passed on. One that is gone altogether shows by the relay's failing to write.
-asio::awaitable<void> Session::finish_with_client(Worker& worker) {
+asio::awaitable<void> Session::finish_with_client(Worker& worker, const Relayed& relayed) {
     co_await client_gone();
     worker.finish();
-    asio::steady_timer patience(co_await asio::this_coro::executor, finish_patience);
-    co_await patience.async_wait(awaiting);
+    for (;;) {
+        // One that has said nothing yet has nothing to finish, and may be long in coming to it.
+        const auto before = relayed.bytes;
+        const auto time = before == 0 ? begin_patience : finish_patience;
+        asio::steady_timer patience(co_await asio::this_coro::executor, time);
+        co_await patience.async_wait(awaiting);
+        if (relayed.bytes == before) co_return;
+    }
 }
 
 /// Lets a client that is still sending read why it was refused: closing at once would reset the connection

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/front/relay.hpp"
 #include "daemon/front/response.hpp"
 #include "daemon/front/router.hpp"
 #include "daemon/front/watch.hpp"
@@ -49,7 +50,7 @@ class Session {
     asio::awaitable<bool> stream(const Route& route, Plan plan, Form form, AuditEntry& entry);
     asio::awaitable<void> refuse(Error error);
     asio::awaitable<void> client_gone();
-    [[nodiscard]] asio::awaitable<void> finish_with_client(Worker& worker);
+    [[nodiscard]] asio::awaitable<void> finish_with_client(Worker& worker, const Relayed& relayed);
     asio::awaitable<void> linger();
     [[nodiscard]] std::optional<Error> refusal(const Route& route) const;
 

@@ -19,6 +19,13 @@ using api::Context;
 using pcapng::LinkType;
 
 constexpr std::chrono::milliseconds batch{100};
+constexpr std::uint32_t vlan_tag = 4;
+
+/// How much longer a packet may be in the file than in the kernel: no reader takes one over its snap length.
+constexpr std::uint32_t added_to(LinkType type) {
+    if (type == LinkType::linux_sll2) return sll2_header_size;
+    return type == LinkType::ethernet ? vlan_tag : 0;
+}
 
 struct Handles {
     CaptureHandles capture;
@@ -88,7 +95,6 @@ class BlockSink final : public CaptureSink {
     /// More than the longest block: that of a packet as long as a block of the kernel's ring.
     static constexpr std::size_t size = 1280UL * 1024;
     static constexpr std::size_t mac_addresses = 12;
-    static constexpr std::uint32_t vlan_tag = 4;
 
     /// The tag as it was on the wire, behind the addresses.
     static void put_tagged(std::byte* to, const RingPacket& packet) {
@@ -115,9 +121,15 @@ pcapng::Bytes beginning(const Handles& handles, const CaptureRequest& request, c
     const auto snap = request.snap_length == 0 ? api::CaptureLimits::snap : request.snap_length;
     for (const auto& source : handles.capture.sources) {
         const auto& place = source.place;
-        pcapng::append_interface(out, {place.point, place.description, filter, place.link_type, snap});
+        pcapng::append_interface(
+            out, {place.point, place.description, filter, place.link_type, snap + added_to(place.link_type)});
     }
-    pcapng::append_names(out, context.names);
+    // Of several names of one address Wireshark would show the last.
+    auto names = context.names;
+    std::ranges::stable_sort(names, {}, &api::NamedAddress::address);
+    const auto rest = std::ranges::unique(names, {}, &api::NamedAddress::address);
+    names.erase(rest.begin(), rest.end());
+    pcapng::append_names(out, names);
     return out;
 }
 

@@ -14,11 +14,20 @@ using Clock = Output::Clock;
 
 /// Between a packet's time stamp and its place in the ring: an interrupt may be in between.
 constexpr std::chrono::milliseconds stamping{1};
+/// Where nobody looks on: the processor may be slow to come to it.
+constexpr std::chrono::milliseconds patient_stamping{10};
 /// Timers of the kernel are as coarse as its ticks, 10 ms at the most; one to start and one to end.
 constexpr std::chrono::milliseconds ticks{20};
 
+/// Packets may come faster than they can be told; the client's wish and the time must be seen all the same.
+constexpr std::chrono::milliseconds longest_pass{20};
+constexpr std::uint64_t look_around = 128;  ///< packets between two looks at the clock
+
 /// How often an interface that is down is asked for.
 constexpr std::chrono::milliseconds look_at_down{100};
+
+/// For a stopped ring's last block, should the kernel be late with it.
+constexpr std::chrono::milliseconds late{500};
 
 class CaptureLoop {
   public:
@@ -29,6 +38,8 @@ class CaptureLoop {
           request_(request),
           sink_(sink),
           output_(output),
+          homes_(handles.homes),
+          stamping_(handles.batch > stamping ? patient_stamping : stamping),
           hold_(handles.batch + ticks),
           watched_(handles.watches.size(), true),
           exhausted_(handles.sources.size(), false) {}
@@ -50,8 +61,7 @@ class CaptureLoop {
             if (!end_ && output_.wants_no_more()) stop_all(api::CaptureEnd::finished);
             if (!end_ && until && Clock::now() >= *until) stop_all(api::CaptureEnd::duration);
             tell_counts();
-            // What had no room has some now.
-            if (!blocked_ || !sink_.idle()) wait(until);
+            wait(until);
         }
     }
 
@@ -61,30 +71,37 @@ class CaptureLoop {
     /// The last packets of a stopped source are there when its block has been closed: it is to be read until
     /// then.
     void stop(CaptureSource& source, std::string why) {
-        if (!source.ring || source.closes) return;
+        if (!source.ring) return;
+        if (source.closes) {
+            if (source.ended.empty()) source.ended = std::move(why);
+            return;
+        }
         source.ring->stop();
         source.ended = std::move(why);
-        source.closes = Clock::now() + hold_;
+        source.closes = Clock::now() + hold_ + late;
     }
 
     void stop_all(api::CaptureEnd end) {
         end_ = end;
-        next_look_ = {};
-        look_at_those_down();
-        for (auto& source : sources_)
+        for (auto& source : sources_) {
+            if (source.ring && !source.closes) look_at(source);
             stop(source, {});
+        }
     }
 
     void close_ended() {
         for (auto& source : sources_) {
-            if (source.closes && source.ring && Clock::now() >= *source.closes &&
-                source.ring->front() == nullptr)
-                close(source);
+            if (!source.closes || !source.ring || source.ring->front() != nullptr) continue;
+            if (source.ring->empty_now() || Clock::now() >= *source.closes) close(source);
         }
     }
 
-    static void close(CaptureSource& source) {
-        source.dropped = source.ring->counts().dropped;
+    /// What the kernel has counted and nobody has seen is dropped, wherever it is left.
+    void close(CaptureSource& source) const {
+        const auto counts = source.ring->counts();
+        source.dropped = counts.dropped;
+        if (!counted_out() && counts.received > source.delivered)
+            source.dropped = std::max(source.dropped, counts.received - source.delivered);
         source.ended_ns = static_cast<std::uint64_t>(wall_clock().count());
         source.ring.reset();
     }
@@ -101,7 +118,7 @@ class CaptureLoop {
 
     /// Until when all packets of a source that has none to show have been shown, at `now`.
     [[nodiscard]] nanoseconds horizon_of(const CaptureSource& source, nanoseconds now) const {
-        return now - (source.ring->empty_now() ? nanoseconds(stamping) : nanoseconds(hold_));
+        return now - (source.ring->empty_now() ? nanoseconds(stamping_) : nanoseconds(hold_));
     }
 
     /// A source with a packet to show, and its time.
@@ -109,8 +126,9 @@ class CaptureLoop {
 
     /// Hands on what is there, in the order of time, as far as nothing older can come any more.
     void pass() {
-        blocked_ = !sink_.idle();
-        if (blocked_) return;
+        unfinished_ = !sink_.idle();
+        if (unfinished_) return;
+        leave_ = Clock::now() + longest_pass;
         const auto now = wall_clock();
         auto horizon = nanoseconds::max();
         std::priority_queue<Head, std::vector<Head>, std::greater<>> heads;
@@ -129,7 +147,8 @@ class CaptureLoop {
             const auto [time, index] = heads.top();
             heads.pop();
             auto limit = heads.empty() ? std::numeric_limits<std::uint64_t>::max() : heads.top().first;
-            if (merging && !stale()) {
+            unordered_ = unordered_ || stale();
+            if (merging && !unordered_) {
                 const auto shown = static_cast<std::uint64_t>(std::max(horizon, nanoseconds{}).count());
                 if (time > shown) return hold();
                 limit = std::min(limit, shown);
@@ -144,6 +163,7 @@ class CaptureLoop {
                 heads.emplace(sources_[index].ring->front()->time_ns, index);
             }
         }
+        unordered_ = false;
     }
 
     void hold() {
@@ -158,10 +178,14 @@ class CaptureLoop {
     Taken take_until(CaptureSource& source, std::size_t index, std::uint64_t limit) {
         while (const auto* packet = source.ring->front()) {
             if (packet->time_ns > limit) return Taken::until_limit;
+            if (taken_ % look_around == 0 && Clock::now() > leave_) {
+                unfinished_ = true;
+                return Taken::no_more;
+            }
             if (!sink_.take(index, *packet)) {
                 sink_.flush();
-                blocked_ = !sink_.idle() || !sink_.take(index, *packet);
-                if (blocked_) return Taken::no_more;
+                unfinished_ = !sink_.idle() || !sink_.take(index, *packet);
+                if (unfinished_) return Taken::no_more;
             }
             ++source.delivered;
             if (source.down_ns && packet->time_ns > *source.down_ns) source.down_ns.reset();
@@ -200,6 +224,8 @@ class CaptureLoop {
 
     [[nodiscard]] std::optional<Clock::time_point> wake_up(std::optional<Clock::time_point> until) const {
         const auto now = Clock::now();
+        // What there was no room or no time for has some now: only a look at who listens, and who has ended.
+        if (unfinished_ && sink_.idle()) return now;
         std::optional<Clock::time_point> earliest;
         const auto at = [&](Clock::time_point time) {
             if (!earliest || time < *earliest) earliest = time;
@@ -209,7 +235,7 @@ class CaptureLoop {
         if (held_since_) at(now + 2 * stamping);
         for (const auto& source : sources_) {
             if (source.down_ns && source.ring && !source.closes) at(now + look_at_down);
-            if (source.ring && source.closes) at(std::max(*source.closes, now + stamping));
+            if (source.ring && source.closes) at(now + 2 * stamping);
         }
         if (taken_ != told_) at(now + std::chrono::seconds(1));
         return earliest;
@@ -235,9 +261,14 @@ class CaptureLoop {
 
     void target_ended(std::size_t place) {
         watched_[place] = false;
+        const auto home = homes_[place];
+        for (std::size_t i = 0; i < watches_.size(); ++i) {
+            // Somebody else lives there still.
+            if (homes_[i] == home && watched_[i] && watches_[i].descriptor() >= 0) return;
+        }
         const auto error = watches_[place].check();
         for (auto& source : sources_) {
-            if (source.place.place == place)
+            if (source.place.place == home)
                 stop(source, error ? "the target has ended" : error.error().message);
         }
     }
@@ -266,15 +297,19 @@ class CaptureLoop {
     const api::CaptureRequest& request_;
     CaptureSink& sink_;
     Output& output_;
+    const std::vector<std::size_t>& homes_;
+    std::chrono::milliseconds stamping_;
     nanoseconds hold_;
     std::vector<bool> watched_;    ///< whose end has not been seen yet
     std::vector<bool> exhausted_;  ///< the source's ring has shown all that it had
-    bool blocked_ = false;         ///< packets are there that the sink had no room for
+    bool unfinished_ = false;      ///< packets are there that the sink had no room for, or pass() no time
+    Clock::time_point leave_;      ///< when pass() has been at it for long enough
     std::optional<api::CaptureEnd> end_;
     std::uint64_t taken_ = 0;
     std::uint64_t told_ = 0;  ///< of these, in the last counts
     Clock::time_point next_counts_ = Clock::now() + std::chrono::seconds(1);
     Clock::time_point next_look_;
+    bool unordered_ = false;  ///< until the rings are empty: the clock was set back
     /// Since when a packet waits for older ones that may come.
     std::optional<Clock::time_point> held_since_;
     std::vector<pollfd> descriptors_;

@@ -39,7 +39,8 @@ struct CaptureSource {
 
 struct CaptureHandles {
     std::vector<CaptureSource> sources;
-    std::vector<TargetWatch> watches;  ///< by the place of the namespace
+    std::vector<TargetWatch> watches;  ///< by target
+    std::vector<std::size_t> homes;    ///< by target: the place that its namespace is known by
     FilterCompilers compilers;
     std::map<std::string, std::uint16_t> services;  ///< that the filter may mean
     std::chrono::milliseconds batch{};

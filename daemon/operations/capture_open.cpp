@@ -2,10 +2,11 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <set>
+#include <sstream>
 
 #include <fcntl.h>
-#include <netdb.h>
 
 /// The begin of a capture: what is opened with privileges, and what is admitted without.
 namespace netlab::operations {
@@ -45,12 +46,22 @@ Result<KnownNamespaces> know(Namespaces& namespaces, const api::Context& context
     return known;
 }
 
-/// /etc/services is the host's: its administrator wrote it.
+/// The host's services(5), which its administrator wrote. Not by getservbyname(3): that loads modules, and
+/// asks whomever nsswitch.conf names.
 std::map<std::string, std::uint16_t> services_of(const std::string& filter) {
     std::map<std::string, std::uint16_t> out;
-    for (const auto& word : possible_services(filter)) {
-        if (const auto* service = ::getservbyname(word.c_str(), nullptr))
-            out[word] = ntohs(static_cast<std::uint16_t>(service->s_port));
+    const auto wanted = possible_services(filter);
+    if (wanted.empty()) return out;
+    std::ifstream file("/etc/services");
+    for (std::string line; std::getline(file, line);) {
+        std::istringstream words(line.substr(0, line.find('#')));
+        std::string name;
+        std::uint16_t port = 0;
+        std::string protocol;
+        if (!(words >> name >> port >> protocol)) continue;
+        do {
+            if (std::ranges::find(wanted, name) != wanted.end()) out.emplace(name, port);
+        } while (words >> name);
     }
     return out;
 }
@@ -88,8 +99,8 @@ Result<void> open_sources(CaptureHandles& handles, Namespaces& namespaces, std::
             if (!request.filter.empty()) {
                 if (auto opened = handles.compilers.open(places[i].link_type); !opened) return opened;
             }
+            if (ring->began_down()) handles.sources[i].down_ns = 0;
             handles.sources[i].ring = std::move(*ring);
-            if (places[i].down) handles.sources[i].down_ns = 0;
         }
     }
     for (std::size_t i = 0; i < places.size(); ++i)
@@ -103,6 +114,7 @@ Result<CaptureHandles> open_capture(Namespaces& namespaces, const api::CaptureRe
                                     const api::Context& context, std::chrono::milliseconds batch) {
     CaptureHandles handles;
     handles.batch = batch;
+    handles.services = services_of(request.filter);
     auto known = know(namespaces, context);
     if (!known) return known.error();
     auto places = find_places(*known, context);
@@ -112,13 +124,13 @@ Result<CaptureHandles> open_capture(Namespaces& namespaces, const api::CaptureRe
     if (places->size() > 1) handles.batch = std::min(batch, merged_batch);
     handles.watches.resize(context.targets.size());
     for (std::size_t i = 0; i < context.targets.size(); ++i) {
+        handles.homes.push_back(known->home(i));
         if (!namespaces[i].net) continue;
         auto watch = TargetWatch::open(context.targets[i], namespaces[i]);
         // Of several, one that has just ended shows by its interfaces.
         if (!watch && context.targets.size() == 1) return watch.error();
         if (watch) handles.watches[i] = std::move(*watch);
     }
-    handles.services = services_of(request.filter);
     if (auto opened = open_sources(handles, namespaces, std::move(*places), request); !opened)
         return opened.error();
     return handles;

@@ -172,7 +172,6 @@ class PlaceFinder {
         place.link_type = link_type_of(link.type);
         if ((link.link.flags & IFF_LOOPBACK) != 0) place.loopback = link.link.index;
         place.interface = link.link.name;
-        place.down = (link.link.flags & IFF_UP) == 0;
         return place;
     }
 
@@ -236,8 +235,15 @@ pcapng::LinkType link_type_of(std::uint16_t type) {
         case ARPHRD_ETHER:
         case ARPHRD_LOOPBACK:
             return pcapng::LinkType::ethernet;
-        default:
+        case ARPHRD_NONE:
+        case ARPHRD_RAWIP:
+        case ARPHRD_TUNNEL:
+        case ARPHRD_TUNNEL6:
+        case ARPHRD_SIT:
+        case ARPHRD_IPGRE:
             return pcapng::LinkType::raw_ip;
+        default:
+            return pcapng::LinkType::linux_sll2;
     }
 }
 

@@ -16,10 +16,9 @@ struct CapturePlace {
     std::uint32_t index = 0;  ///< 0: all of the namespace
     pcapng::LinkType link_type = pcapng::LinkType::ethernet;
     std::optional<std::uint32_t> loopback;  ///< index of the loopback interface, where it is among these
-    bool down = false;
-    std::string point;      ///< what a reader of the capture knows it by: "co1:eth0"
-    std::string target;     ///< whose namespace it is
-    std::string interface;  ///< its name; "any"
+    std::string point;                      ///< what a reader of the capture knows it by: "co1:eth0"
+    std::string target;                     ///< whose namespace it is
+    std::string interface;                  ///< its name; "any"
     std::string description;
 };
 
@@ -28,8 +27,8 @@ struct CapturePlace {
 [[nodiscard]] Result<std::vector<CapturePlace>> find_places(KnownNamespaces& known,
                                                             const api::Context& context);
 
-/// What packets of such an interface begin with; `type` is its ARPHRD_. Of the others only those that carry
-/// IP alone can be told apart from the rest of a packet.
+/// What packets of such an interface begin with; `type` is its ARPHRD_. SLL2 where it is neither Ethernet nor
+/// carries IP alone: the kernel then takes off what there is.
 [[nodiscard]] pcapng::LinkType link_type_of(std::uint16_t type);
 
 }  // namespace netlab::operations

@@ -92,7 +92,7 @@ Result<void> CaptureRing::bind(const RingSetting& setting) {
             "bind to the interface", error);
     }
     // One that is down is bound to all the same, and says so once.
-    static_cast<void>(condition());
+    began_down_ = condition() != Condition::fine;
     if (!setting.promiscuous || setting.interface == 0) return {};
     packet_mreq membership{};
     membership.mr_ifindex = static_cast<int>(setting.interface);
@@ -104,6 +104,7 @@ Result<void> CaptureRing::bind(const RingSetting& setting) {
 
 CaptureRing::CaptureRing(CaptureRing&& other) noexcept
     : socket_(std::move(other.socket_)),
+      began_down_(other.began_down_),
       memory_(std::exchange(other.memory_, {})),
       block_size_(other.block_size_),
       blocks_(other.blocks_),

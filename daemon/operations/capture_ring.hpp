@@ -49,6 +49,7 @@ class CaptureRing {
     ~CaptureRing();
 
     [[nodiscard]] int descriptor() const { return socket_.get(); }
+    [[nodiscard]] bool began_down() const { return began_down_; }
 
     /// From now on the packets that `program` returns a length for. errc::bad_request where the kernel
     /// refuses it.
@@ -85,6 +86,7 @@ class CaptureRing {
     void read_packet();
 
     UniqueFd socket_;
+    bool began_down_ = false;
     std::span<std::byte> memory_;
     std::uint32_t block_size_ = 0;
     std::uint32_t blocks_ = 0;

@@ -186,29 +186,30 @@ bool is_number(std::string_view word) {
     return !word.empty() && std::ranges::all_of(word, is_digit);
 }
 
-/// 1.2.3.4, and what `net` takes: 1.2.3, 1.2.
+/// 1.2.3.4, and what `net` takes: 1.2.3, 1.2. To libpcap a longer one is a name.
 bool is_dotted(std::string_view word) {
     return !word.empty() && is_digit(word.front()) && is_digit(word.back()) &&
+           std::ranges::count(word, '.') <= 3 &&
            std::ranges::all_of(word, [](char c) { return is_digit(c) || c == '.'; }) &&
            word.find("..") == word.npos;
 }
 
 bool is_mac(std::string_view word) {
-    const auto groups = [&](char separator, std::size_t count, std::size_t longest) {
+    const auto groups = [&](char separator, std::size_t count, std::size_t shortest, std::size_t longest) {
         std::size_t found = 1;
         std::size_t length = 0;
         for (const char c : word) {
             if (c == separator) {
-                if (length == 0) return false;
+                if (length < shortest) return false;
                 ++found;
                 length = 0;
             } else if (!is_hex(c) || ++length > longest) {
                 return false;
             }
         }
-        return found == count && length > 0;
+        return found == count && length >= shortest;
     };
-    return groups(':', 6, 2) || groups('-', 6, 2) || groups('.', 6, 2) || groups('.', 3, 4);
+    return groups(':', 6, 1, 2) || groups('-', 6, 1, 2) || groups('.', 6, 1, 2) || groups('.', 3, 4, 4);
 }
 
 bool is_ipv6(std::string_view word) {
@@ -295,7 +296,8 @@ class FilterReader {
             add(begin, std::string(word));
             return {};
         }
-        if (expects_port()) return take_ports(begin, word);
+        if (const auto keyword = port_keyword(); !keyword.empty())
+            return take_ports(begin, word, keyword == "portrange");
         return take_host(begin, word);
     }
 
@@ -312,7 +314,7 @@ class FilterReader {
     }
 
     /// One service, or a range of two of them or of numbers.
-    Result<void> take_ports(std::size_t begin, std::string_view word) {
+    Result<void> take_ports(std::size_t begin, std::string_view word, bool range) {
         const auto port = [&](std::string_view text) -> std::optional<std::string> {
             if (is_number(text)) return std::string(text);
             const auto number = port_of_(std::string(text));
@@ -327,6 +329,9 @@ class FilterReader {
             const auto first = port(word.substr(0, dash));
             const auto second = port(word.substr(dash + 1));
             if (!first || !second) continue;
+            if (!range)
+                return misplaced(out_.written, begin, "a range of ports needs portrange",
+                                 "portrange " + *first + "-" + *second);
             add(begin, *first + "-" + *second);
             return {};
         }
@@ -379,17 +384,17 @@ class FilterReader {
 
     [[nodiscard]] bool expects_host() const { return last(1) == "host"; }
 
-    /// Behind `port`, and behind `or` in `port http or https`.
-    [[nodiscard]] bool expects_port() const {
+    /// `port` or `portrange`, where a port is due: behind it, and behind `or` in `port http or https`.
+    [[nodiscard]] std::string_view port_keyword() const {
         for (std::size_t back = 1; back <= out_.words.size(); ++back) {
             const auto word = last(back);
-            if (word == "port" || word == "portrange") return true;
+            if (word == "port" || word == "portrange") return word;
             const bool passes = word == "or" || word == "and" || word == "||" || word == "&&" ||
                                 word == "(" || word == "not" || word == "!" || is_number(word) ||
                                 word.find('-') != word.npos;
-            if (!passes) return false;
+            if (!passes) return {};
         }
-        return false;
+        return {};
     }
 
     /// Whether one of these is among the qualifiers of the word to come.

@@ -73,6 +73,13 @@ std::string SeenStatistics::comment() const {
     return found == options.end() ? std::string() : found->second;
 }
 
+std::chrono::system_clock::time_point SeenStatistics::end() const {
+    const auto& time = options.at(3);
+    const auto ns = std::uint64_t{number<std::uint32_t>(time, 0)} << 32 | number<std::uint32_t>(time, 4);
+    return std::chrono::system_clock::time_point(
+        std::chrono::duration_cast<std::chrono::system_clock::duration>(std::chrono::nanoseconds(ns)));
+}
+
 std::vector<SeenPacket> SeenCapture::of(std::uint32_t interface) const {
     std::vector<SeenPacket> out;
     for (const auto& packet : packets) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -32,6 +33,7 @@ struct SeenStatistics {
     [[nodiscard]] std::uint64_t dropped() const { return count(5); }
     [[nodiscard]] std::uint64_t delivered() const { return count(8); }
     [[nodiscard]] std::string comment() const;
+    [[nodiscard]] std::chrono::system_clock::time_point end() const;  ///< isb_endtime
 };
 
 struct SeenCapture {

@@ -113,6 +113,11 @@ TEST_CASE("capture filter: what is no name is told with the nearest and its plac
         {"ip proto \\foo", 9, "unknown protocol 'foo'", "a number is always understood"},
         {"ip6 host co1", 9, "'co1' has no address of that family",
          "names are those of running targets; anything else as a number"},
+        {"port 8000-8100", 5, "a range of ports needs portrange", "portrange 8000-8100"},
+        {"host 1.2.3.4.5", 5, "unknown host '1.2.3.4.5'",
+         "names are those of running targets; anything else as a number"},
+        {"host ab.cd.ef", 5, "unknown host 'ab.cd.ef'",
+         "names are those of running targets; anything else as a number"},
         {"icmp; udp", 4, "syntax error in filter expression: ';' is nothing that a filter has", ""},
         {"tcpp", 0, "unknown host 'tcpp'", "names are those of running targets; anything else as a number"},
     }));
