@@ -15,6 +15,7 @@ using namespace netlab;
 using namespace netlab::lab;
 using namespace std::chrono_literals;
 using support::eventually;
+using support::meanwhile;
 using support::Process;
 using support::read_pcap;
 using support::read_pcapng;
@@ -180,23 +181,24 @@ TEST_CASE("capture: what goes through a container is what tcpdump sees there, by
     }
     const auto expected = referee.packets();
     REQUIRE(expected.size() >= 4);
-    REQUIRE(capturing.has(expected.size()));
+    REQUIRE(eventually(
+        [&] { return meanwhile(capturing.seen().packets, expected).size() >= expected.size(); }, 10s));
     const auto ended = capturing.finish();
     INFO(ended.err);
     CHECK(ended.status == 0);
     const auto seen = capturing.seen();
     CHECK(seen.whole);
-    CHECK(bytes_of(seen.packets) == bytes_of(expected));
+    CHECK(bytes_of(meanwhile(seen.packets, expected)) == bytes_of(expected));
     CHECK(ended.err.find("0 dropped") != std::string::npos);
     REQUIRE(seen.interfaces.size() == 1);
     CHECK(text_of(seen.interfaces[0], 2) == container + ":" + interface);
     CHECK(text_of(seen.interfaces[0], 3).find(text(inspect(container), "Id").substr(0, 12)) !=
           std::string::npos);
-    CHECK(by_tshark(folder.file("a.pcapng"), {"frame.number"}).size() == expected.size());
+    CHECK(by_tshark(folder.file("a.pcapng"), {"frame.number"}).size() == seen.packets.size());
     for (const auto& name : by_tshark(folder.file("a.pcapng"), {"frame.interface_name"}))
         CHECK(name == container + ":" + interface);
     const auto about = support::run_well({"capinfos", folder.file("a.pcapng")}).out;
-    CHECK(about.find("Number of packets:   " + std::to_string(expected.size())) != std::string::npos);
+    CHECK(about.find("Number of packets:   " + std::to_string(seen.packets.size())) != std::string::npos);
     CHECK(about.find("Time precision = nanoseconds (9)") != std::string::npos);
 }
 

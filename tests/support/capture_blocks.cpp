@@ -146,6 +146,17 @@ std::string contents(const std::string& path) {
     return text.str();
 }
 
+std::vector<SeenPacket> meanwhile(const std::vector<SeenPacket>& seen,
+                                  const std::vector<SeenPacket>& others) {
+    std::vector<SeenPacket> out;
+    for (const auto& packet : seen) {
+        if (!others.empty() && packet.time_ns >= others.front().time_ns &&
+            packet.time_ns <= others.back().time_ns)
+            out.push_back(packet);
+    }
+    return out;
+}
+
 std::vector<std::string> bytes_of(const std::vector<SeenPacket>& packets) {
     std::vector<std::string> out;
     for (const auto& packet : packets)
