@@ -127,8 +127,8 @@ pcapng::Bytes beginning(const Handles& handles, const CaptureRequest& request, c
     // Of several names of one address Wireshark would show the last.
     auto names = context.names;
     std::ranges::stable_sort(names, {}, &api::NamedAddress::address);
-    const auto rest = std::ranges::unique(names, {}, &api::NamedAddress::address);
-    names.erase(rest.begin(), rest.end());
+    const auto same = [](const auto& one, const auto& other) { return one.address == other.address; };
+    names.erase(std::unique(names.begin(), names.end(), same), names.end());
     pcapng::append_names(out, names);
     return out;
 }
