@@ -49,6 +49,7 @@ class OperationProcess {
     }
 
     [[nodiscard]] pid_t pid() const { return pid_; }
+    [[nodiscard]] std::chrono::steady_clock::time_point started() const { return started_; }
 
     /// Says that no more is wanted, as the front does for Row::that_finishes.
     void finish() const;
@@ -58,6 +59,7 @@ class OperationProcess {
                      std::vector<operations::TargetHandle> namespaces, const std::function<void()>& between);
     [[nodiscard]] bool read(void* out, std::size_t size, std::chrono::steady_clock::time_point until);
 
+    std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
     pid_t pid_ = -1;
     UniqueFd stream_;
 };

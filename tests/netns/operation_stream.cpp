@@ -60,7 +60,7 @@ Told listen_to(OperationProcess& process, std::chrono::milliseconds patience) {
         if (!frame) break;
         take(told, *frame);
     }
-    told.took = std::chrono::steady_clock::now() - start;
+    told.took = std::chrono::steady_clock::now() - process.started();
     return told;
 }
 

@@ -1,5 +1,6 @@
 #include "tests/support/capture_blocks.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <sstream>
@@ -148,13 +149,10 @@ std::string contents(const std::string& path) {
 
 std::vector<SeenPacket> meanwhile(const std::vector<SeenPacket>& seen,
                                   const std::vector<SeenPacket>& others) {
-    std::vector<SeenPacket> out;
-    for (const auto& packet : seen) {
-        if (!others.empty() && packet.time_ns >= others.front().time_ns &&
-            packet.time_ns <= others.back().time_ns)
-            out.push_back(packet);
-    }
-    return out;
+    const auto same = [](const SeenPacket& one, const SeenPacket& other) { return one.bytes == other.bytes; };
+    const auto found = std::search(seen.begin(), seen.end(), others.begin(), others.end(), same);
+    if (found == seen.end()) return {};
+    return {found, found + static_cast<std::ptrdiff_t>(others.size())};
 }
 
 std::vector<std::string> bytes_of(const std::vector<SeenPacket>& packets) {

@@ -55,8 +55,9 @@ std::size_t add_blocks(SeenCapture& capture, std::string_view bytes);
 [[nodiscard]] std::vector<SeenPacket> read_pcap(std::string_view bytes);
 [[nodiscard]] std::string contents(const std::string& path);
 
-/// Those of `seen` from the time of the first of `others` to that of the last: what the kernel sends by
-/// itself (IPv6's neighbours and groups) may come while only one of two captures runs.
+/// Where in `seen` the packets of `others` are, one after another with none in between; empty where they are
+/// not. What the kernel sends by itself (IPv6's neighbours and groups) may come while only one of two
+/// captures runs.
 [[nodiscard]] std::vector<SeenPacket> meanwhile(const std::vector<SeenPacket>& seen,
                                                 const std::vector<SeenPacket>& others);
 
