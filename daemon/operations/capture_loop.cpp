@@ -1,7 +1,8 @@
 #include "daemon/operations/capture_loop.hpp"
 
+#include "daemon/operations/clock.hpp"
+
 #include <algorithm>
-#include <ctime>
 #include <limits>
 #include <queue>
 
@@ -102,7 +103,7 @@ class CaptureLoop {
         source.dropped = counts.dropped;
         if (!counted_out() && counts.received > source.delivered)
             source.dropped = std::max(source.dropped, counts.received - source.delivered);
-        source.ended_ns = static_cast<std::uint64_t>(wall_clock().count());
+        source.ended_ns = static_cast<std::uint64_t>(now_on(CLOCK_REALTIME).count());
         source.ring.reset();
     }
 
@@ -129,7 +130,7 @@ class CaptureLoop {
         unfinished_ = !sink_.idle();
         if (unfinished_) return;
         leave_ = Clock::now() + longest_pass;
-        const auto now = wall_clock();
+        const auto now = now_on(CLOCK_REALTIME);
         auto horizon = nanoseconds::max();
         std::priority_queue<Head, std::vector<Head>, std::greater<>> heads;
         for (std::size_t i = 0; i < sources_.size(); ++i) {
@@ -244,7 +245,7 @@ class CaptureLoop {
     void look_at(CaptureSource& source) {
         const auto condition = source.ring->condition();
         if (condition == CaptureRing::Condition::down)
-            source.down_ns = static_cast<std::uint64_t>(wall_clock().count());
+            source.down_ns = static_cast<std::uint64_t>(now_on(CLOCK_REALTIME).count());
         if (condition == CaptureRing::Condition::removed)
             stop(source, source.place.interface + " has been removed");
     }
@@ -321,12 +322,6 @@ class CaptureLoop {
 api::CaptureEnd run_capture(CaptureHandles& handles, const api::CaptureRequest& request, CaptureSink& sink,
                             Output& output) {
     return CaptureLoop(handles, request, sink, output).run();
-}
-
-nanoseconds wall_clock() {
-    timespec time{};
-    ::clock_gettime(CLOCK_REALTIME, &time);
-    return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
 }
 
 }  // namespace netlab::operations

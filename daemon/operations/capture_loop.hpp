@@ -73,7 +73,4 @@ class CaptureSink {
 api::CaptureEnd run_capture(CaptureHandles& handles, const api::CaptureRequest& request, CaptureSink& sink,
                             Output& output);
 
-/// Nanoseconds since 1970.
-[[nodiscard]] std::chrono::nanoseconds wall_clock();
-
 }  // namespace netlab::operations

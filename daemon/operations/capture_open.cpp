@@ -1,4 +1,5 @@
 #include "daemon/operations/capture_loop.hpp"
+#include "daemon/operations/clock.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -163,7 +164,7 @@ Result<std::string> admit_packets(CaptureHandles& handles, const api::CaptureReq
                          {}};
         }
         if (auto admitted = source.ring->admit(*program); !admitted) return admitted.error();
-        source.started_ns = static_cast<std::uint64_t>(wall_clock().count());
+        source.started_ns = static_cast<std::uint64_t>(now_on(CLOCK_REALTIME).count());
     }
     handles.compilers = {};
     return words->text();

@@ -1,10 +1,10 @@
 #include "daemon/operations/echo_loop.hpp"
 
+#include "daemon/operations/clock.hpp"
 #include "daemon/operations/transmit_keys.hpp"
 
 #include <cctype>
 #include <cerrno>
-#include <ctime>
 #include <system_error>
 
 namespace netlab::operations {
@@ -12,12 +12,6 @@ namespace netlab::operations {
 namespace {
 
 using std::chrono::nanoseconds;
-
-nanoseconds now_on(clockid_t clock) {
-    timespec time{};
-    ::clock_gettime(clock, &time);
-    return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
-}
 
 Moment now() {
     return {now_on(CLOCK_MONOTONIC), now_on(CLOCK_REALTIME)};

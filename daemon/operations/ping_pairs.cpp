@@ -1,3 +1,4 @@
+#include "daemon/operations/clock.hpp"
 #include "daemon/operations/echo_payload.hpp"
 #include "daemon/operations/echo_socket.hpp"
 #include "daemon/operations/pair_neighbours.hpp"
@@ -6,7 +7,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <ctime>
 #include <system_error>
 
 #include <sys/random.h>
@@ -72,12 +72,6 @@ Result<Handles> prepare(Namespaces& namespaces, const PingPairsRequest& request,
         return open_side(namespaces[i], handles.id, request.family);
     });
     return handles;
-}
-
-nanoseconds realtime() {
-    timespec time{};
-    ::clock_gettime(CLOCK_REALTIME, &time);
-    return std::chrono::seconds(time.tv_sec) + nanoseconds(time.tv_nsec);
 }
 
 /// What became of echoes: one thread's findings, until they are told.
@@ -179,7 +173,7 @@ class PingMatrix {
         const auto payload = make_echo_payload(payload_size, pair.to + 1, handles_.cookie);
         auto& state = states_[place];
         state.open = true;
-        state.sent = realtime();
+        state.sent = now_on(CLOCK_REALTIME);
         const auto failure =
             socket->send({pair.way.address, 0}, static_cast<std::uint16_t>(pair.to + 1), payload);
         if (!failure) return;
@@ -268,7 +262,7 @@ class PingMatrix {
         PairRow row;
         row.outcome = intact ? PairOutcome::answered : PairOutcome::lost;
         if (!intact) row.message = "the reply is not what was sent";
-        const auto arrived = received.kernel_time.value_or(realtime());
+        const auto arrived = received.kernel_time.value_or(now_on(CLOCK_REALTIME));
         if (intact && arrived >= states_[place].sent)
             row.rtt_us = static_cast<double>((arrived - states_[place].sent).count()) / 1000;
         settle(place, std::move(row), findings);
