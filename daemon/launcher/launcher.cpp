@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -39,6 +40,9 @@ class Launcher {
           buffer_(largest_message) {
         if (!host_) fail("open the host's network namespace");
         setting_ = {credentials, make_filters(), host_.get()};
+        // A worker's own children (operations::BesideProcess) end after it, and would be somebody else's to
+        // wait for.
+        if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) fail("become a subreaper");
         sigset_t child;
         sigemptyset(&child);
         sigaddset(&child, SIGCHLD);

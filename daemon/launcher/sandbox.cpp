@@ -13,6 +13,7 @@
 #include <cap-ng.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/netlink.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -74,6 +75,13 @@ void allow_if(const FilterContext& filter, int call, scmp_arg_cmp condition) {
     }
 }
 
+void refuse(const FilterContext& filter, int error, std::initializer_list<int> calls) {
+    for (const int call : calls) {
+        if (seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(static_cast<std::uint32_t>(error)), call, 0) != 0)
+            throw std::runtime_error("libseccomp refuses a rule");
+    }
+}
+
 void allow_plain(const FilterContext& filter) {
     allow(filter, {SCMP_SYS(read),           SCMP_SYS(write),           SCMP_SYS(readv),
                    SCMP_SYS(writev),         SCMP_SYS(pread64),         SCMP_SYS(recvfrom),
@@ -95,9 +103,7 @@ void allow_plain(const FilterContext& filter) {
     }
     // glibc's fstat is newfstatat with an empty path, which a filter cannot look at: stdio may ask, and goes
     // on without.
-    if (seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(EACCES), SCMP_SYS(newfstatat), 0) != 0) {
-        throw std::runtime_error("libseccomp refuses a rule");
-    }
+    refuse(filter, EACCES, {SCMP_SYS(newfstatat)});
     // No memory becomes executable.
     allow_if(filter, SCMP_SYS(mmap), scmp_arg_cmp{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0});
     allow_if(filter, SCMP_SYS(mprotect), scmp_arg_cmp{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0});
@@ -129,10 +135,21 @@ void allow_threads(const FilterContext& filter) {
     constexpr int thread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM |
                            CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
     allow_if(filter, SCMP_SYS(clone), equal(0, thread));
-    if (seccomp_rule_add(filter.get(), SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) != 0) {
-        throw std::runtime_error("libseccomp refuses a rule");
-    }
+    refuse(filter, ENOSYS, {SCMP_SYS(clone3)});
     allow(filter, {SCMP_SYS(set_robust_list), SCMP_SYS(rseq)});
+}
+
+void allow_netfilter(const FilterContext& filter) {
+    // libxtables asks the kernel which revision of an extension it has, on a socket for each question.
+    if (seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, equal(0, AF_NETLINK),
+                         equal(2, NETLINK_NETFILTER)) != 0)
+        throw std::runtime_error("libseccomp refuses a rule");
+    allow(filter, {SCMP_SYS(bind)});
+    // An extension that is not there yet, /etc/protocols: the libraries go on without.
+    refuse(filter, EACCES, {SCMP_SYS(access), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx)});
+#ifndef NETLAB_SANITIZED
+    refuse(filter, EACCES, {SCMP_SYS(openat), SCMP_SYS(open)});
+#endif
 }
 
 std::vector<sock_filter> compiled(const FilterContext& filter) {
@@ -158,6 +175,19 @@ bool limit(__rlimit_resource resource, rlim_t soft, rlim_t hard) {
 
 bool limit(__rlimit_resource resource, rlim_t value) {
     return limit(resource, value, value);
+}
+
+/// The last thing before `run`.
+Result<void> install(const std::vector<sock_filter>& filter) {
+    const sock_fprog program{static_cast<unsigned short>(filter.size()),
+                             const_cast<sock_filter*>(filter.data())};
+    // Some filters of service managers know the older of the two calls only; no_new_privs has been set by the
+    // launcher.
+    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0 &&
+        ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0) {
+        return system_error(errc::operation_failed, "install the system call filter", errno);
+    }
+    return {};
 }
 
 }  // namespace
@@ -229,7 +259,8 @@ SystemCallFilters make_filters() {
         allow_more(filter);
         return compiled(filter);
     };
-    return {make([](const FilterContext&) {}), make(allow_ip_sockets), make(allow_threads)};
+    return {make([](const FilterContext&) {}), make(allow_ip_sockets), make(allow_threads),
+            make(allow_netfilter)};
 }
 
 Result<void> narrow_capabilities(const operations::Needs& needs) {
@@ -271,15 +302,25 @@ Result<void> drop_everything(Credentials credentials, const operations::Needs& n
     const auto& filter = needs.ip_sockets ? filters.with_ip_sockets
                          : needs.threads  ? filters.with_threads
                                           : filters.plain;
-    const sock_fprog program{static_cast<unsigned short>(filter.size()),
-                             const_cast<sock_filter*>(filter.data())};
-    // Some filters of service managers know the older of the two calls only; no_new_privs has been set by the
-    // launcher.
-    if (::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) != 0 &&
-        ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0) {
-        return failed("install the system call filter");
-    }
-    return {};
+    return install(filter);
+}
+
+Result<void> drop_but_net_admin(Credentials credentials, const SystemCallFilters& filters) {
+    constexpr rlim_t cpu_seconds = 10;
+    const auto failed = [](const char* what) { return system_error(errc::operation_failed, what, errno); };
+    const auto [uid, gid] = credentials;
+    // Otherwise a change from root to another user takes all capabilities.
+    if (::prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) != 0) return failed("keep capabilities");
+    if (::setresgid(gid, gid, gid) != 0) return failed("give up the group");
+    if (::setresuid(uid, uid, uid) != 0) return failed("give up the user");
+    if (!set_capabilities({CAP_NET_ADMIN})) return failed("give up the capabilities but one");
+    if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("become undumpable");
+#ifndef NETLAB_SANITIZED
+    if (!limit(RLIMIT_AS, operations::Needs{}.address_space)) return failed("limit the memory");
+#endif
+    if (!limit(RLIMIT_CPU, cpu_seconds, cpu_seconds + 1)) return failed("limit the processor time");
+    if (!limit(RLIMIT_NOFILE, operations::Needs{}.descriptors)) return failed("limit the descriptors");
+    return install(filters.with_netfilter);
 }
 
 }  // namespace netlab::launcher

@@ -43,6 +43,7 @@ struct SystemCallFilters {
     std::vector<sock_filter> plain;
     std::vector<sock_filter> with_ip_sockets;  ///< may also open and connect AF_INET and AF_INET6 sockets
     std::vector<sock_filter> with_threads;     ///< may also start threads, and no process
+    std::vector<sock_filter> with_netfilter;  ///< may also open netfilter's sockets; of files it hears EACCES
 };
 
 /// Throws std::runtime_error where libseccomp cannot make them.
@@ -55,5 +56,9 @@ struct SystemCallFilters {
 /// be taken back.
 [[nodiscard]] Result<void> drop_everything(Credentials credentials, const operations::Needs& needs,
                                            const SystemCallFilters& filters);
+
+/// In an operations::BesideProcess, with what `prepare` may: what drop_everything() does, but that
+/// CAP_NET_ADMIN and the sockets of netfilter stay.
+[[nodiscard]] Result<void> drop_but_net_admin(Credentials credentials, const SystemCallFilters& filters);
 
 }  // namespace netlab::launcher

@@ -69,12 +69,17 @@ void arm(std::uint32_t deadline_ms) {
     ::setitimer(ITIMER_REAL, &timer, nullptr);
 }
 
-Result<void> operate(const WorkerSetting& setting, const Launch& launch, int host,
+Result<void> operate(const WorkerSetting& setting, const Launch& launch, int stream, int host,
                      operations::Output& output) {
     const auto& operation = *operations::find(launch.header.operation);
     auto namespaces = open_namespaces(launch.targets, operation.needs, host);
     if (!namespaces) return namespaces.error();
     if (auto narrowed = narrow_capabilities(operation.needs); !narrowed) return narrowed.error();
+    namespaces->confine_beside([&, stream] {
+        ::close(stream);
+        ::close(host);
+        return drop_but_net_admin(setting.credentials, setting.filters);
+    });
     auto prepared = operation.prepare(*namespaces, launch.request);
     if (!prepared) return prepared.error();
     *namespaces = operations::Namespaces({});
@@ -102,7 +107,8 @@ void work(const WorkerSetting& setting, const Launch& launch, UniqueFd stream) {
     arm(launch.header.deadline_ms);
     operations::Output output(own_stream);
     try {
-        if (auto result = operate(setting, launch, host, output); !result) output.error(result.error());
+        if (auto result = operate(setting, launch, own_stream, host, output); !result)
+            output.error(result.error());
         output.end();
     } catch (const std::exception& exception) {
         output.error({errc::operation_failed, std::string("internal error: ") + exception.what(), {}, {}});

@@ -6,6 +6,7 @@
 #include "daemon/kernel/container_file.hpp"
 #include "daemon/operations/output.hpp"
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -56,15 +57,22 @@ class Namespaces {
     /// errc::target_gone, errc::operation_failed.
     [[nodiscard]] Result<void> enter(std::size_t index);
 
+    /// What a BesideProcess does first: closes what is the operation's alone (its stream), and gives up all
+    /// but CAP_NET_ADMIN and the system calls of netfilter's libraries. The launcher sets it.
+    using Confine = std::function<Result<void>()>;
+    void confine_beside(Confine confine) { confine_beside_ = std::move(confine); }
+    [[nodiscard]] const Confine& confine_beside() const { return confine_beside_; }
+
   private:
     std::vector<TargetHandle> handles_;
+    Confine confine_beside_;
 };
 
 /// What an operation may have. All else is taken away before `prepare` (capabilities) or before `run` (the
 /// rest).
 struct Needs {
     bool net_raw = false;         ///< `prepare` opens raw or packet sockets
-    bool net_admin = false;       ///< `prepare` asks netfilter
+    bool net_admin = false;       ///< `prepare` asks netfilter, or starts a BesideProcess
     bool processes = false;       ///< `prepare` looks at the descriptors and namespaces of all processes
     bool resolver_files = false;  ///< resolv.conf and hosts of the targets are opened for it
     bool start_times = false;     ///< TargetHandle::start_time of those too that are reached by a path

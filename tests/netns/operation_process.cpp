@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace netlab::test {
 
@@ -17,6 +18,11 @@ namespace {
                        const std::function<void()>& between) {
     operations::Output output(stream);
     operations::Namespaces namespaces(std::move(handles));
+    // Not confined, as the operation itself is not; but the stream must end with the operation.
+    namespaces.confine_beside([stream] {
+        ::close(stream);
+        return Result<void>();
+    });
     const auto* operation = operations::find(number);
     auto prepared = operation->prepare(namespaces, order);
     if (between) between();
