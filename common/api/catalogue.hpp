@@ -21,6 +21,7 @@
 #include "common/api/targets.hpp"
 #include "common/api/version.hpp"
 #include "common/api/watch.hpp"
+#include "common/api/why.hpp"
 
 #include <tuple>
 
@@ -62,6 +63,7 @@ struct Row {
     std::vector<std::string> R::*points = nullptr;   ///< the member that names places to capture at
     std::string R::*filter = nullptr;                ///< the member that the audit has as such
     bool names = false;                              ///< see Context::names
+    std::uint16_t R::*published = nullptr;           ///< the member that is a port, see Context::publishers
     bool finishing = false;  ///< a client that shuts down its sending side has it finish, not end
     Result<void> (*check)(const R&, Roles) = nullptr;
     std::uint32_t (*deadline_ms)(const R&) = nullptr;  ///< absent: ten seconds
@@ -96,6 +98,9 @@ struct Row {
     }
     consteval Row with_names() const {
         return with([&](Row& row) { row.names = true; });
+    }
+    consteval Row published_on(std::uint16_t R::*member) const {
+        return with([&](Row& row) { row.published = member; });
     }
     consteval Row that_finishes() const {
         return with([&](Row& row) { row.finishing = true; });
@@ -145,6 +150,14 @@ inline constexpr auto catalogue = std::tuple{
     Row<ConnectRequest>("connect", Verb::post, "/v1/connect", Role::probe, Kind::stream)
         .in(&ConnectRequest::from)
         .towards(&ConnectRequest::to)
+        .checked(&check)
+        .within(&deadline_ms),
+    Row<WhyRequest>("why", Verb::post, "/v1/why", Role::observe, Kind::stream)
+        .in(&WhyRequest::from)
+        .towards(&WhyRequest::to)
+        .published_on(&WhyRequest::port)
+        .with_others()
+        .with_names()
         .checked(&check)
         .within(&deadline_ms),
     Row<PingPairsRequest>("ping_pairs", Verb::post, "/v1/ping/pairs", Role::probe, Kind::stream)

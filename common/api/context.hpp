@@ -30,6 +30,9 @@ struct Context {
     std::optional<Target> peer;   ///< the other end, where a target has that name or address
     PeerMatch peer_match = PeerMatch::none;
     bool peer_namespace = false;  ///< after those of `targets`, `prepare` is given the peer's namespace
+    /// Row::published_on: running containers that publish that port of the host's, with that port alone;
+    /// `prepare` is given their namespaces next. Those that could not be opened are empty.
+    std::vector<Target> publishers;
     /// Row::with_others: one target for each other namespace that is known. Their namespaces are the last
     /// that `prepare` is given; those that could not be opened are empty. Without networks, ports and image.
     std::vector<Target> others;
@@ -46,8 +49,8 @@ struct Context {
     friend bool operator==(const Context&, const Context&) = default;
 };
 BOOST_DESCRIBE_STRUCT(Context, (),
-                      (targets, peer, peer_match, peer_namespace, others, engines, roles, similar, truncated,
-                       points, names))
+                      (targets, peer, peer_match, peer_namespace, publishers, others, engines, roles, similar,
+                       truncated, points, names))
 
 /// What the front sends to a worker, in the form of common/binary.
 template <class Request>

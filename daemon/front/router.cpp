@@ -124,6 +124,27 @@ Result<void> add_targets(const std::vector<std::string>& words, bool all, const 
     return {};
 }
 
+/// Who publishes a port of the host's, as far as anybody would want to know.
+void add_publishers(std::uint16_t port, const targets::Registry& registry, api::Context& context, Job& job) {
+    constexpr std::size_t most = 8;
+    if (port == 0) return;
+    for (const auto& target : registry.list()) {
+        const auto other = [&](const api::PublishedPort& one) { return one.host_port != port; };
+        if (context.publishers.size() == most || std::ranges::all_of(target.ports, other)) continue;
+        auto found =
+            registry.resolve(std::string(described::enumerator_name(target.runtime)) + ":" + target.id);
+        if (!found) continue;
+        const auto reference = launcher_reference(found->reference);
+        if (!reference) continue;
+        job.namespaces.push_back(*reference);
+        job.namespaces.back().may_fail = 1;
+        auto ports = std::move(found->target.ports);
+        std::erase_if(ports, other);
+        context.publishers.push_back(slim(std::move(found->target), true));
+        context.publishers.back().ports = std::move(ports);
+    }
+}
+
 /// Every other namespace that is known, as far as there is room.
 void add_others(const targets::Registry& registry, api::Context& context, Job& job) {
     const auto is_chosen = [&](const api::Target& other) {
@@ -235,6 +256,8 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
     if (context.targets.size() == 1 && context.targets.front().namespace_) {
         entry.inode = context.targets.front().namespace_->inode;
     }
+    if constexpr (row<I>.published != nullptr)
+        add_publishers(request.*row<I>.published, registry, context, job);
     if constexpr (row<I>.others) add_others(registry, context, job);
     return context;
 }

@@ -24,7 +24,7 @@ _netlab() {
     # Flags there, which elsewhere take a value.
     [[ $command == sockets || $command == ss ]] && [[ $previous == -[is] ]] && previous=''
     [[ $command == links && $previous == -s ]] && previous=''
-    local commands='ls ping connect capture dns resolv links addrs routes route rules neigh sockets ss bridges networks ps sysctls version'
+    local commands='ls why ping connect capture dns resolv links addrs routes route rules neigh sockets ss bridges networks ps sysctls version'
     case $previous in
         -o | --output) COMPREPLY=($(compgen -W 'table wide json' -- "$current")); return ;;
         --color | --colour) COMPREPLY=($(compgen -W 'auto always never' -- "$current")); return ;;
@@ -65,6 +65,7 @@ _netlab() {
         rules) own='-a --all -4 --ipv4 -6 --ipv6' ;;
         neigh) own='-a --all -i --interface -4 --ipv4 -6 --ipv6 --noarp' ;;
         route) own='--from --mark --iif' ;;
+        why) own='--no-probe --no-trace -s --size -W --wait --address -4 --ipv4 -6 --ipv6' ;;
         bridges) own='-a --all --fdb' ;;
         ps) own='-a --all' ;;
         resolv) own='-W --wait' ;;
