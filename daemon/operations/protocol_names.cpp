@@ -1,5 +1,6 @@
+#include "daemon/operations/protocol_names.hpp"
+
 #include <array>
-#include <string_view>
 
 #include <netdb.h>
 
@@ -60,15 +61,20 @@ constexpr std::array protocols{
 char* no_aliases[] = {nullptr};  // NOLINT: as <netdb.h> has it
 
 bool fill(int number, protoent& out) {
-    for (const auto& protocol : protocols) {
-        if (protocol.number != number) continue;
-        out = {const_cast<char*>(protocol.name), no_aliases, number};  // nobody writes there
-        return true;
-    }
-    return false;
+    const auto* name = netlab::operations::protocol_name(number);
+    if (name == nullptr) return false;
+    out = {const_cast<char*>(name), no_aliases, number};  // nobody writes there
+    return true;
 }
 
 }  // namespace
+
+const char* netlab::operations::protocol_name(int number) {
+    for (const auto& protocol : protocols) {
+        if (protocol.number == number) return protocol.name;
+    }
+    return nullptr;
+}
 
 protoent* getprotobynumber(int number) {
     static thread_local protoent found;

@@ -1,6 +1,7 @@
 #include "daemon/operations/rulesets.hpp"
 
 #include "daemon/operations/ruleset_reader.hpp"
+#include "daemon/operations/xtables_text.hpp"
 
 #include <algorithm>
 #include <array>
@@ -93,7 +94,36 @@ Result<RulesetProcess> RulesetProcess::start(Namespaces& namespaces, std::size_t
         return text ? answer(text_follows, *text) : answer(error_follows, text.error().message);
     });
     if (!process) return process.error();
-    return RulesetProcess(std::move(*process), kernel::NftTables::ask(NFPROTO_UNSPEC));
+    RulesetProcess out(std::move(*process), kernel::NftTables::ask(NFPROTO_UNSPEC));
+    out.read_legacy();
+    return out;
+}
+
+void RulesetProcess::read_legacy() {
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
+        for (const auto* name : {"raw", "mangle", "nat", "filter", "security"}) {
+            auto bytes = kernel::read_xt_table(name, family);
+            if (!bytes || *bytes) legacy_.push_back({name, family, std::move(bytes)});
+        }
+    }
+}
+
+void RulesetProcess::add_legacy(Ruleset& ruleset) const {
+    for (const auto& table : legacy_) {
+        const auto called =
+            "iptables-legacy's table " + table.name + (table.family == Family::ipv4 ? "" : " of IPv6");
+        if (!table.bytes) {
+            ruleset.unreadable.push_back(called + ": " + table.bytes.error().message);
+            continue;
+        }
+        const auto& bytes = **table.bytes;
+        const auto parsed = bytes.too_large ? std::nullopt : kernel::parse_xt_table(bytes);
+        if (parsed) {
+            ruleset.tables.push_back(legacy_table(*parsed, table.family, table.name));
+        } else {
+            ruleset.unreadable.push_back(called + (bytes.too_large ? " is too large" : " is not understood"));
+        }
+    }
 }
 
 Result<Ruleset> RulesetProcess::read(Output& output) {
@@ -109,7 +139,7 @@ Result<Ruleset> RulesetProcess::read(Output& output) {
                      "libnftables' text of the rules is not understood",
                      "nft list ruleset in that namespace shows it",
                      {}};
-    Ruleset ruleset{std::move(*tables), true};
+    Ruleset ruleset{std::move(*tables), true, {}};
     if (structure_) {
         if (!*structure_) return structure_->error();
         const auto content = (**structure_).read();
@@ -117,6 +147,7 @@ Result<Ruleset> RulesetProcess::read(Output& output) {
         if (!content) return content.error();
         ruleset.consistent = content->complete && agree(ruleset.tables, *content);
     }
+    add_legacy(ruleset);
     return ruleset;
 }
 
