@@ -5,6 +5,7 @@
 #include "common/api/capture.hpp"
 #include "common/api/connect.hpp"
 #include "common/api/dns.hpp"
+#include "common/api/firewall.hpp"
 #include "common/api/links.hpp"
 #include "common/api/neighbours.hpp"
 #include "common/api/networks.hpp"
@@ -203,6 +204,9 @@ inline constexpr auto catalogue = std::tuple{
         .over(&ProcessesRequest::targets, &ProcessesRequest::all),
     Row<SysctlsRequest>("sysctls", Verb::post, "/v1/sysctls", Role::observe, Kind::stream)
         .over(&SysctlsRequest::targets, &SysctlsRequest::all),
+    Row<FirewallRequest>("firewall", Verb::post, "/v1/firewall", Role::observe, Kind::stream)
+        .in(&FirewallRequest::target)
+        .checked(&check),
     Row<CaptureRequest>("capture", Verb::post, "/v1/capture", Role::capture, Kind::capture)
         .at(&CaptureRequest::points)
         .filtered_by(&CaptureRequest::filter)

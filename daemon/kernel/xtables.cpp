@@ -8,6 +8,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -20,8 +21,10 @@ using Bytes = std::span<const std::byte>;
 constexpr std::size_t largest_table = 8 << 20;
 
 /// Whether the namespace has the table already.
-bool is_there(std::string_view name) {
-    const UniqueFd file(::open("/proc/thread-self/net/ip_tables_names", O_RDONLY | O_CLOEXEC));
+bool is_there(std::string_view name, Family family) {
+    const auto* path = family == Family::ipv4 ? "/proc/thread-self/net/ip_tables_names"
+                                              : "/proc/thread-self/net/ip6_tables_names";
+    const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
     if (!file) return false;
     std::array<char, 256> text;
     const auto size = ::read(file.get(), text.data(), text.size());
@@ -41,9 +44,11 @@ std::string name_of(const char (&name)[IFNAMSIZ], const unsigned char (&mask)[IF
     return text;
 }
 
-std::array<std::uint8_t, 4> octets(const in_addr& address) {
-    std::array<std::uint8_t, 4> out;
-    std::memcpy(out.data(), &address.s_addr, out.size());
+template <std::size_t size, class Address>
+std::array<std::uint8_t, size> octets(const Address& address) {
+    static_assert(sizeof address == size);
+    std::array<std::uint8_t, size> out;
+    std::memcpy(out.data(), &address, out.size());
     return out;
 }
 
@@ -56,13 +61,15 @@ class Parser {
 
     std::optional<XtTable> parse() {
         for (std::size_t at = 0; at < entries_.size();) {
-            ipt_entry entry;
-            if (!read(entries_.subspan(at), entry)) return std::nullopt;
+            Entry entry;
+            const auto rest = entries_.subspan(at);
+            const bool whole =
+                bytes_.family == Family::ipv4 ? take_entry(rest, entry) : take_entry6(rest, entry);
             const auto size = entry.next_offset;
-            if (size < sizeof entry || size > entries_.size() - at || entry.target_offset < sizeof entry ||
+            if (!whole || size < entry.head || size > rest.size() || entry.target_offset < entry.head ||
                 entry.target_offset > size)
                 return std::nullopt;
-            if (!take(entry, at, entries_.subspan(at, size))) return std::nullopt;
+            if (!take(entry, at, rest.first(size))) return std::nullopt;
             at += size;
         }
         // The chains' names are known only now.
@@ -74,6 +81,48 @@ class Parser {
     }
 
   private:
+    /// An ipt_entry or ip6t_entry.
+    struct Entry {
+        std::size_t head = 0;  ///< its size
+        std::uint16_t target_offset = 0;
+        std::uint16_t next_offset = 0;
+        XtRule rule;
+    };
+
+    template <class Raw, class Ip>
+    static void take_common(const Raw& raw, const Ip& ip, Entry& entry) {
+        entry.head = sizeof raw;
+        entry.target_offset = raw.target_offset;
+        entry.next_offset = raw.next_offset;
+        entry.rule.ip.input = name_of(ip.iniface, ip.iniface_mask);
+        entry.rule.ip.output = name_of(ip.outiface, ip.outiface_mask);
+        entry.rule.ip.protocol = ip.proto;
+        entry.rule.ip.flags = ip.flags;
+        entry.rule.ip.inverted = ip.invflags;
+        entry.rule.packets = raw.counters.pcnt;
+        entry.rule.bytes = raw.counters.bcnt;
+    }
+
+    static bool take_entry(Bytes bytes, Entry& entry) {
+        ipt_entry raw;
+        if (!read(bytes, raw)) return false;
+        take_common(raw, raw.ip, entry);
+        entry.rule.ip.source = octets<4>(raw.ip.src);
+        entry.rule.ip.source_mask = octets<4>(raw.ip.smsk);
+        entry.rule.ip.destination = octets<4>(raw.ip.dst);
+        entry.rule.ip.destination_mask = octets<4>(raw.ip.dmsk);
+        return true;
+    }
+
+    static bool take_entry6(Bytes bytes, Entry& entry) {
+        ip6t_entry raw;
+        if (!read(bytes, raw)) return false;
+        take_common(raw, raw.ipv6, entry);
+        entry.rule.ip6 = {octets<16>(raw.ipv6.src), octets<16>(raw.ipv6.smsk), octets<16>(raw.ipv6.dst),
+                          octets<16>(raw.ipv6.dmsk)};
+        return true;
+    }
+
     void begin_chain(std::string name, std::optional<std::uint32_t> hook, std::size_t first_rule) {
         starts_[first_rule] = name;
         table_.chains.push_back({name, hook});
@@ -81,12 +130,12 @@ class Parser {
         number_ = 0;
     }
 
-    bool take(const ipt_entry& entry, std::size_t at, Bytes whole) {
+    bool take(Entry& entry, std::size_t at, Bytes whole) {
         for (std::uint32_t hook = 0; hook < bytes_.hook_entry.size(); ++hook) {
             const bool begins = (bytes_.valid_hooks & (1U << hook)) != 0 && bytes_.hook_entry[hook] == at;
             if (begins) begin_chain(hook_names[hook], hook, at);
         }
-        XtRule rule;
+        auto& rule = entry.rule;
         if (!take_extensions(entry, whole, rule)) return false;
         if (rule.target.name == XT_ERROR_TARGET) {
             // Not a rule: the head of a user's chain, or the end of the table.
@@ -97,18 +146,7 @@ class Parser {
         }
         rule.chain = chain_;
         rule.number = ++number_;
-        rule.ip = {octets(entry.ip.src),
-                   octets(entry.ip.smsk),
-                   octets(entry.ip.dst),
-                   octets(entry.ip.dmsk),
-                   name_of(entry.ip.iniface, entry.ip.iniface_mask),
-                   name_of(entry.ip.outiface, entry.ip.outiface_mask),
-                   entry.ip.proto,
-                   entry.ip.flags,
-                   entry.ip.invflags};
-        rule.packets = entry.counters.pcnt;
-        rule.bytes = entry.counters.bcnt;
-        if (rule.target.name.empty()) take_verdict(entry, at + whole.size(), rule);
+        if (rule.target.name.empty()) take_verdict(at + whole.size(), rule);
         table_.rules.push_back(std::move(rule));
         return true;
     }
@@ -129,8 +167,8 @@ class Parser {
         return true;
     }
 
-    static bool take_extensions(const ipt_entry& entry, Bytes whole, XtRule& rule) {
-        auto matches = whole.subspan(sizeof entry, entry.target_offset - sizeof entry);
+    static bool take_extensions(const Entry& entry, Bytes whole, XtRule& rule) {
+        auto matches = whole.subspan(entry.head, entry.target_offset - entry.head);
         while (!matches.empty()) {
             std::uint16_t size = 0;
             if (!read(matches, size) || size < sizeof(xt_entry_match) || size > matches.size()) return false;
@@ -140,7 +178,7 @@ class Parser {
         return take_extension(whole.subspan(entry.target_offset), rule.target);
     }
 
-    void take_verdict(const ipt_entry& entry, std::size_t next, XtRule& rule) {
+    void take_verdict(std::size_t next, XtRule& rule) {
         std::int32_t value = 0;
         if (!read(rule.target.info, value)) return;
         rule.target.info.clear();
@@ -151,7 +189,9 @@ class Parser {
         } else if (static_cast<std::size_t>(value) == next) {
             rule.verdict = NFT_CONTINUE;  // a rule without a target: it only counts
         } else {
-            rule.verdict = (entry.ip.flags & IPT_F_GOTO) != 0 ? NFT_GOTO : NFT_JUMP;
+            // IP6T_F_GOTO is another bit.
+            const auto go_to = bytes_.family == Family::ipv4 ? IPT_F_GOTO : IP6T_F_GOTO;
+            rule.verdict = (rule.ip.flags & go_to) != 0 ? NFT_GOTO : NFT_JUMP;
             jumps_.emplace_back(table_.rules.size(), static_cast<std::size_t>(value));
         }
     }
@@ -167,19 +207,26 @@ class Parser {
 
 }  // namespace
 
-Result<std::optional<XtBytes>> read_xt_table(const char* name) {
-    if (!is_there(name)) return std::optional<XtBytes>();
+Result<std::optional<XtBytes>> read_xt_table(const char* name, Family family) {
+    if (!is_there(name, family)) return std::optional<XtBytes>();
     const auto failed = [](const char* what) { return system_error(errc::operation_failed, what, errno); };
-    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    // ip6_tables' questions and structs are ip_tables' (include/uapi/linux/netfilter_ipv6/ip6_tables.h).
+    static_assert(IP6T_SO_GET_INFO == IPT_SO_GET_INFO && IP6T_SO_GET_ENTRIES == IPT_SO_GET_ENTRIES);
+    static_assert(sizeof(ip6t_getinfo) == sizeof(ipt_getinfo));
+    static_assert(offsetof(ip6t_get_entries, entrytable) == offsetof(ipt_get_entries, entrytable));
+    const bool ipv4 = family == Family::ipv4;
+    const int level = ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
+    const UniqueFd socket(::socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     if (!socket) return failed("open a socket");
     // Somebody may replace the table between the two questions: then its size is another.
     for (int attempt = 0; attempt < 5; ++attempt) {
         ipt_getinfo info{};
         std::strncpy(info.name, name, sizeof info.name - 1);
         socklen_t length = sizeof info;
-        if (::getsockopt(socket.get(), IPPROTO_IP, IPT_SO_GET_INFO, &info, &length) != 0)
+        if (::getsockopt(socket.get(), level, IPT_SO_GET_INFO, &info, &length) != 0)
             return failed("read iptables' rules");
         XtBytes out;
+        out.family = family;
         out.valid_hooks = info.valid_hooks;
         std::copy_n(info.hook_entry, out.hook_entry.size(), out.hook_entry.begin());
         out.too_large = info.size > largest_table;
@@ -188,7 +235,7 @@ Result<std::optional<XtBytes>> read_xt_table(const char* name) {
         std::memcpy(block.data(), info.name, sizeof info.name);
         std::memcpy(block.data() + offsetof(ipt_get_entries, size), &info.size, sizeof info.size);
         length = static_cast<socklen_t>(block.size());
-        if (::getsockopt(socket.get(), IPPROTO_IP, IPT_SO_GET_ENTRIES, block.data(), &length) != 0) {
+        if (::getsockopt(socket.get(), level, IPT_SO_GET_ENTRIES, block.data(), &length) != 0) {
             if (errno == EAGAIN) continue;
             return failed("read iptables' rules");
         }

@@ -1,12 +1,13 @@
 #pragma once
 
+#include "common/address.hpp"
 #include "daemon/kernel/nftables.hpp"
 
 #include <array>
 
-/// The tables of iptables-legacy (net/ipv4/netfilter/ip_tables.c): one block of bytes with all rules of a
-/// table, each with offsets to its parts. Root in the namespace wrote it; the kernel has checked it, and it
-/// is checked again here.
+/// The tables of iptables-legacy (net/ipv4/netfilter/ip_tables.c, net/ipv6/netfilter/ip6_tables.c): one block
+/// of bytes with all rules of a table, each with offsets to its parts. Root in the namespace wrote it; the
+/// kernel has checked it, and it is checked again here.
 namespace netlab::kernel {
 
 /// One table as bytes.
@@ -15,14 +16,24 @@ struct XtBytes {
     std::uint32_t valid_hooks = 0;              ///< bits 1 << NF_INET_
     std::vector<std::byte> entries;
     bool too_large = false;  ///< more than 8 MiB: not read
+    Family family = Family::ipv4;
 };
 
-/// For `prepare`, with CAP_NET_ADMIN: IPv4's table of that name ("nat") in the calling thread's network
+/// For `prepare`, with CAP_NET_ADMIN: the family's table of that name ("nat") in the calling thread's network
 /// namespace; nullopt where it has none. The kernel makes a table for whoever asks for it, so it is asked
 /// only where /proc says that there is one. errc::operation_failed.
-[[nodiscard]] Result<std::optional<XtBytes>> read_xt_table(const char* name);
+[[nodiscard]] Result<std::optional<XtBytes>> read_xt_table(const char* name, Family family = Family::ipv4);
 
-/// A rule's conditions on addresses, interfaces and the protocol.
+/// A rule's conditions on IPv6 addresses.
+struct XtIp6 {
+    std::array<std::uint8_t, 16> source{};
+    std::array<std::uint8_t, 16> source_mask{};
+    std::array<std::uint8_t, 16> destination{};
+    std::array<std::uint8_t, 16> destination_mask{};
+    friend bool operator==(const XtIp6&, const XtIp6&) = default;
+};
+
+/// A rule's conditions on IPv4 addresses, interfaces and the protocol.
 struct XtIp {
     std::array<std::uint8_t, 4> source{};
     std::array<std::uint8_t, 4> source_mask{};
@@ -39,7 +50,8 @@ struct XtIp {
 struct XtRule {
     std::string chain;
     std::uint32_t number = 0;  ///< its place in the chain, from 1
-    XtIp ip;
+    XtIp ip;                   ///< of IPv6's without addresses, and its flags are IP6T_F_
+    std::optional<XtIp6> ip6;  ///< of an IPv6 table
     std::vector<XtExtension> matches;
     XtExtension target;        ///< its name is "" of the verdicts below
     std::int32_t verdict = 0;  ///< NF_ACCEPT, NF_DROP, XT_RETURN as NFT_RETURN; NFT_JUMP and NFT_GOTO

@@ -140,10 +140,13 @@ void allow_threads(const FilterContext& filter) {
 }
 
 void allow_netfilter(const FilterContext& filter) {
-    // libxtables asks the kernel which revision of an extension it has, on a socket for each question.
-    if (seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, equal(0, AF_NETLINK),
-                         equal(2, NETLINK_NETFILTER)) != 0)
-        throw std::runtime_error("libseccomp refuses a rule");
+    // libxtables asks the kernel which revision of an extension it has, on a socket for each question;
+    // libnftables asks what the interfaces in rules are called.
+    for (const int protocol : {NETLINK_NETFILTER, NETLINK_ROUTE}) {
+        if (seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(socket), 2, equal(0, AF_NETLINK),
+                             equal(2, protocol)) != 0)
+            throw std::runtime_error("libseccomp refuses a rule");
+    }
     allow(filter, {SCMP_SYS(bind)});
     // An extension that is not there yet, /etc/protocols: the libraries go on without.
     refuse(filter, EACCES, {SCMP_SYS(access), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx)});

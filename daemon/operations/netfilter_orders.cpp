@@ -1,5 +1,6 @@
 #include "daemon/operations/netfilter_orders.hpp"
 
+#include "daemon/operations/ruleset_reader.hpp"
 #include "daemon/operations/why_trace.hpp"
 
 #include <memory>
@@ -14,22 +15,23 @@ BesideProcess::Bytes answer_of(const Result<std::string>& result) {
     return {bytes.begin(), bytes.end()};
 }
 
-Result<std::string> carry_out(std::vector<Result<kernel::NftCommands>>& commands,
-                              const NetfilterOrder& order) {
-    if (order.number >= commands.size())
-        return Error{errc::operation_failed, "no such namespace was opened", {}, {}};
-    auto& nft = commands[order.number];
-    if (!nft) return nft.error();
-    if (order.kind == NetfilterOrder::Kind::list) return nft->run("list ruleset");
-    return nft->run(trace_commands(trace_table_name(order.process), order.protocol, order.v4, order.own));
+Result<std::string> carry_out(RulesetReader& nft, const NetfilterOrder& order) {
+    if (order.kind == NetfilterOrder::Kind::list) return nft.read();
+    const auto done =
+        nft.run(trace_commands(trace_table_name(order.process), order.protocol, order.v4, order.own));
+    if (!done) return done.error();
+    return std::string();
 }
 
 }  // namespace
 
-Result<BesideProcess> NetfilterSide::start(Namespaces& namespaces) {
-    const auto commands = std::make_shared<std::vector<Result<kernel::NftCommands>>>(std::move(commands_));
-    return BesideProcess::start(namespaces, [commands](const BesideProcess::Order& bytes) {
-        return answer_of(carry_out(*commands, from_order<NetfilterOrder>(bytes)));
+Result<BesideProcess> start_netfilter(Namespaces& namespaces, std::size_t place) {
+    if (auto entered = namespaces.enter(place); !entered) return entered.error();
+    auto reader = RulesetReader::open();
+    if (!reader) return reader.error();
+    const auto shared = std::make_shared<RulesetReader>(std::move(*reader));
+    return BesideProcess::start(namespaces, [shared](const BesideProcess::Order& bytes) {
+        return answer_of(carry_out(*shared, from_order<NetfilterOrder>(bytes)));
     });
 }
 

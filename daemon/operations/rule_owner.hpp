@@ -1,14 +1,23 @@
 #pragma once
 
+#include "daemon/operations/ruleset_text.hpp"
+
 #include <string>
 #include <string_view>
+#include <vector>
 
+/// Whose tables, chains and rules are, by the names that programs give them; anybody may give such a name.
 namespace netlab::operations {
 
-/// Whose a chain is: "docker", "podman", "ufw", …; "" where it is the administrator's or not known.
-[[nodiscard]] inline std::string owner_of(std::string_view, std::string_view table, std::string_view chain) {
-    if (chain.starts_with("DOCKER") || table == "docker-bridges") return "docker";
-    return {};
-}
+/// "docker", "podman", "kubernetes", "ufw", "firewalld", "libvirt", "fail2ban", "tailscale", "netlab", …; ""
+/// of an administrator, or not known.
+[[nodiscard]] std::string table_owner(const TableText& table);
+/// The same; "iptables" of a chain of a hook that iptables brings along.
+[[nodiscard]] std::string chain_owner(const TableText& table, const ChainText& chain);
+/// A rule in a chain of iptables' own is his whose chain it jumps to; one in DOCKER-USER an administrator's.
+[[nodiscard]] std::string rule_owner(const TableText& table, const ChainText& chain, const RuleText& rule);
+
+/// The chains that a rule (or a map) jumps or goes to, as its text says.
+[[nodiscard]] std::vector<std::string> jumps_of(RuleBackend backend, std::string_view text);
 
 }  // namespace netlab::operations

@@ -13,32 +13,29 @@ Result<WhySight> WhySight::open(Namespaces& namespaces, const std::set<std::size
                                 bool trace) {
     WhySight sight;
     for (const auto place : wanted) {
-        if (namespaces[place].net) sight.watched_.push_back({place, {}, {}, {}});
+        if (namespaces[place].net) sight.watched_.emplace_back().place = place;
     }
     // Before any other socket: the process beside inherits what is open.
     if (trace)
-        sight.start_side(namespaces);
+        sight.start_processes(namespaces);
     else
         sight.untraced_ = "it was not asked for, or needs the role trace";
     if (auto opened = sight.open_sockets(namespaces, probe); !opened) return opened.error();
     return sight;
 }
 
-void WhySight::start_side(Namespaces& namespaces) {
-    NetfilterSide side;
-    for (const auto& one : watched_) {
-        if (auto entered = namespaces.enter(one.place); !entered) {
-            untraced_ = entered.error().message;
-            return;
-        }
-        side.add();
+void WhySight::give_up_trace(const Error& error) {
+    if (untraced_.empty()) untraced_ = error.message;
+}
+
+void WhySight::start_processes(Namespaces& namespaces) {
+    for (auto& one : watched_) {
+        auto process = start_netfilter(namespaces, one.place);
+        if (process)
+            one.netfilter = std::move(*process);
+        else
+            give_up_trace(process.error());
     }
-    auto started = side.start(namespaces);
-    if (!started) {
-        untraced_ = started.error().message;
-        return;
-    }
-    side_ = std::move(*started);
 }
 
 Result<void> WhySight::open_sockets(Namespaces& namespaces, bool probe) {
@@ -51,32 +48,27 @@ Result<void> WhySight::open_sockets(Namespaces& namespaces, bool probe) {
         auto view = FlowView::open();
         if (!view) return view.error();
         one.view = std::move(*view);
-        if (!side_) continue;
+        if (!one.netfilter) continue;
         auto listener = kernel::TraceListener::open();
-        if (!listener) {
-            untraced_ = listener.error().message;
-            continue;
-        }
-        one.trace = std::move(*listener);
+        if (listener)
+            one.trace = std::move(*listener);
+        else
+            give_up_trace(listener.error());
     }
     return {};
 }
 
 Result<void> WhySight::watch(const Flow& flow, Output& output) {
-    std::uint32_t number = 0;
+    NetfilterOrder trace;
+    trace.kind = NetfilterOrder::Kind::trace;
+    trace.process = static_cast<std::uint32_t>(::getpid());
+    trace.protocol = flow.protocol;
+    trace.v4 = flow.remote.is_v4();
+    trace.own = flow.own;
     for (auto& one : watched_) {
         if (auto watching = one.view->watch(flow); !watching) return watching;
-        if (side_ && untraced_.empty()) {
-            NetfilterOrder trace;
-            trace.kind = NetfilterOrder::Kind::trace;
-            trace.number = number;
-            trace.process = static_cast<std::uint32_t>(::getpid());
-            trace.protocol = flow.protocol;
-            trace.v4 = flow.remote.is_v4();
-            trace.own = flow.own;
-            if (const auto done = order(*side_, trace, output); !done) untraced_ = done.error().message;
-        }
-        ++number;
+        if (!one.netfilter) continue;
+        if (const auto done = order(*one.netfilter, trace, output); !done) give_up_trace(done.error());
     }
     return {};
 }
@@ -109,13 +101,10 @@ void WhySight::take_packets() {
 }
 
 void WhySight::read_rules(Output& output) {
-    std::uint32_t number = 0;
-    for (const auto& one : watched_) {
+    for (auto& one : watched_) {
         const auto found = traced_.find(one.place);
-        NetfilterOrder list;
-        list.number = number++;
-        if (!side_ || found == traced_.end() || found->second.events.empty()) continue;
-        if (const auto text = order(*side_, list, output)) found->second.rules = parse_ruleset(*text);
+        if (!one.netfilter || found == traced_.end() || found->second.events.empty()) continue;
+        if (const auto text = order(*one.netfilter, {}, output)) found->second.rules = parse_ruleset(*text);
     }
 }
 

@@ -49,16 +49,18 @@ class WhySight {
   private:
     struct Watched {
         std::size_t place = 0;
+        std::optional<BesideProcess> netfilter;
         std::optional<FlowView> view;
         std::optional<kernel::TraceListener> trace;
         UniqueFd sockets;
     };
 
     Result<void> open_sockets(Namespaces& namespaces, bool probe);
-    void start_side(Namespaces& namespaces);
+    void start_processes(Namespaces& namespaces);
+    /// The first reason why there is no trace is kept.
+    void give_up_trace(const Error& error);
 
     std::vector<Watched> watched_;
-    std::optional<BesideProcess> side_;
     std::string untraced_;
     std::map<std::size_t, std::vector<SeenPacket>> packets_;
     std::map<std::size_t, TracedNamespace> traced_;

@@ -110,6 +110,8 @@ std::optional<StrayRoute> WhyTables::stray_route(const IpAddress& address) const
     const auto entry = kernel::query_route(known_.socket(*host)->get(), query);
     if (!reply || !reply->route || reply->route->hop.index == bridge->index || !entry || !entry->route)
         return std::nullopt;
+    // Not in anybody's way: it is the network's own route that is missing.
+    if (entry->route->destination.length() == 0) return std::nullopt;
     const InterfaceNames names(topology_[*host].links);
     const auto& target = topology_[*host].target;
     return StrayRoute{target, entry_text(route_entry(target, *entry->route, names)),

@@ -110,14 +110,13 @@ class Reader {
         walks_[event.id] = {*answer, hook_of(event)};
     }
 
-    [[nodiscard]] const ChainText* chain_of(const TraceEvent& event) const {
-        if (!traced_.rules) return nullptr;
-        const auto* table = find_table(*traced_.rules, family_name(event.family), event.table);
-        return table == nullptr ? nullptr : find_chain(*table, event.chain);
+    [[nodiscard]] const TableText* table_of(const TraceEvent& event) const {
+        return traced_.rules ? find_table(*traced_.rules, family_name(event.family), event.table) : nullptr;
     }
 
     [[nodiscard]] std::string hook_of(const TraceEvent& event) const {
-        const auto* chain = chain_of(event);
+        const auto* table = table_of(event);
+        const auto* chain = table == nullptr ? nullptr : find_chain(*table, event.chain);
         return chain != nullptr && chain->hook ? chain->hook->hook : std::string();
     }
 
@@ -141,17 +140,25 @@ class Reader {
         step.answer = walk.answer;
         step.input = name(event.input);
         step.output = name(event.output);
-        step.owner = owner_of(step.family, step.table, step.chain);
         out.drops = step.verdict == "drop";
-        if (event.kind == TraceKind::policy) {
-            step.text = "policy " + step.verdict;
-        } else if (traced_.rules && event.handle) {
-            if (const auto* rule =
-                    find_rule(*traced_.rules, step.family, step.table, step.chain, *event.handle))
-                step.text = rule->text;
-        }
+        if (event.kind == TraceKind::policy) step.text = "policy " + step.verdict;
+        describe(step, event);
         out.rejects = out.drops && step.text.find("reject") != step.text.npos;
         return out;
+    }
+
+    /// What the rules' text says of a step.
+    void describe(api::WhyStep& step, const TraceEvent& event) const {
+        const auto* table = table_of(event);
+        const auto* chain = table == nullptr ? nullptr : find_chain(*table, event.chain);
+        if (chain == nullptr) return;
+        const auto rule = std::ranges::find(chain->rules, event.handle.value_or(0), &RuleText::handle);
+        if (event.kind == TraceKind::policy || rule == chain->rules.end()) {
+            step.owner = chain_owner(*table, *chain);
+            return;
+        }
+        step.text = rule->text;
+        step.owner = rule_owner(*table, *chain, *rule);
     }
 
     const Flow& flow_;

@@ -42,8 +42,8 @@ bool is_rule_of_host(const boost::json::object& rule) {
 bool all_seen(const boost::json::object& report) {
     const auto& hops = report.at("hops").as_array();
     return std::ranges::all_of(hops, [](const auto& hop) {
-        const auto& seen = hop.at("seen");
-        return seen.is_null() || seen.as_bool();
+        const auto* seen = hop.as_object().if_contains("seen");
+        return seen == nullptr || seen->as_bool();
     });
 }
 
@@ -81,7 +81,7 @@ TEST_CASE("why: another network's container has no name here, and its address is
     auto report = ask_why(daemon, {"co1", "co3"});
     INFO(report);
     CHECK(verdict(report) == "unresolved");
-    CHECK(text(report, "suggestion") == "docker network connect net co3");
+    CHECK(text(report, "suggestion").starts_with("docker network connect net co3"));
     const auto address = address_of("co3", "bridge");
     report = ask_why(daemon, {"co1", address});
     INFO(report);
@@ -361,8 +361,7 @@ TEST_CASE("why: UDP behind an old conntrack entry", "[docker]") {
     auto inet = host_namespace();
     inet.replace(inet.rfind("host"), 4, "inet");
     const auto serve = [](const std::string& name, Words options) {
-        options.insert(options.end(),
-                       {"lab/busybox", "sh", "-c", "while true; do nc -u -l -p 53 -e cat; done"});
+        options.insert(options.end(), {"lab/busybox", "sh", "-c", "exec udpsvd -E 0.0.0.0 53 cat"});
         return std::make_unique<Container>(name, options);
     };
     auto old = serve("why-old", {"-p", "15353:53/udp"});
@@ -404,7 +403,7 @@ TEST_CASE("why: without a probe it says what the tables say, and sends nothing",
     CHECK(verdict(report) == "unknown");
     CHECK_FALSE(report.at("probed").as_bool());
     CHECK(report.at("hops").as_array().size() == 5);
-    CHECK(report.at("hops").as_array().front().at("seen").is_null());
+    CHECK_FALSE(report.at("hops").as_array().front().as_object().contains("seen"));
     CHECK(contains(text(report, "explanation"), "only a probe tells"));
 }
 

@@ -252,7 +252,6 @@ TEST_CASE("why: a trace is read by the packet's id, and others' packets are left
     CHECK(steps[1].step.chain == "DOCKER-USER");
     CHECK(steps[1].drops);
     CHECK(ending_step(steps) == &steps[1]);
-    CHECK(steps[1].step.owner == "docker");
 }
 
 TEST_CASE("why: the commands of a trace name only numbers", "[unit]") {

@@ -1,0 +1,154 @@
+#include "daemon/operations/rulesets.hpp"
+
+#include "daemon/operations/ruleset_reader.hpp"
+#include "daemon/operations/xtables_text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <tuple>
+
+#include <linux/netfilter.h>
+
+namespace netlab::operations {
+
+namespace {
+
+constexpr std::byte text_follows{0};
+constexpr std::byte error_follows{1};
+
+BesideProcess::Bytes answer(std::byte kind, std::string_view text) {
+    BesideProcess::Bytes out{kind};
+    const auto bytes = std::as_bytes(std::span(text));
+    out.insert(out.end(), bytes.begin(), bytes.end());
+    return out;
+}
+
+std::uint8_t family_number(std::string_view name) {
+    struct Family {
+        std::string_view name;
+        std::uint8_t number;
+    };
+    constexpr std::array families{Family{"ip", NFPROTO_IPV4},       Family{"ip6", NFPROTO_IPV6},
+                                  Family{"inet", NFPROTO_INET},     Family{"arp", NFPROTO_ARP},
+                                  Family{"bridge", NFPROTO_BRIDGE}, Family{"netdev", NFPROTO_NETDEV}};
+    const auto found = std::ranges::find(families, name, &Family::name);
+    return found == families.end() ? std::uint8_t{NFPROTO_UNSPEC} : found->number;
+}
+
+/// Family, table, chain.
+using ChainKey = std::tuple<std::uint8_t, std::string_view, std::string_view>;
+
+struct ChainShape {
+    std::uint64_t handle = 0;
+    std::optional<std::int32_t> priority;
+    std::vector<std::uint64_t> rules;
+    friend bool operator==(const ChainShape&, const ChainShape&) = default;
+};
+
+using Shape = std::map<ChainKey, ChainShape>;
+
+Shape shape_of(const std::vector<TableText>& tables) {
+    Shape shape;
+    for (const auto& table : tables) {
+        if (table.backend == RuleBackend::iptables_legacy) continue;
+        for (const auto& chain : table.chains) {
+            auto& out = shape[{family_number(table.family), table.name, chain.name}];
+            out.handle = chain.handle;
+            if (chain.hook) out.priority = chain.hook->priority;
+            for (const auto& rule : chain.rules)
+                out.rules.push_back(rule.handle);
+        }
+    }
+    return shape;
+}
+
+Shape shape_of(const kernel::NftTables::Content& content) {
+    Shape shape;
+    for (const auto& chain : content.chains) {
+        auto& out = shape[{chain.family, chain.table, chain.name}];
+        out.handle = chain.handle;
+        if (chain.hook) out.priority = chain.hook->priority;
+    }
+    for (const auto& rule : content.rules)
+        shape[{rule.family, rule.table, rule.chain}].rules.push_back(rule.handle);
+    return shape;
+}
+
+}  // namespace
+
+bool agree(const std::vector<TableText>& tables, const kernel::NftTables::Content& content) {
+    return shape_of(tables) == shape_of(content);
+}
+
+Result<RulesetProcess> RulesetProcess::start(Namespaces& namespaces, std::size_t place) {
+    if (!namespaces[place].net)
+        return Error{
+            errc::target_gone, "its network namespace is gone", "see `netlab ls`: it may have stopped", {}};
+    if (auto entered = namespaces.enter(place); !entered) return entered.error();
+    auto reader = RulesetReader::open();
+    if (!reader) return reader.error();
+    const auto shared = std::make_shared<RulesetReader>(std::move(*reader));
+    auto process = BesideProcess::start(namespaces, [shared](const BesideProcess::Order&) {
+        auto text = shared->read();
+        return text ? answer(text_follows, *text) : answer(error_follows, text.error().message);
+    });
+    if (!process) return process.error();
+    RulesetProcess out(std::move(*process), kernel::NftTables::ask(NFPROTO_UNSPEC));
+    out.read_legacy();
+    return out;
+}
+
+void RulesetProcess::read_legacy() {
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
+        for (const auto* name : {"raw", "mangle", "nat", "filter", "security"}) {
+            auto bytes = kernel::read_xt_table(name, family);
+            if (!bytes || *bytes) legacy_.push_back({name, family, std::move(bytes)});
+        }
+    }
+}
+
+void RulesetProcess::add_legacy(Ruleset& ruleset) const {
+    for (const auto& table : legacy_) {
+        const auto called =
+            "iptables-legacy's table " + table.name + (table.family == Family::ipv4 ? "" : " of IPv6");
+        if (!table.bytes) {
+            ruleset.unreadable.push_back(called + ": " + table.bytes.error().message);
+            continue;
+        }
+        const auto& bytes = **table.bytes;
+        const auto parsed = bytes.too_large ? std::nullopt : kernel::parse_xt_table(bytes);
+        if (parsed) {
+            ruleset.tables.push_back(legacy_table(*parsed, table.family, table.name));
+        } else {
+            ruleset.unreadable.push_back(called + (bytes.too_large ? " is too large" : " is not understood"));
+        }
+    }
+}
+
+Result<Ruleset> RulesetProcess::read(Output& output) {
+    const auto bytes = process_.ask({}, output);
+    if (!bytes) return bytes.error();
+    const std::string_view said(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+    if (bytes->empty() || bytes->front() == error_follows)
+        return Error{
+            errc::operation_failed, std::string(said.substr(std::min<std::size_t>(said.size(), 1))), {}, {}};
+    auto tables = parse_ruleset(said.substr(1));
+    if (!tables)
+        return Error{errc::operation_failed,
+                     "libnftables' text of the rules is not understood",
+                     "nft list ruleset in that namespace shows it",
+                     {}};
+    Ruleset ruleset{std::move(*tables), true, {}};
+    if (structure_) {
+        if (!*structure_) return structure_->error();
+        const auto content = (**structure_).read();
+        structure_.reset();
+        if (!content) return content.error();
+        ruleset.consistent = content->complete && agree(ruleset.tables, *content);
+    }
+    add_legacy(ruleset);
+    return ruleset;
+}
+
+}  // namespace netlab::operations
