@@ -113,9 +113,10 @@ class Segment {
     Explanation no_gateway(const api::Membership& membership, Port port) const {
         const auto veth = topology_.peer(port);
         const auto bridge = veth ? topology_.master(*veth) : std::nullopt;
-        if (!bridge || !membership.gateway || membership.addresses.empty() ||
-            !topology_.owners(*membership.gateway).empty())
-            return {};
+        if (!bridge || !membership.gateway || membership.addresses.empty()) return {};
+        const auto owners = topology_.owners(*membership.gateway);
+        const auto here = [&](Port owner) { return topology_.on_one_segment(owner, *bridge); };
+        if (std::ranges::any_of(owners, here)) return {};
         const auto length = membership.addresses.front().length();
         const auto address = membership.gateway->to_string() + "/" + std::to_string(length);
         return {topology_.full_name(*bridge) + ", the bridge of " + membership.name +

@@ -60,7 +60,8 @@ void follow(const boost::json::object& report) {
     const auto suggestion = text(report, "suggestion");
     INFO(report);
     REQUIRE(!suggestion.empty());
-    on_host(suggestion);
+    // What is in brackets is another way, or a remark.
+    on_host(suggestion.substr(0, suggestion.find(" (")));
 }
 
 Undo::~Undo() {
