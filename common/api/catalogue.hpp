@@ -4,6 +4,7 @@
 #include "common/api/bridges.hpp"
 #include "common/api/capture.hpp"
 #include "common/api/connect.hpp"
+#include "common/api/conntrack.hpp"
 #include "common/api/dns.hpp"
 #include "common/api/firewall.hpp"
 #include "common/api/links.hpp"
@@ -65,6 +66,7 @@ struct Row {
     std::string R::*filter = nullptr;                ///< the member that the audit has as such
     bool names = false;                              ///< see Context::names
     std::uint16_t R::*published = nullptr;           ///< the member that is a port, see Context::publishers
+    bool host = false;                               ///< see Context::host_namespace
     bool finishing = false;  ///< a client that shuts down its sending side has it finish, not end
     Result<void> (*check)(const R&, Roles) = nullptr;
     std::uint32_t (*deadline_ms)(const R&) = nullptr;  ///< absent: ten seconds
@@ -102,6 +104,9 @@ struct Row {
     }
     consteval Row published_on(std::uint16_t R::*member) const {
         return with([&](Row& row) { row.published = member; });
+    }
+    consteval Row beside_host() const {
+        return with([&](Row& row) { row.host = true; });
     }
     consteval Row that_finishes() const {
         return with([&](Row& row) { row.finishing = true; });
@@ -217,6 +222,20 @@ inline constexpr auto catalogue = std::tuple{
     Row<PacketsRequest>("packets", Verb::post, "/v1/packets", Role::capture, Kind::stream)
         .at(&PacketsRequest::points)
         .filtered_by(&PacketsRequest::filter)
+        .with_names()
+        .that_finishes()
+        .checked(&check)
+        .within(&deadline_ms),
+    Row<ConntrackRequest>("conntrack", Verb::post, "/v1/conntrack", Role::observe, Kind::stream)
+        .in(&ConntrackRequest::target)
+        .beside_host()
+        .with_names()
+        .checked(&check)
+        .within(&deadline_ms),
+    Row<ConntrackEventsRequest>("conntrack_events", Verb::post, "/v1/conntrack/events", Role::observe,
+                                Kind::stream)
+        .in(&ConntrackEventsRequest::target)
+        .beside_host()
         .with_names()
         .that_finishes()
         .checked(&check)

@@ -145,6 +145,18 @@ void add_publishers(std::uint16_t port, const targets::Registry& registry, api::
     }
 }
 
+/// The host's namespace, where what it does for a target is looked at.
+Result<void> add_host(const targets::Registry& registry, api::Context& context, Job& job) {
+    if (context.targets.front().runtime == api::Runtime::host) return {};
+    const auto host = registry.resolve("host");
+    if (!host) return host.error();
+    auto reference = launcher_reference(host->reference);
+    if (!reference) return reference.error();
+    job.namespaces.push_back(*reference);
+    context.host_namespace = true;
+    return {};
+}
+
 /// Every other namespace that is known, as far as there is room.
 void add_others(const targets::Registry& registry, api::Context& context, Job& job) {
     const auto is_chosen = [&](const api::Target& other) {
@@ -187,13 +199,13 @@ Result<void> add_points(const std::vector<std::string>& words, const targets::Re
 }
 
 /// The addresses of all running targets, as far as there is room for them in the message.
-std::vector<api::NamedAddress> names_of(const targets::Registry& registry) {
+void add_names(const targets::Registry& registry, api::Context& context) {
     constexpr std::size_t room = 24 * 1024;
-    std::vector<api::NamedAddress> names;
     std::set<std::pair<IpAddress, std::string>> known;  // several may live in one namespace
     std::size_t size = 0;
     for (const auto& target : registry.list()) {
-        if (target.state != api::State::running) continue;
+        // A paused one has its addresses still.
+        if (target.state != api::State::running && target.state != api::State::paused) continue;
         for (const auto& network : target.networks) {
             for (const auto& prefix : network.addresses) {
                 const auto& address = prefix.address();
@@ -202,12 +214,14 @@ std::vector<api::NamedAddress> names_of(const targets::Registry& registry) {
                     continue;
                 constexpr std::size_t lengths = 2 * sizeof(std::uint32_t);
                 size += lengths + target.name.size() + address.to_string().size();
-                if (size > room) return names;
-                names.push_back({address, target.name});
+                if (size > room) {
+                    context.names_complete = false;
+                    return;
+                }
+                context.names.push_back({address, target.name});
             }
         }
     }
-    return names;
 }
 
 /// The targets that the row's words name, as the worker's context and as the launcher's references.
@@ -232,7 +246,7 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
         if (auto added = add_points(request.*row<I>.points, registry, context, job); !added)
             return added.error();
     }
-    if constexpr (row<I>.names) context.names = names_of(registry);
+    if constexpr (row<I>.names) add_names(registry, context);
     if constexpr (row<I>.target != nullptr) {
         auto found = registry.resolve(request.*row<I>.target);
         if (!found) return found.error();
@@ -248,6 +262,9 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
                 context.similar = registry.similar(request.*row<I>.peer);
             }
         }
+    }
+    if constexpr (row<I>.host) {
+        if (auto added = add_host(registry, context, job); !added) return added.error();
     }
     // Of several, none's networks are looked at.
     for (auto& target : context.targets)
