@@ -6,10 +6,12 @@
 #include "common/api/connect.hpp"
 #include "common/api/dns.hpp"
 #include "common/api/links.hpp"
+#include "common/api/nat.hpp"
 #include "common/api/neighbours.hpp"
 #include "common/api/networks.hpp"
 #include "common/api/pairs.hpp"
 #include "common/api/ping.hpp"
+#include "common/api/ports.hpp"
 #include "common/api/processes.hpp"
 #include "common/api/resolv.hpp"
 #include "common/api/role.hpp"
@@ -59,6 +61,7 @@ struct Row {
     std::string R::*network = nullptr;               ///< with `targets`: run in the members of that network
     bool others = false;                             ///< see Context::others
     bool engines = false;                            ///< see Context::engines
+    bool published = false;                          ///< see with_ports()
     std::vector<std::string> R::*points = nullptr;   ///< the member that names places to capture at
     std::string R::*filter = nullptr;                ///< the member that the audit has as such
     bool names = false;                              ///< see Context::names
@@ -86,6 +89,11 @@ struct Row {
     }
     consteval Row asking_engines() const {
         return with([&](Row& row) { row.engines = true; });
+    }
+    /// Context::targets keep what their engines say of networks and ports. `all` are the running containers
+    /// that have ports, published or exposed, or are on the host's network.
+    consteval Row with_ports() const {
+        return with([&](Row& row) { row.published = true; });
     }
     /// Runs in the namespaces of capture points: Context::points.
     consteval Row at(std::vector<std::string> R::*member) const {
@@ -204,6 +212,15 @@ inline constexpr auto catalogue = std::tuple{
         .that_finishes()
         .checked(&check)
         .within(&deadline_ms),
+    Row<PortsRequest>("ports", Verb::post, "/v1/ports", Role::observe, Kind::stream)
+        .over(&PortsRequest::targets, &PortsRequest::all)
+        .with_ports()
+        .with_others(),
+    Row<NatRequest>("nat", Verb::post, "/v1/nat", Role::observe, Kind::stream)
+        .over(&NatRequest::targets, &NatRequest::all)
+        .with_ports()
+        .with_others()
+        .asking_engines(),
     InternalRow<WatchEngineRequest>{"watch_engine"},
     InternalRow<InspectEngineRequest>{"inspect_engine"},
     InternalRow<WatchNamespacesRequest>{"watch_namespaces"},

@@ -24,7 +24,7 @@ _netlab() {
     # Flags there, which elsewhere take a value.
     [[ $command == sockets || $command == ss ]] && [[ $previous == -[is] ]] && previous=''
     [[ $command == links && $previous == -s ]] && previous=''
-    local commands='ls ping connect capture dns resolv links addrs routes route rules neigh sockets ss bridges networks ps sysctls version'
+    local commands='ls ping connect capture dns resolv links addrs routes route rules neigh sockets ss bridges networks ports nat ps sysctls version'
     case $previous in
         -o | --output) COMPREPLY=($(compgen -W 'table wide json' -- "$current")); return ;;
         --color | --colour) COMPREPLY=($(compgen -W 'auto always never' -- "$current")); return ;;
@@ -66,6 +66,8 @@ _netlab() {
         neigh) own='-a --all -i --interface -4 --ipv4 -6 --ipv6 --noarp' ;;
         route) own='--from --mark --iif' ;;
         bridges) own='-a --all --fdb' ;;
+        ports) own='--exposed' ;;
+        nat) own='' ;;
         ps) own='-a --all' ;;
         resolv) own='-W --wait' ;;
         sysctls) own='-a --all --changed' ;;
