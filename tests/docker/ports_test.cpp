@@ -224,7 +224,10 @@ TEST_CASE("ports: UDP is looked at as TCP is", "[docker][ports]") {
     const support::Daemon daemon(settings());
     const Container container("p-udp", {"-p", "18005:5353/udp"});
     CHECK(text(row_with(daemon, "p-udp", "no_listener"), "protocol") == "udp");
-    docker({"exec", "-d", "p-udp", "nc", "-u", "-l", "-p", "5353"});
+    const support::Process server(
+        {"nsenter", "-t", std::to_string(pid_of("p-udp")), "-n", "python3", "-c",
+         "import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((\"\", 5353)); "
+         "time.sleep(60)"});
     (void)row_with(daemon, "p-udp", "works");
 }
 
@@ -346,7 +349,9 @@ TEST_CASE("ports: on an IPv6 network docker-proxy leads to the IPv6 address, whe
     const auto row = row_with(daemon, "p-six", "other_family", "ipv6");
     CHECK_FALSE(answers(std::string(host_address_v6) + ":18013"));
     CHECK(text(row, "explanation").find("takes IPv4 alone") != std::string::npos);
-    docker({"exec", "-d", "p-six", "httpd", "-f", "-h", "/", "-p", "[::]:80"});
+    const auto address = text(inspect("p-six").at("NetworkSettings").at("Networks").at("net6").as_object(),
+                              "GlobalIPv6Address");
+    docker({"exec", "-d", "p-six", "httpd", "-f", "-h", "/", "-p", "[" + address + "]:80"});
     (void)row_with(daemon, "p-six", "works", "ipv6");
     CHECK(answers(std::string(host_address_v6) + ":18013"));
 }

@@ -1,4 +1,3 @@
-#include "cli/render/ports_text.hpp"
 #include "daemon/operations/port_judgement.hpp"
 #include "daemon/operations/proxy_processes.hpp"
 #include "tests/support/catch.hpp"
@@ -209,26 +208,4 @@ TEST_CASE("ports: docker-proxy's arguments say where it leads", "[unit]") {
     CHECK_FALSE(parse_docker_proxy("docker-proxy\0-container-ip\0nonsense\0-container-port\0x\0"s));
     CHECK_FALSE(parse_docker_proxy("docker-proxy\0-container-ip"s));
     CHECK_FALSE(parse_docker_proxy(""));
-}
-
-TEST_CASE("ports: as text what carries it, what listens and what is wrong", "[unit]") {
-    Stage stage;
-    const auto cells = cli::ports_text::line(stage.judge(), false);
-    CHECK(cells[1].items == std::vector<std::string>{"0.0.0.0:8080/tcp"});
-    CHECK(cells[2].items == std::vector<std::string>{"172.17.0.2:80"});
-    CHECK(cells[3].items == std::vector<std::string>{"DNAT handle 11", "docker-proxy 99 (localhost)"});
-    CHECK(cells[4].items == std::vector<std::string>{"0.0.0.0:80 httpd 7"});
-    CHECK(cells[5].items == std::vector<std::string>{"works"});
-    cli::ports_text::Remarks remarks;
-    remarks.add(stage.judge(), true);
-    CHECK(remarks.text().empty());
-    stage.listeners.tcp = {};
-    remarks.add(stage.judge(), false);
-    stage.port.host_address = address("::");
-    remarks.add(stage.judge(), false);
-    CHECK(remarks.text().starts_with(
-        "co1 0.0.0.0:8080/tcp, [::]:8080/tcp: nothing in co1 listens on TCP port 80\n"));
-    stage.target.name = "co\x1b[31m";
-    remarks.add(stage.judge(), false);
-    CHECK(remarks.text().find('\x1b') == std::string::npos);
 }
