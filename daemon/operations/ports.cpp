@@ -108,12 +108,29 @@ class Inspection {
                                                             target.pid);
                 });
                 if (holder == holders.end()) continue;
-                const auto& process = handles_.holders.process(*holder);
-                HeldListener held{listener, process.host_pid, process.name};
-                add(judge_host_socket(host_, target, held, tcp), rows);
+                HeldListener held{listener};
+                if (may_see_host_) {
+                    const auto& process = handles_.holders.process(*holder);
+                    held.pid = process.host_pid;
+                    held.process = process.name;
+                }
+                add_host_socket(target, held, tcp, rows);
             }
         }
         return {};
+    }
+
+    /// One that takes both families is two ports.
+    void add_host_socket(const api::Target& target, const HeldListener& held, bool tcp, Rows& rows) {
+        const auto& listener = held.listener;
+        if (listener.address.is_v6() && listener.address.is_unspecified() && listener.v6only == false) {
+            auto as_v4 = held;
+            as_v4.listener.address = IpAddress();
+            auto row = judge_host_socket(host_, target, as_v4, tcp);
+            row.listener->address = listener.address;
+            add(row, rows);
+        }
+        add(judge_host_socket(host_, target, held, tcp), rows);
     }
 
     const std::vector<NumberedListener>& numbered(bool tcp) {

@@ -2,6 +2,8 @@
 #include "daemon/operations/proxy_processes.hpp"
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
+
 #include <linux/netfilter.h>
 
 using namespace netlab;
@@ -198,14 +200,18 @@ TEST_CASE("ports: an address that the host does not have is not carried", "[unit
 }
 
 TEST_CASE("ports: docker-proxy's arguments say where it leads", "[unit]") {
-    using namespace std::string_literals;
+    // The kernel has a zero after each word.
+    const auto words = [](std::string line) {
+        std::ranges::replace(line, ' ', '\0');
+        return line;
+    };
     const auto to = parse_docker_proxy(
-        "/usr/bin/docker-proxy\0-proto\0tcp\0-host-ip\0::\0-host-port\0"
-        "8080\0-container-ip\0172.17.0.2\0-container-port\00080\0"s);
+        words("/usr/bin/docker-proxy -proto tcp -host-ip :: -host-port 8080 -container-ip 172.17.0.2 "
+              "-container-port 80 "));
     REQUIRE(to);
     CHECK(to->address == address("172.17.0.2"));
     CHECK(to->port == 80);
-    CHECK_FALSE(parse_docker_proxy("docker-proxy\0-container-ip\0nonsense\0-container-port\0x\0"s));
-    CHECK_FALSE(parse_docker_proxy("docker-proxy\0-container-ip"s));
+    CHECK_FALSE(parse_docker_proxy(words("docker-proxy -container-ip nonsense -container-port x ")));
+    CHECK_FALSE(parse_docker_proxy(words("docker-proxy -container-ip")));
     CHECK_FALSE(parse_docker_proxy(""));
 }
