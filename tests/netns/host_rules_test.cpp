@@ -18,7 +18,7 @@ using operations::RuleSet;
 namespace {
 
 struct Host {
-    Host() : network("a") { network.ip('a', "link add out type dummy"); }
+    Host() : network("a") { network.ip('a', "link add out type bridge"); }
     void run(const std::string& command) const {
         INFO(command);
         const auto finished = support::run({"ip", "netns", "exec", network.name('a'), "sh", "-ec", command});
@@ -169,7 +169,7 @@ TEST_CASE("host rules: a map of verdicts is not understood, and that is told", "
         kernel::find_drop(rules.v4.chains, NF_INET_FORWARD, web("203.0.113.1", "172.17.0.2", "eth0"));
     CHECK(decision.uncertain);
     REQUIRE(decision.doubtful);
-    CHECK(decision.doubtful->to_string().starts_with("… vmap @"));
+    CHECK(decision.doubtful->to_string() == "meta l4proto tcp … vmap @__map0");
 }
 
 TEST_CASE("host rules: ip6tables-legacy is not read, so IPv6's rules are not known", "[netns]") {
