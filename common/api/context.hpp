@@ -51,8 +51,8 @@ struct Context {
     friend bool operator==(const Context&, const Context&) = default;
 };
 BOOST_DESCRIBE_STRUCT(Context, (),
-                      (targets, peer, peer_match, peer_namespace, host_namespace, publishers, others, engines, roles,
-                       similar, truncated, points, names, names_complete))
+                      (targets, peer, peer_match, peer_namespace, host_namespace, publishers, others, engines,
+                       roles, similar, truncated, points, names, names_complete))
 
 /// What the front sends to a worker, in the form of common/binary.
 template <class Request>

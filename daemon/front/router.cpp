@@ -86,13 +86,26 @@ api::Target slim(api::Target target, bool with_networks) {
     return target;
 }
 
+/// The running containers that have ports, or the host's network, whose ports are all theirs.
+std::vector<targets::Resolution> with_ports(const targets::Registry& registry) {
+    std::vector<targets::Resolution> out;
+    for (const auto& target : registry.list()) {
+        if (target.ports.empty() && target.network_mode != "host") continue;
+        auto found =
+            registry.resolve(std::string(described::enumerator_name(target.runtime)) + ":" + target.id);
+        if (found) out.push_back(std::move(*found));
+    }
+    return out;
+}
+
 /// The targets of a row that runs in several, each once, in the order of the words.
-Result<void> add_targets(const std::vector<std::string>& words, bool all, const std::string& network,
-                         const targets::Registry& registry, api::Context& context, Job& job) {
+Result<void> add_targets(const std::vector<std::string>& words, bool all, bool published,
+                         const std::string& network, const targets::Registry& registry, api::Context& context,
+                         Job& job) {
     std::vector<targets::Resolution> chosen;
     if (all) {
         if (!words.empty()) return Error{errc::bad_request, "targets or all of them, not both", {}, {}};
-        chosen = registry.namespaces();
+        chosen = published ? with_ports(registry) : registry.namespaces();
     }
     if (!network.empty()) {
         if (!words.empty()) return Error{errc::bad_request, "targets or a network, not both", {}, {}};
@@ -238,8 +251,8 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
     if constexpr (row<I>.targets != nullptr) {
         std::string network;
         if constexpr (row<I>.network != nullptr) network = request.*row<I>.network;
-        auto added =
-            add_targets(request.*row<I>.targets, request.*row<I>.all, network, registry, context, job);
+        auto added = add_targets(request.*row<I>.targets, request.*row<I>.all, row<I>.published, network,
+                                 registry, context, job);
         if (!added) return added.error();
     }
     if constexpr (row<I>.points != nullptr) {
@@ -266,15 +279,22 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
     if constexpr (row<I>.host) {
         if (auto added = add_host(registry, context, job); !added) return added.error();
     }
-    // Of several, none's networks are looked at.
-    for (auto& target : context.targets)
-        target = slim(std::move(target), row<I>.targets == nullptr);
+    // Of several, none's networks are looked at, but for their ports.
+    for (auto& target : context.targets) {
+        if constexpr (row<I>.published) {
+            target.image.clear();
+            for (auto& network : target.networks)
+                network.aliases.clear();
+        } else {
+            target = slim(std::move(target), row<I>.targets == nullptr);
+        }
+    }
     if (context.peer) context.peer = slim(std::move(*context.peer), true);
     if (context.targets.size() == 1 && context.targets.front().namespace_) {
         entry.inode = context.targets.front().namespace_->inode;
     }
-    if constexpr (row<I>.published != nullptr)
-        add_publishers(request.*row<I>.published, registry, context, job);
+    if constexpr (row<I>.published_port != nullptr)
+        add_publishers(request.*row<I>.published_port, registry, context, job);
     if constexpr (row<I>.others) add_others(registry, context, job);
     return context;
 }
@@ -303,6 +323,11 @@ Result<Plan> plan_row(std::string_view body, const Knowledge& knowledge, AuditEn
         auto context = resolve<I>(*request, knowledge, plan.job, entry);
         if (!context) return context.error();
         plan.job.request = binary::encode(api::Order<Request>{std::move(*context), std::move(*request)});
+        if (plan.job.request.size() > launcher::largest_request)
+            return Error{errc::limit_exceeded,
+                         "what is known of these targets is more than one request can hold",
+                         "name fewer",
+                         {}};
     }
     return plan;
 }

@@ -80,6 +80,8 @@ _netlab() {
         bridges) own='-a --all --fdb' ;;
         conntrack) own='--inside --nat --src --dst --port --sport --dport -p --protocol --state -4 --ipv4 -6 --ipv6 --watch
             -c --count --for -B --buffer-size -n --numeric' ;;
+        ports) own='--exposed' ;;
+        nat) own='' ;;
         ps) own='-a --all' ;;
         resolv) own='-W --wait' ;;
         sysctls) own='-a --all --changed' ;;
