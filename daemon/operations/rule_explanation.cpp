@@ -19,9 +19,9 @@ class Explainer {
         if (rule_.chain == "DOCKER-USER")
             return {"the rule is in DOCKER-USER, which Docker leaves to the administrator" + whose(),
                     removal()};
+        if (step_ == nullptr) return by_table();
         if (!rule_.handle) return policy();
         if (is_docker_drop()) return docker_drop();
-        if (step_ == nullptr) return {};
         if (step_->step.hook == "input") return input();
         if (const auto* before = accepted_before()) return accept_is_not_final(*before);
         return {"a rule of " + (rule_.owner.empty() ? rule_.target + "'s administrator" : rule_.owner) + " " +
@@ -95,21 +95,31 @@ class Explainer {
                 facts_.flow.remote_port == 0 ? std::string() : "docker run -p " + port + ":" + port + " …"};
     }
 
+    /// Nothing was traced: the rule is known from the table alone.
+    [[nodiscard]] Explanation by_table() const {
+        const auto place = rule_.family + " " + rule_.table + " " + rule_.chain;
+        if (rule_.text == "policy drop")
+            return {"no rule of " + place + " accepts it, and the chain's policy is to drop", {}};
+        return {"a rule in " + place + " of " + rule_.target + " stops it, as the rules read",
+                facts_.rules ? facts_.rules->removal : std::string()};
+    }
+
     [[nodiscard]] Explanation policy() const {
-        const bool forward = rule_.chain == "FORWARD" || (step_ != nullptr && step_->step.hook == "forward");
+        const bool forward = step_->step.hook == "forward";
         Explanation out;
         out.explanation = "no rule of " + rule_.family + " " + rule_.table + " " + rule_.chain +
                           " accepts it, and the chain's policy is to drop" + whose();
-        if (forward && !met_engine()) {
+        const bool containers = is_container(from()) || (peer() && is_container(*peer()));
+        if (forward && containers && !met_engine()) {
             out.explanation +=
                 "; Docker's rules, which would accept it, are not there: something has "
                 "flushed them";
             out.suggestion = "systemctl restart docker (it writes its rules again)";
             return out;
         }
-        if (forward && step_ != nullptr)
+        if (forward)
             out.suggestion = permission(conditions());
-        else if (step_ != nullptr)
+        else
             out.suggestion = permission("iifname " + quoted_name(step_->step.input));
         return out;
     }

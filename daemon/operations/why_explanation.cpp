@@ -56,11 +56,22 @@ class Explainer {
     }
 
     [[nodiscard]] Explanation delivered() const {
+        if (!facts_.stale.empty()) return stale();
         const auto* target = final_target();
         if (target != nullptr && target->state == api::State::paused)
             return {target->name + " is paused: its kernel answers, and no program in it does",
                     engine_command(target->runtime) + " unpause " + target->name};
         return {};
+    }
+
+    /// It works for whoever begins now, and not for who goes on.
+    [[nodiscard]] Explanation stale() const {
+        const auto& dead = facts_.stale.front();
+        return {"a new flow arrives, but old conntrack entries still send those who go on to " +
+                    endpoint_text(dead.address, dead.port) + ", which nobody has any more",
+                "conntrack -D -p " + std::string(facts_.flow.protocol == WhyProtocol::udp ? "udp" : "tcp") +
+                    " --orig-dst " + facts_.flow.remote.to_string() + " --orig-port-dst " +
+                    std::to_string(facts_.flow.remote_port) + " --reply-src " + dead.address.to_string()};
     }
 
     [[nodiscard]] Explanation by_listener() const {
@@ -262,6 +273,16 @@ class Explainer {
         return {facts_.way.note, {}};
     }
 
+    /// Nothing was sent, and nothing stands in the way.
+    [[nodiscard]] Explanation by_tables() const {
+        std::string text = "the way is there by the kernels' tables";
+        if (facts_.rules && !facts_.rules->doubt.empty())
+            text += "; whether this rule stops it netlab cannot say: " + facts_.rules->doubt;
+        else if (facts_.rules && facts_.rules->known)
+            text += ", and no rule of the host's stops the packet as netlab reads them";
+        return {text + "; only a probe tells", {}};
+    }
+
     const WhyFacts& facts_;
     const WhyDecision& decision_;
 };
@@ -272,11 +293,34 @@ Explanation explain_why(const WhyFacts& facts, const WhyDecision& decision) {
     return Explainer(facts, decision).explain();
 }
 
+namespace {
+
+/// What the rules say as a table, and what the packet met.
+void add_disagreement(std::vector<std::string>& notes, const WhyFacts& facts, const WhyDecision& decision) {
+    if (!facts.probed || !facts.rules || !facts.rules->known || decision.by_table) return;
+    const auto& rules = *facts.rules;
+    const bool stopped = decision.rule && !decision.answer && decision.rule->target == facts.host;
+    if (rules.rule && decision.verdict == WhyVerdict::delivered)
+        notes.push_back("as netlab reads the host's rules, " + rules.rule->family + " " + rules.rule->table +
+                        " " + rules.rule->chain + " (" + rules.rule->text +
+                        ") should have stopped it; the packet has come through");
+    else if (stopped && !rules.rule && rules.doubt.empty())
+        notes.emplace_back("as netlab reads the host's rules, none of them should have stopped it");
+}
+
+}  // namespace
+
 std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& decision) {
     std::vector<std::string> notes;
     if (facts.probed && !facts.traced && decision.verdict != WhyVerdict::delivered)
         notes.push_back("the packet's way through the rules was not traced (" + facts.untraced +
                         "): what stopped it is told from where it was seen alone");
+    if (decision.by_table && facts.probed)
+        notes.emplace_back(facts.rules->legacy
+                               ? "iptables-legacy's rules cannot be traced: this one is what they say by "
+                                 "themselves, and the packet was not seen behind it"
+                               : "the rule is what the host's rules say by themselves");
+    add_disagreement(notes, facts, decision);
     if (!facts.saw_all) notes.emplace_back("some packets were not seen: the kernel had no room for them");
     if (facts.probed && decision.verdict == WhyVerdict::delivered && is_lost(facts.way.end))
         notes.push_back("by the tables it should not arrive: " + facts.way.note);

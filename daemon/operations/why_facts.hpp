@@ -32,6 +32,15 @@ struct StrayRoute {
     IpAddress address;
 };
 
+/// What the host's rules decide of a packet, read as a table.
+struct RulesDecision {
+    bool known = false;                ///< all of its rules could be read
+    std::optional<api::WhyRule> rule;  ///< that drops it
+    bool legacy = false;               ///< that one is iptables-legacy's
+    std::string removal;               ///< the command that deletes it; "" of a policy
+    std::string doubt;                 ///< a rule that is not understood may decide otherwise
+};
+
 /// All that is known of one question.
 struct WhyFacts {
     WhyFacts(const api::Context& its_context, const api::WhyRequest& its_request)
@@ -53,12 +62,16 @@ struct WhyFacts {
     /// The place where the way ends, and what its sockets say; absent where they could not be asked.
     std::optional<Judgement> listener;
     std::string final_target;
+    std::string host;                         ///< what the host is called; "" where it is not known
     std::optional<api::Endpoint> translated;  ///< its last destination, where that is not the first
     std::optional<SilentNeighbour> silent;
     std::optional<StrayRoute> stray;
-    std::optional<IpAddress> next_hop;  ///< FROM's, where that is not the destination itself
-    Explanation segment;                ///< what is wrong with the links that FROM or TO hang on
-    std::optional<bool> small_passes;   ///< with a size: whether an echo without it was answered
+    std::optional<IpAddress> next_hop;   ///< FROM's, where that is not the destination itself
+    std::optional<RulesDecision> rules;  ///< absent where it does not pass the host's rules
+    std::vector<api::Endpoint> stale;    ///< destinations that nobody has, to which old conntrack entries of
+                                         ///< the same service still lead
+    Explanation segment;                 ///< what is wrong with the links that FROM or TO hang on
+    std::optional<bool> small_passes;    ///< with a size: whether an echo without it was answered
 };
 
 /// What the facts come to, without the words.
@@ -66,7 +79,8 @@ struct WhyDecision {
     api::WhyVerdict verdict = api::WhyVerdict::unknown;
     std::optional<api::WhyPlace> where;
     std::optional<api::WhyRule> rule;
-    bool answer = false;              ///< it is the answer that does not arrive
+    bool answer = false;    ///< it is the answer that does not arrive
+    bool by_table = false;  ///< the rule is the one that reads so, not one that the kernel has told of
     std::optional<std::size_t> last;  ///< point of the way where it was seen last
 };
 

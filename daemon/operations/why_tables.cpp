@@ -44,13 +44,6 @@ std::optional<std::size_t> WhyTables::place_of(const std::string& target) const 
     return std::nullopt;
 }
 
-std::optional<std::size_t> WhyTables::host() const {
-    for (std::size_t i = 0; i < topology_.size(); ++i) {
-        if (target_at(context_, i).runtime == api::Runtime::host) return i;
-    }
-    return std::nullopt;
-}
-
 Result<Way> WhyTables::way_to(const IpAddress& destination) {
     kernel::RouteQuery query;
     query.destination = destination;
@@ -95,7 +88,7 @@ std::optional<SilentNeighbour> WhyTables::silent_neighbour() const {
 }
 
 std::optional<StrayRoute> WhyTables::stray_route(const IpAddress& address) const {
-    const auto host = this->host();
+    const auto host = host_;
     if (!host || !known_.socket(*host)) return std::nullopt;
     std::optional<Port> bridge;
     for (const auto owner : topology_.owners(address)) {

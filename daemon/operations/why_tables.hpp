@@ -1,6 +1,5 @@
 #pragma once
 
-#include "common/api/context.hpp"
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/route_verdict.hpp"
 #include "daemon/operations/topology.hpp"
@@ -13,9 +12,9 @@ namespace netlab::operations {
 
 class WhyTables {
   public:
-    /// All borrowed.
-    WhyTables(const Topology& topology, const KnownNamespaces& known, const api::Context& context)
-        : topology_(topology), known_(known), context_(context) {}
+    /// Topology and namespaces are borrowed; `host` is the host's place.
+    WhyTables(const Topology& topology, const KnownNamespaces& known, std::optional<std::size_t> host)
+        : topology_(topology), known_(known), host_(host) {}
 
     /// From FROM on. errc as walk().
     [[nodiscard]] Result<Way> way_to(const IpAddress& destination);
@@ -30,7 +29,6 @@ class WhyTables {
     [[nodiscard]] std::optional<StrayRoute> stray_route(const IpAddress& address) const;
     /// FROM's next hop, where it is another's address than the destination.
     [[nodiscard]] std::optional<IpAddress> next_hop(const IpAddress& destination) const;
-    [[nodiscard]] std::optional<std::size_t> host() const;
 
   private:
     [[nodiscard]] AskKernel ask() const;
@@ -38,7 +36,7 @@ class WhyTables {
 
     const Topology& topology_;
     const KnownNamespaces& known_;
-    const api::Context& context_;
+    std::optional<std::size_t> host_;
     std::vector<api::RouteHop> hops_;  // of all ways
     std::uint32_t last_input_ = 0;     // by which it came to where the first way ends
 };

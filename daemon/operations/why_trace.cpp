@@ -99,6 +99,8 @@ class Reader {
     struct Walk {
         bool answer = false;
         std::string hook;
+        std::uint32_t input = 0;  ///< told with the headers only
+        std::uint32_t output = 0;
     };
 
     void begin(const TraceEvent& event, const ProbePacket& packet) {
@@ -107,7 +109,7 @@ class Reader {
             walks_.erase(event.id);
             return;
         }
-        walks_[event.id] = {*answer, hook_of(event)};
+        walks_[event.id] = {*answer, hook_of(event), event.input, event.output};
     }
 
     [[nodiscard]] const TableText* table_of(const TraceEvent& event) const {
@@ -138,8 +140,8 @@ class Reader {
         step.verdict = verdict_text(event);
         step.hook = walk.hook;
         step.answer = walk.answer;
-        step.input = name(event.input);
-        step.output = name(event.output);
+        step.input = name(walk.input);
+        step.output = name(walk.output);
         out.drops = step.verdict == "drop";
         if (event.kind == TraceKind::policy) step.text = "policy " + step.verdict;
         describe(step, event);

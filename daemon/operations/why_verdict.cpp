@@ -71,6 +71,8 @@ class Decider {
             take_answer();
         } else if (const auto* step = ending_step(facts_.trace)) {
             stopped_by(*step);
+        } else if (legacy_stops()) {
+            stopped_by_table(*facts_.rules->rule);
         } else if (facts_.end) {
             by_error(*facts_.end);
         } else {
@@ -98,6 +100,10 @@ class Decider {
     /// Nothing was sent.
     void by_tables() {
         const auto& way = facts_.way;
+        if (facts_.rules && facts_.rules->rule) {
+            stopped_by_table(*facts_.rules->rule);
+            return;
+        }
         if (is_lost(way.end)) {
             settle(WhyVerdict::unreachable, end_place());
             return;
@@ -132,6 +138,20 @@ class Decider {
                              step.step.family + " " + step.step.table + " " + step.step.chain});
         out_.rule = static_cast<const api::WhyRule&>(step.step);
         out_.answer = step.step.answer;
+    }
+
+    /// Not as the kernel told it, but as its rules read.
+    void stopped_by_table(const api::WhyRule& rule) {
+        const bool rejects = rule.text.find("reject") != std::string::npos;
+        settle(rejects ? WhyVerdict::rejected : WhyVerdict::dropped,
+               api::WhyPlace{rule.target, rule.family + " " + rule.table + " " + rule.chain});
+        out_.rule = rule;
+        out_.by_table = true;
+    }
+
+    /// nf_tables tells nothing of iptables-legacy's rules.
+    [[nodiscard]] bool legacy_stops() const {
+        return facts_.rules && facts_.rules->rule && (facts_.rules->legacy || !facts_.traced);
     }
 
     void by_error(const ProbeEnd& end) {

@@ -1,3 +1,4 @@
+#include "common/json.hpp"
 #include "tests/docker/why_lab.hpp"
 
 #include <algorithm>
@@ -356,23 +357,25 @@ TEST_CASE("why: large packets are lost and small ones pass", "[docker]") {
     CHECK(contains(report.at("where").at("point").as_string().c_str(), "eth0"));
 }
 
-TEST_CASE("why: UDP behind an old conntrack entry", "[docker]") {
+TEST_CASE("why: a UDP service behind which an old conntrack entry leads to nobody", "[docker]") {
     const support::Daemon daemon(settings());
     auto inet = host_namespace();
     inet.replace(inet.rfind("host"), 4, "inet");
-    const auto serve = [](const std::string& name, Words options) {
-        options.insert(options.end(), {"lab/busybox", "sh", "-c", "exec udpsvd -E 0.0.0.0 53 cat"});
-        return std::make_unique<Container>(name, options);
-    };
-    auto old = serve("why-old", {"-p", "15353:53/udp"});
-    check_delivered(daemon, {"netns:" + inet, "198.51.100.2:15353/udp"});
-    const auto dead = address_of("why-old", "bridge");
+    const Words question{"netns:" + inet, "198.51.100.2:15353/udp"};
+    const Container server("why-udp",
+                           {"-p", "15353:53/udp", "lab/busybox", "udpsvd", "-E", "0.0.0.0", "53", "cat"});
+    REQUIRE(support::eventually([] { return contains(in_container("why-udp", "ss -lun"), ":53 "); }, 5s));
+    check_delivered(daemon, question);
     const Undo undo("conntrack -D -p udp --orig-dst 198.51.100.2");
     on_host(
-        "conntrack -I -p udp -s 198.51.100.1 -d 198.51.100.2 --sport 40000 --dport 15353 -t 600 "
-        "-r 172.17.0.99 -q 198.51.100.1 --reply-port-src 53 --reply-port-dst 40000 -g 172.17.0.99 -u "
-        "SEEN_REPLY");
-    (void)dead;
+        "conntrack -I -p udp -t 600 -s 198.51.100.1 -d 198.51.100.2 --sport 40000 --dport 15353 "
+        "--dst-nat 172.17.0.99:53");
+    const auto report = ask_why(daemon, question);
+    INFO(report);
+    CHECK(verdict(report) == "delivered");
+    CHECK(contains(text(report, "explanation"), "172.17.0.99:53, which nobody has any more"));
+    follow(report);
+    CHECK(text(ask_why(daemon, question), "explanation").empty());
 }
 
 TEST_CASE("why: a paused container's kernel answers, and nobody behind it", "[docker]") {
@@ -396,6 +399,29 @@ TEST_CASE("why: a paused container's kernel answers, and nobody behind it", "[do
     check_delivered(daemon, {"co1", "why-paused:80"});
 }
 
+TEST_CASE("why: a rule of iptables-legacy, which no trace shows, is told from the table", "[docker]") {
+    const support::Daemon daemon(settings());
+    const std::string rest = " FORWARD -p tcp -d 203.0.113.8 --dport 80 -j DROP";
+    const Undo undo("iptables-legacy -D" + rest + "; iptables-legacy -P FORWARD ACCEPT");
+    on_host("iptables-legacy -A" + rest);
+    auto report = ask_why(daemon, {"co1", "203.0.113.8:80"});
+    INFO(report);
+    CHECK(verdict(report) == "dropped");
+    CHECK(text(rule(report), "family") == "ip (legacy)");
+    CHECK(text(rule(report), "chain") == "FORWARD");
+    CHECK(contains(json::write(report.at("notes")), "cannot be traced"));
+    on_host("iptables-legacy -D" + rest);
+    check_delivered(daemon, {"co1", "203.0.113.8:80"});
+}
+
+TEST_CASE("why: Podman's network, and its published port", "[docker]") {
+    const support::Daemon daemon(settings());
+    check_delivered(daemon, {"pod1", "--address", "pod2"});
+    const auto report = ask_why(daemon, {"podman:pod1", "203.0.113.8"});
+    INFO(report);
+    CHECK(verdict(report) == "delivered");
+}
+
 TEST_CASE("why: without a probe it says what the tables say, and sends nothing", "[docker]") {
     const support::Daemon daemon(settings());
     auto report = ask_why(daemon, {"co1", "--address", "co2", "--no-probe"});
@@ -403,6 +429,15 @@ TEST_CASE("why: without a probe it says what the tables say, and sends nothing",
     CHECK(verdict(report) == "unknown");
     CHECK_FALSE(report.at("probed").as_bool());
     CHECK(report.at("hops").as_array().size() == 5);
+    // By the rules, too.
+    const auto apart = ask_why(daemon, {"co1", address_of("co3", "bridge"), "--no-probe"});
+    INFO(apart);
+    CHECK(verdict(apart) == "dropped");
+    CHECK(contains(text(rule(apart), "chain"), "DOCKER-ISOLATION-STAGE-2"));
+    const auto published = ask_why(daemon, {"host", "198.51.100.2:8080", "--no-probe"});
+    INFO(published);
+    CHECK(text(published, "translated") ==
+          "198.51.100.2:8080 -> " + address_of("py-server1", "bridge") + ":8080");
     CHECK_FALSE(report.at("hops").as_array().front().as_object().contains("seen"));
     CHECK(contains(text(report, "explanation"), "only a probe tells"));
 }

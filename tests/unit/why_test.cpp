@@ -1,4 +1,5 @@
 #include "daemon/operations/sightings.hpp"
+#include "daemon/operations/why_rules.hpp"
 #include "daemon/operations/why_trace.hpp"
 #include "daemon/operations/why_verdict.hpp"
 #include "tests/support/catch.hpp"
@@ -260,4 +261,52 @@ TEST_CASE("why: the commands of a trace name only numbers", "[unit]") {
     CHECK(text.find("meta nfproto ipv4 tcp sport 40000 limit rate 100/second") != text.npos);
     const auto echo = trace_commands("t", WhyProtocol::icmp, false, 7);
     CHECK(echo.find("icmpv6 type echo-reply icmpv6 id 7") != echo.npos);
+}
+
+TEST_CASE("why: the host's rules, read as a table, translate and drop as the kernel would", "[unit]") {
+    kernel::RuleChain dnat;
+    dnat.table = "ip nat";
+    dnat.name = "PREROUTING";
+    dnat.hook = kernel::NftHook{NF_INET_PRE_ROUTING, -100};
+    dnat.nat = true;
+    kernel::PacketRule to_container;
+    to_container.protocol = kernel::Condition<std::uint8_t>{6, false};
+    to_container.destination_port = kernel::Condition<kernel::PortRange>{{80, 80}, false};
+    to_container.action = kernel::RuleAction::dnat;
+    to_container.to_address = *IpAddress::parse("172.17.0.2");
+    to_container.to_port = 8080;
+    dnat.rules = {to_container};
+    kernel::RuleChain forward;
+    forward.table = "ip filter";
+    forward.name = "FORWARD";
+    forward.hook = kernel::NftHook{NF_INET_FORWARD, 0};
+    kernel::PacketRule drop;
+    drop.handle = 7;
+    drop.output = kernel::Condition<std::string>{"docker0", false};
+    drop.action = kernel::RuleAction::drop;
+    forward.rules = {drop};
+    const FamilyRules rules{{dnat, forward}, true};
+    const HostPassage in{"host", "eth0", "", true};
+    const auto translated = destination_by_rules(rules, in, flow, co1);
+    REQUIRE(translated);
+    CHECK(*translated == api::Endpoint{*IpAddress::parse("172.17.0.2"), 8080});
+    const HostPassage through{"host", "eth0", "docker0", false};
+    const auto decision = decide_by_rules(rules, through, flow, co1, *translated);
+    REQUIRE(decision.rule);
+    CHECK(decision.rule->chain == "FORWARD");
+    CHECK(decision.rule->handle == 7);
+    CHECK(decision.rule->family == "ip");
+    const HostPassage elsewhere{"host", "eth0", "br-1", false};
+    CHECK_FALSE(decide_by_rules(rules, elsewhere, flow, co1, *translated).rule);
+}
+
+TEST_CASE("why: a packet that a bridge switches does not pass the host's rules", "[unit]") {
+    auto way = straight_way();
+    auto bridge = point(2, 0, "host", "br-1", "bridge");
+    bridge.forwards = true;
+    way.points.insert(way.points.begin() + 2, bridge);
+    CHECK_FALSE(passage_of(way, "host"));
+    way.points[2].forwards = false;
+    way.points[3].hop.kind = "route";
+    CHECK(passage_of(way, "host") == HostPassage{"host", "br-1", "veth2", false});
 }
