@@ -49,10 +49,12 @@ struct Nat {
             "table ip t {\n"
             "  chain pre { type nat hook prerouting priority dstnat;\n"
             "    ip daddr 10.9.1.1 tcp dport 8080 dnat to 10.9.2.2:80\n"
-            "    ip daddr 10.9.1.1 udp dport 5353 dnat to 10.9.2.2:53 }\n"
-            "  chain post { type nat hook postrouting priority srcnat; oifname right masquerade }\n"
+            "    ip daddr 10.9.1.1 udp dport 5353 dnat to 10.9.2.2:53; }\n"
+            "  chain post { type nat hook postrouting priority srcnat; oifname right masquerade; }\n"
             "}\n"
-            "table ip6 t { chain in { type filter hook input priority 0; ct state new counter } }\n"
+            "table ip6 t {\n"
+            "  chain in { type filter hook input priority 0; ct state new counter; }\n"
+            "}\n"
             "END");
         server.emplace(network.name('b'), [](int ready) { listen_only(ready, {}); });
     }
@@ -71,12 +73,14 @@ struct Nat {
         in_a("ping -c1 -W1 10.9.2.2 > /dev/null");
         in_a("ping -c1 -W1 fd00:9:1::1 > /dev/null");
     }
+    /// r is the host.
     [[nodiscard]] Asked asked(const std::string& targets = "r") const {
         auto out = ask(network, targets);
+        if (targets == "r") out.context.targets.front().runtime = api::Runtime::host;
         out.context.roles = {api::Role::observe, api::Role::capture};
         return out;
     }
-    /// a's entries in r, which is its host.
+    /// a's entries in r.
     [[nodiscard]] Asked of_a() const {
         auto out = asked("ar");
         out.context.targets.resize(1);
@@ -187,10 +191,16 @@ Inspected conntrack(Asked asked, Set set) {
 /// Sends this many datagrams, each from a port of its own.
 void flood(const std::string& network_namespace, int count) {
     NamespaceProcess sender(network_namespace, [count](int ready) {
+        constexpr int first_port = 20'000;
         sockaddr_storage to{};
         const auto length = IpAddress::parse("10.9.2.2")->to_sockaddr(to, 9);
         for (int i = 0; i < count; ++i) {
             const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+            sockaddr_storage from{};
+            const auto from_length =
+                IpAddress::parse("10.9.1.2")->to_sockaddr(from, static_cast<std::uint16_t>(first_port + i));
+            if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&from), from_length) != 0)
+                std::_Exit(1);
             static_cast<void>(
                 ::sendto(socket.get(), "x", 1, 0, reinterpret_cast<const sockaddr*>(&to), length));
         }
@@ -319,12 +329,14 @@ TEST_CASE("conntrack: events tell of a flow from its beginning to its end", "[ne
     api::ConntrackEventsRequest request;
     request.target = "r";
     request.protocol = "udp";
-    OperationProcess process(request, nat.asked().handles, nat.asked().context,
-                             // In the child: the groups are joined by now.
-                             [&] {
-                                 nat.in_a("echo x > /dev/udp/10.9.1.1/5353");
-                                 nat.run("conntrack -D -p udp --dport 5353 > /dev/null 2>&1");
-                             });
+    // In the child, where the network's names would be others; the groups are joined by then.
+    const auto from = nat.network.name('a');
+    const auto host = nat.network.name('r');
+    OperationProcess process(request, nat.asked().handles, nat.asked().context, [&] {
+        static_cast<void>(shell("ip netns exec " + from + " bash -c 'echo x > /dev/udp/10.9.1.1/5353'"));
+        static_cast<void>(
+            shell("ip netns exec " + host + " conntrack -D -p udp --dport 5353 > /dev/null 2>&1"));
+    });
     std::vector<object> rows;
     std::string text;
     while (rows.size() < 2) {
@@ -358,8 +370,8 @@ TEST_CASE("conntrack: events that did not fit into the buffer are told as lost",
     request.buffer_kib = 16;
     request.duration_ms = 500;
     // While nobody reads: between `prepare` and `run`.
-    OperationProcess process(request, nat.asked().handles, nat.asked().context,
-                             [&] { flood(nat.network.name('a'), 2000); });
+    const auto from = nat.network.name('a');
+    OperationProcess process(request, nat.asked().handles, nat.asked().context, [&] { flood(from, 2000); });
     const auto told = listen_to(process, 10s);
     REQUIRE(told.ended);
     CHECK(told.number("overruns") >= 1);
@@ -373,8 +385,8 @@ TEST_CASE("conntrack: a whole flood is heard with the usual buffer, and ends aft
     api::ConntrackEventsRequest request;
     request.target = "r";
     request.count = 2000;
-    OperationProcess process(request, nat.asked().handles, nat.asked().context,
-                             [&] { flood(nat.network.name('a'), 2000); });
+    const auto from = nat.network.name('a');
+    OperationProcess process(request, nat.asked().handles, nat.asked().context, [&] { flood(from, 2000); });
     const auto told = listen_to(process, 10s);
     REQUIRE(told.ended);
     CHECK(told.number("events") == 2000);
