@@ -24,7 +24,7 @@ _netlab() {
     # Flags there, which elsewhere take a value.
     [[ $command == sockets || $command == ss ]] && [[ $previous == -[is] ]] && previous=''
     [[ $command == links && $previous == -s ]] && previous=''
-    local commands='ls ping connect capture dns resolv links addrs routes route rules neigh sockets ss bridges networks ps sysctls version'
+    local commands='ls ping connect capture dns resolv links addrs routes route rules firewall neigh sockets ss bridges networks ps sysctls version'
     case $previous in
         -o | --output) COMPREPLY=($(compgen -W 'table wide json' -- "$current")); return ;;
         --color | --colour) COMPREPLY=($(compgen -W 'auto always never' -- "$current")); return ;;
@@ -62,6 +62,7 @@ _netlab() {
         links) own='-a --all -i --interface -s --statistics' ;;
         addrs) own='-a --all -i --interface --plain -4 --ipv4 -6 --ipv6' ;;
         routes) own='-a --all -t --table -4 --ipv4 -6 --ipv6' ;;
+        firewall) own='--table --chain --hook -4 --ipv4 -6 --ipv6 --no-counters' ;;
         rules) own='-a --all -4 --ipv4 -6 --ipv6' ;;
         neigh) own='-a --all -i --interface -4 --ipv4 -6 --ipv6 --noarp' ;;
         route) own='--from --mark --iif' ;;
