@@ -73,6 +73,7 @@ _netlab() {
         links) own='-a --all -i --interface -s --statistics' ;;
         addrs) own='-a --all -i --interface --plain -4 --ipv4 -6 --ipv6' ;;
         routes) own='-a --all -t --table -4 --ipv4 -6 --ipv6' ;;
+        firewall) own='--table --chain --hook -4 --ipv4 -6 --ipv6 --no-counters' ;;
         rules) own='-a --all -4 --ipv4 -6 --ipv6' ;;
         neigh) own='-a --all -i --interface -4 --ipv4 -6 --ipv6 --noarp' ;;
         route) own='--from --mark --iif' ;;
