@@ -3,7 +3,7 @@
 #include "common/endpoint.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/port_explanation.hpp"
-#include "daemon/operations/proxy_processes.hpp"
+#include "daemon/operations/port_trace.hpp"
 
 #include <algorithm>
 #include <set>
@@ -19,25 +19,9 @@ using api::CarrierClients;
 using api::CarrierKind;
 using api::PortCarrier;
 using api::PortVerdict;
-using kernel::RuleAction;
 
 IpAddress loopback(Family family) {
     return family == Family::ipv4 ? *IpAddress::parse("127.0.0.1") : *IpAddress::parse("::1");
-}
-
-std::vector<api::Listener> plain(const std::vector<HeldListener>& held) {
-    std::vector<api::Listener> out;
-    for (const auto& one : held)
-        out.push_back(one.listener);
-    return out;
-}
-
-const HeldListener* find_held(const std::vector<HeldListener>& held, const api::Listener& wanted) {
-    const auto found = std::ranges::find_if(held, [&](const HeldListener& one) {
-        return one.listener.address == wanted.address && one.listener.port == wanted.port &&
-               one.listener.interface == wanted.interface;
-    });
-    return found == held.end() ? nullptr : &*found;
 }
 
 api::PortListener described(const HeldListener& held) {
@@ -67,18 +51,10 @@ PortVerdict verdict_of(ListenerVerdict verdict) {
     return PortVerdict::no_listener;
 }
 
-/// What becomes of one client's first packet on the host.
-struct Trace {
-    std::optional<PortCarrier> carrier;
-    bool reserved = false;               ///< only Podman's conmon has the port
-    std::optional<PortVerdict> verdict;  ///< where it is decided already
-    Explanation why;
-};
-
 class Judge {
   public:
     Judge(const HostFacts& host, const ContainerFacts& container, const api::PublishedPort& port)
-        : host_(host), container_(container), port_(port) {
+        : host_(host), container_(container), port_(port), host_trace_(host, container, port, row_) {
         row_.target = container.target.name;
         row_.engine = container.target.runtime;
         row_.protocol = port.protocol;
@@ -93,7 +69,7 @@ class Judge {
         if (!known_protocol) {
             say(PortVerdict::unknown, {"netlab does not look at sockets of " + port_.protocol, {}});
         } else if (!port_.host_address || !port_.host_port) {
-            look_inside({container_address(Family::ipv4), port_.container_port});
+            look_inside({host_trace_.container_address(Family::ipv4), port_.container_port});
             say(PortVerdict::not_published, {});
         } else {
             judge_published();
@@ -114,23 +90,6 @@ class Judge {
     }
 
     [[nodiscard]] bool is_tcp() const { return port_.protocol != "udp"; }
-    [[nodiscard]] const std::vector<kernel::RuleChain>& chains() const {
-        return host_.rules.of(row_.family).chains;
-    }
-
-    /// Of the family where it has one.
-    [[nodiscard]] IpAddress container_address(Family family) const {
-        const auto& all = container_.addresses;
-        const auto same = std::ranges::find_if(
-            all, [&](const ContainerAddress& one) { return one.address.family() == family; });
-        if (same != all.end()) return same->address;
-        return all.empty() ? IpAddress() : all.front().address;
-    }
-
-    [[nodiscard]] bool is_containers(const IpAddress& address) const {
-        return std::ranges::find(container_.addresses, address, &ContainerAddress::address) !=
-               container_.addresses.end();
-    }
 
     void judge_published() {
         const auto& address = *port_.host_address;
@@ -145,23 +104,23 @@ class Judge {
         const auto from_host = address.is_loopback() ? address : local;
         if (address.is_loopback()) {
             row_.notes.emplace_back("published on a loopback address: only the host itself reaches it");
-            return follow(trace(from_host, false), false);
+            return follow(host_trace_.trace(from_host, false), false);
         }
         const auto to = address.is_unspecified() ? outside.address : std::optional(address);
         if (!to) {
             row_.notes.push_back("the host has no " + family_name() +
                                  " address towards the outside: only the host itself reaches it");
-            return follow(trace(from_host, false), false);
+            return follow(host_trace_.trace(from_host, false), false);
         }
-        auto first = trace(*to, true);
-        if (address.is_unspecified()) second_carrier(first, trace(local, false));
+        auto first = host_trace_.trace(*to, true);
+        if (address.is_unspecified()) second_carrier(first, host_trace_.trace(local, false));
         follow(std::move(first), true);
     }
 
     [[nodiscard]] std::string family_name() const { return row_.family == Family::ipv4 ? "IPv4" : "IPv6"; }
 
     /// What the host's own programs meet at its loopback address, where that is something else.
-    void second_carrier(Trace& first, Trace second) {
+    void second_carrier(PortTrace& first, PortTrace second) {
         if (!second.carrier) {
             if (first.carrier && !second.verdict)
                 row_.notes.push_back("on the host itself " +
@@ -176,115 +135,8 @@ class Judge {
         second_ = std::move(carrier);
     }
 
-    kernel::PacketFacts packet(const IpAddress& to, bool from_outside) const {
-        const auto protocol = static_cast<std::uint8_t>(is_tcp() ? IPPROTO_TCP : IPPROTO_UDP);
-        constexpr std::uint16_t any_port = 40'000;
-        kernel::PacketFacts out{from_outside ? somebody_outside(row_.family) : to, to, protocol, any_port,
-                                *port_.host_port};
-        out.input = from_outside ? host_.outside(row_.family).interface : "";
-        out.output = from_outside ? "" : "lo";
-        out.destination_local = true;
-        out.mark = 0;
-        out.flow = kernel::flow_is_new;
-        return out;
-    }
-
-    Trace doubt(const kernel::RuleChain* chain, const kernel::PacketRule* rule) const {
-        Trace out;
-        out.verdict = PortVerdict::unknown;
-        out.why.explanation = "not all that decides is understood";
-        if (rule != nullptr) {
-            const auto described = describe_rule(*chain, *rule);
-            out.why.explanation = place_of(described) + " may decide otherwise: " + described.text;
-        }
-        return out;
-    }
-
-    Trace blocked(const kernel::FilterDecision& decision) const {
-        Trace out;
-        out.verdict = PortVerdict::blocked;
-        std::optional<api::NatRule> rule;
-        if (decision.rule != nullptr) rule = describe_rule(*decision.chain, *decision.rule);
-        const auto chain = decision.chain == nullptr ? std::string("a chain")
-                                                     : decision.chain->table + " " + decision.chain->name;
-        out.why = explain_blocked(row_, chain, rule);
-        return out;
-    }
-
-    /// Where the host's rules and sockets take it.
-    Trace trace(const IpAddress& to, bool from_outside) const {
-        if (!host_.rules.of(row_.family).known) {
-            Trace out;
-            out.verdict = PortVerdict::unknown;
-            out.why.explanation = "the host's rules could not be read as a whole";
-            return out;
-        }
-        const auto facts = packet(to, from_outside);
-        const std::uint32_t hook = from_outside ? NF_INET_PRE_ROUTING : NF_INET_LOCAL_OUT;
-        const auto dropped = kernel::find_drop(chains(), hook, facts);
-        if (dropped.uncertain) return doubt(dropped.doubtful_chain, dropped.doubtful);
-        if (dropped.dropped) return blocked(dropped);
-        const auto nat = kernel::find_nat(chains(), hook, facts);
-        if (nat.uncertain) return doubt(nat.doubtful_chain, nat.doubtful);
-        if (nat.rule == nullptr) return by_socket(to, *port_.host_port, from_outside);
-        if (nat.rule->action == RuleAction::redirect)
-            return by_socket(to, nat.rule->to_port.value_or(*port_.host_port), from_outside);
-        if (nat.rule->action != RuleAction::dnat) return blocked({true, nat.chain, nat.rule, false});
-        Trace out;
-        auto& carrier = out.carrier.emplace();
-        carrier.kind = CarrierKind::dnat;
-        carrier.rule = describe_rule(*nat.chain, *nat.rule);
-        carrier.to =
-            api::Endpoint{nat.rule->to_address.value_or(to), nat.rule->to_port.value_or(*port_.host_port)};
-        carrier.owner = owner_of(carrier.to->address);
-        return out;
-    }
-
-    [[nodiscard]] std::optional<std::string> owner_of(const IpAddress& address) const {
-        if (is_containers(address)) return row_.target;
-        const auto way = host_.way(address);
-        if (way.local) return "host";
-        return way.owners.empty() ? std::nullopt : std::optional(way.owners.front());
-    }
-
-    Trace by_socket(const IpAddress& to, std::uint16_t port, bool from_outside) const {
-        Trace out;
-        const auto& held = host_.listeners.of(is_tcp());
-        const std::vector<std::string> came_by{from_outside ? host_.outside(row_.family).interface : "lo"};
-        const auto judged = judge_listeners(plain(held), to, port, came_by);
-        if (judged.verdict != ListenerVerdict::takes && judged.verdict != ListenerVerdict::full) return out;
-        const auto* holder = find_held(held, judged.listener);
-        if (holder != nullptr && only_reserves_port(holder->process)) {
-            out.reserved = true;
-            return out;
-        }
-        auto& carrier = out.carrier.emplace();
-        const bool proxy = holder != nullptr && is_port_proxy(holder->process);
-        carrier.kind = proxy ? CarrierKind::proxy : CarrierKind::process;
-        if (holder == nullptr || !holder->holder_known) {
-            out.verdict = PortVerdict::unknown;
-            out.why.explanation = "who holds " + endpoint_text(judged.listener.address, port) +
-                                  " on the host could not be seen";
-            return out;
-        }
-        carrier.pid = holder->pid;
-        if (!holder->process.empty()) carrier.process = holder->process;
-        if (!proxy) return out;
-        carrier.to = holder->to.value_or(api::Endpoint{container_address(row_.family), port_.container_port});
-        carrier.owner = owner_of(carrier.to->address);
-        if (!from_outside) return out;
-        const auto dropped = kernel::find_drop(chains(), NF_INET_LOCAL_IN, packet(to, true));
-        if (dropped.uncertain || dropped.dropped) {
-            auto decided =
-                dropped.uncertain ? doubt(dropped.doubtful_chain, dropped.doubtful) : blocked(dropped);
-            out.verdict = decided.verdict;
-            out.why = std::move(decided.why);
-        }
-        return out;
-    }
-
     /// From the host on into the container.
-    void follow(Trace way, bool from_outside) {
+    void follow(PortTrace way, bool from_outside) {
         if (way.carrier) row_.carried_by.push_back(*way.carrier);
         if (second_) row_.carried_by.push_back(*second_);
         if (way.verdict) return say(*way.verdict, way.why);
@@ -296,7 +148,8 @@ class Judge {
             case CarrierKind::dnat:
                 if (!leads_here(carrier)) return say_elsewhere(carrier);
                 look_inside(*carrier.to);
-                if (from_outside && is_stopped(*carrier.to)) return;
+                if (const auto stop = from_outside ? host_trace_.stopped(*carrier.to) : std::nullopt)
+                    return say(*stop->verdict, stop->why);
                 return tell_localhost();
             case CarrierKind::proxy:
                 if (!leads_here(carrier))
@@ -310,7 +163,8 @@ class Judge {
     }
 
     [[nodiscard]] bool leads_here(const PortCarrier& carrier) const {
-        return carrier.to && is_containers(carrier.to->address) && carrier.to->port == port_.container_port;
+        return carrier.to && host_trace_.is_containers(carrier.to->address) &&
+               carrier.to->port == port_.container_port;
     }
 
     void say_elsewhere(const PortCarrier& carrier) {
@@ -330,34 +184,11 @@ class Judge {
                 restore_rules(row_));
     }
 
-    /// Whether the host does not send on what was translated; then it has been said.
-    bool is_stopped(const api::Endpoint& to) {
-        const auto& outside = host_.outside(row_.family);
-        if (outside.forwards == false) {
-            const bool v4 = row_.family == Family::ipv4;
-            say(PortVerdict::blocked,
-                {"the host does not forward what comes in by " + outside.interface,
-                 v4 ? "sysctl -w net.ipv4.ip_forward=1" : "sysctl -w net.ipv6.conf.all.forwarding=1"});
-            return true;
-        }
-        auto facts = packet(to.address, true);
-        facts.destination_port = to.port;
-        facts.output = host_.way(to.address).output;
-        facts.destination_local = false;
-        facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
-        const auto dropped = kernel::find_drop(chains(), NF_INET_FORWARD, facts);
-        if (!dropped.uncertain && !dropped.dropped) return false;
-        const auto decided =
-            dropped.uncertain ? doubt(dropped.doubtful_chain, dropped.doubtful) : blocked(dropped);
-        say(*decided.verdict, decided.why);
-        return true;
-    }
-
     /// What listens in the container.
     void look_inside(const api::Endpoint& to) {
         row_.to = to;
         const auto& held = container_.listeners.of(is_tcp());
-        const auto listeners = plain(held);
+        const auto listeners = without_holders(held);
         std::vector<std::string> came_by;
         for (const auto& one : container_.addresses) {
             if (one.address == to.address) came_by.push_back(one.interface);
@@ -397,8 +228,44 @@ class Judge {
     const ContainerFacts& container_;
     const api::PublishedPort& port_;
     api::PortRow row_;
+    HostTrace host_trace_;
     std::optional<PortCarrier> second_;
 };
+
+/// Whether what comes from outside reaches a socket of the host's.
+void judge_way_to_host(const HostFacts& host, const IpAddress& address, bool tcp, api::PortRow& row) {
+    const auto& rules = host.rules.of(row.family);
+    constexpr std::uint16_t any_port = 40'000;
+    kernel::PacketFacts facts{somebody_outside(row.family), address,
+                              static_cast<std::uint8_t>(tcp ? IPPROTO_TCP : IPPROTO_UDP), any_port,
+                              *row.host_port};
+    facts.input = host.outside(row.family).interface;
+    facts.output = "";
+    facts.destination_local = true;
+    facts.mark = 0;
+    facts.flow = kernel::flow_is_new;
+    const auto nat = kernel::find_nat(rules.chains, NF_INET_PRE_ROUTING, facts);
+    const auto dropped = kernel::find_drop(rules.chains, NF_INET_LOCAL_IN, facts);
+    if (!rules.known || nat.uncertain || dropped.uncertain) {
+        row.verdict = PortVerdict::unknown;
+        row.explanation = "not all of the host's rules are understood";
+    } else if (nat.rule != nullptr && nat.rule->action == kernel::RuleAction::dnat) {
+        auto& carrier = row.carried_by.emplace_back();
+        carrier.rule = describe_rule(*nat.chain, *nat.rule);
+        carrier.clients = CarrierClients::outside;
+        carrier.to =
+            api::Endpoint{nat.rule->to_address.value_or(address), nat.rule->to_port.value_or(*row.host_port)};
+        const auto owners = host.way(carrier.to->address).owners;
+        if (!owners.empty()) carrier.owner = owners.front();
+        row.verdict = PortVerdict::shadowed;
+        tell(row, explain_shadowing_rule(row, carrier, false));
+    } else if (dropped.dropped) {
+        row.verdict = PortVerdict::blocked;
+        std::optional<api::NatRule> rule;
+        if (dropped.rule != nullptr) rule = describe_rule(*dropped.chain, *dropped.rule);
+        tell(row, explain_blocked(row, dropped.chain->table + " " + dropped.chain->name, rule));
+    }
+}
 
 }  // namespace
 
@@ -414,11 +281,10 @@ api::PortRow judge_port(const HostFacts& host, const ContainerFacts& container,
 api::PortRow judge_host_socket(const HostFacts& host, const api::Target& target, const HeldListener& held,
                                bool tcp) {
     const auto& listener = held.listener;
-    api::PublishedPort port{listener.address, listener.port, listener.port, tcp ? "tcp" : "udp"};
     api::PortRow row;
     row.target = target.name;
     row.engine = target.runtime;
-    row.protocol = port.protocol;
+    row.protocol = tcp ? "tcp" : "udp";
     row.host_address = listener.address;
     row.host_port = row.container_port = listener.port;
     row.family = listener.address.family();
@@ -426,40 +292,12 @@ api::PortRow judge_host_socket(const HostFacts& host, const api::Target& target,
     row.to = api::Endpoint{listener.address, listener.port};
     row.listener = described(held);
     row.verdict = PortVerdict::works;
+    const auto& outside = host.outside(row.family).address;
     if (listener.address.is_loopback()) {
         row.carried_by.front().clients = CarrierClients::localhost;
         row.notes.emplace_back("it listens on a loopback address: only the host itself reaches it");
-    }
-    const auto& family = host.rules.of(row.family);
-    if (listener.address.is_loopback() || !host.outside(row.family).address) return row;
-    kernel::PacketFacts facts{somebody_outside(row.family), *host.outside(row.family).address,
-                              static_cast<std::uint8_t>(tcp ? IPPROTO_TCP : IPPROTO_UDP), 40'000,
-                              listener.port};
-    facts.input = host.outside(row.family).interface;
-    facts.output = "";
-    facts.destination_local = true;
-    facts.mark = 0;
-    facts.flow = kernel::flow_is_new;
-    const auto nat = kernel::find_nat(family.chains, NF_INET_PRE_ROUTING, facts);
-    const auto dropped = kernel::find_drop(family.chains, NF_INET_LOCAL_IN, facts);
-    if (!family.known || nat.uncertain || dropped.uncertain) {
-        row.verdict = PortVerdict::unknown;
-        row.explanation = "not all of the host's rules are understood";
-    } else if (nat.rule != nullptr && nat.rule->action == RuleAction::dnat) {
-        auto& carrier = row.carried_by.emplace_back();
-        carrier.rule = describe_rule(*nat.chain, *nat.rule);
-        carrier.clients = CarrierClients::outside;
-        carrier.to = api::Endpoint{nat.rule->to_address.value_or(facts.destination),
-                                   nat.rule->to_port.value_or(listener.port)};
-        row.verdict = PortVerdict::shadowed;
-        const auto owners = host.way(carrier.to->address).owners;
-        if (!owners.empty()) carrier.owner = owners.front();
-        tell(row, explain_shadowing_rule(row, carrier, false));
-    } else if (dropped.dropped) {
-        row.verdict = PortVerdict::blocked;
-        std::optional<api::NatRule> rule;
-        if (dropped.rule != nullptr) rule = describe_rule(*dropped.chain, *dropped.rule);
-        tell(row, explain_blocked(row, dropped.chain->table + " " + dropped.chain->name, rule));
+    } else if (outside) {
+        judge_way_to_host(host, *outside, tcp, row);
     }
     return row;
 }
