@@ -30,7 +30,7 @@ class Explainer {
                 return refused();
             case WhyVerdict::dropped:
             case WhyVerdict::rejected:
-                return decision_.rule ? explain_rule(facts_, *decision_.rule, decision_.answer) : local();
+                return decision_.rule ? stopped() : local();
             case WhyVerdict::unreachable:
                 return unreachable();
             case WhyVerdict::lost:
@@ -87,6 +87,13 @@ class Explainer {
                                         {},
                                         request};
         return explain_listeners(question, *facts_.listener);
+    }
+
+    [[nodiscard]] Explanation stopped() const {
+        // It met the rule because it was on the wrong way.
+        const auto* step = ending_step(facts_.trace);
+        if (facts_.stray && step != nullptr && step->step.output == facts_.stray->output) return by_stray();
+        return explain_rule(facts_, *decision_.rule, decision_.answer);
     }
 
     [[nodiscard]] Explanation refused() const {
