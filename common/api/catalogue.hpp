@@ -4,13 +4,16 @@
 #include "common/api/bridges.hpp"
 #include "common/api/capture.hpp"
 #include "common/api/connect.hpp"
+#include "common/api/conntrack.hpp"
 #include "common/api/dns.hpp"
 #include "common/api/firewall.hpp"
 #include "common/api/links.hpp"
+#include "common/api/nat.hpp"
 #include "common/api/neighbours.hpp"
 #include "common/api/networks.hpp"
 #include "common/api/pairs.hpp"
 #include "common/api/ping.hpp"
+#include "common/api/ports.hpp"
 #include "common/api/processes.hpp"
 #include "common/api/resolv.hpp"
 #include "common/api/role.hpp"
@@ -22,6 +25,7 @@
 #include "common/api/targets.hpp"
 #include "common/api/version.hpp"
 #include "common/api/watch.hpp"
+#include "common/api/why.hpp"
 
 #include <tuple>
 
@@ -60,9 +64,12 @@ struct Row {
     std::string R::*network = nullptr;               ///< with `targets`: run in the members of that network
     bool others = false;                             ///< see Context::others
     bool engines = false;                            ///< see Context::engines
+    bool published = false;                          ///< see with_ports()
     std::vector<std::string> R::*points = nullptr;   ///< the member that names places to capture at
     std::string R::*filter = nullptr;                ///< the member that the audit has as such
     bool names = false;                              ///< see Context::names
+    std::uint16_t R::*published_port = nullptr;      ///< the member that is a port, see Context::publishers
+    bool host = false;                               ///< see Context::host_namespace
     bool finishing = false;  ///< a client that shuts down its sending side has it finish, not end
     Result<void> (*check)(const R&, Roles) = nullptr;
     std::uint32_t (*deadline_ms)(const R&) = nullptr;  ///< absent: ten seconds
@@ -88,6 +95,11 @@ struct Row {
     consteval Row asking_engines() const {
         return with([&](Row& row) { row.engines = true; });
     }
+    /// Context::targets keep what their engines say of networks and ports. `all` are the running containers
+    /// that have ports, published or exposed, or are on the host's network.
+    consteval Row with_ports() const {
+        return with([&](Row& row) { row.published = true; });
+    }
     /// Runs in the namespaces of capture points: Context::points.
     consteval Row at(std::vector<std::string> R::*member) const {
         return with([&](Row& row) { row.points = member; });
@@ -97,6 +109,12 @@ struct Row {
     }
     consteval Row with_names() const {
         return with([&](Row& row) { row.names = true; });
+    }
+    consteval Row published_on(std::uint16_t R::*member) const {
+        return with([&](Row& row) { row.published_port = member; });
+    }
+    consteval Row beside_host() const {
+        return with([&](Row& row) { row.host = true; });
     }
     consteval Row that_finishes() const {
         return with([&](Row& row) { row.finishing = true; });
@@ -146,6 +164,14 @@ inline constexpr auto catalogue = std::tuple{
     Row<ConnectRequest>("connect", Verb::post, "/v1/connect", Role::probe, Kind::stream)
         .in(&ConnectRequest::from)
         .towards(&ConnectRequest::to)
+        .checked(&check)
+        .within(&deadline_ms),
+    Row<WhyRequest>("why", Verb::post, "/v1/why", Role::observe, Kind::stream)
+        .in(&WhyRequest::from)
+        .towards(&WhyRequest::to)
+        .published_on(&WhyRequest::port)
+        .with_others()
+        .with_names()
         .checked(&check)
         .within(&deadline_ms),
     Row<PingPairsRequest>("ping_pairs", Verb::post, "/v1/ping/pairs", Role::probe, Kind::stream)
@@ -208,6 +234,29 @@ inline constexpr auto catalogue = std::tuple{
         .that_finishes()
         .checked(&check)
         .within(&deadline_ms),
+    Row<ConntrackRequest>("conntrack", Verb::post, "/v1/conntrack", Role::observe, Kind::stream)
+        .in(&ConntrackRequest::target)
+        .beside_host()
+        .with_names()
+        .checked(&check)
+        .within(&deadline_ms),
+    Row<ConntrackEventsRequest>("conntrack_events", Verb::post, "/v1/conntrack/events", Role::observe,
+                                Kind::stream)
+        .in(&ConntrackEventsRequest::target)
+        .beside_host()
+        .with_names()
+        .that_finishes()
+        .checked(&check)
+        .within(&deadline_ms),
+    Row<PortsRequest>("ports", Verb::post, "/v1/ports", Role::observe, Kind::stream)
+        .over(&PortsRequest::targets, &PortsRequest::all)
+        .with_ports()
+        .with_others(),
+    Row<NatRequest>("nat", Verb::post, "/v1/nat", Role::observe, Kind::stream)
+        .over(&NatRequest::targets, &NatRequest::all)
+        .with_ports()
+        .with_others()
+        .asking_engines(),
     InternalRow<WatchEngineRequest>{"watch_engine"},
     InternalRow<InspectEngineRequest>{"inspect_engine"},
     InternalRow<WatchNamespacesRequest>{"watch_namespaces"},

@@ -30,6 +30,10 @@ struct Context {
     std::optional<Target> peer;   ///< the other end, where a target has that name or address
     PeerMatch peer_match = PeerMatch::none;
     bool peer_namespace = false;  ///< after those of `targets`, `prepare` is given the peer's namespace
+    /// Row::published_on: running containers that publish that port of the host's, with that port alone;
+    /// `prepare` is given their namespaces next. Those that could not be opened are empty.
+    std::vector<Target> publishers;
+    bool host_namespace = false;  ///< Row::beside_host: next is the host's, unless the target is the host
     /// Row::with_others: one target for each other namespace that is known. Their namespaces are the last
     /// that `prepare` is given; those that could not be opened are empty. Without networks, ports and image.
     std::vector<Target> others;
@@ -41,13 +45,14 @@ struct Context {
 
     std::vector<CapturePoint> points;  ///< Row::at, in the order of the request
     std::vector<NamedAddress>
-        names;  ///< Row::with_names: addresses of all running targets, as far as they fit
+        names;                   ///< Row::with_names: addresses of all running targets, as far as they fit
+    bool names_complete = true;  ///< false: they did not all fit
 
     friend bool operator==(const Context&, const Context&) = default;
 };
 BOOST_DESCRIBE_STRUCT(Context, (),
-                      (targets, peer, peer_match, peer_namespace, others, engines, roles, similar, truncated,
-                       points, names))
+                      (targets, peer, peer_match, peer_namespace, host_namespace, publishers, others, engines,
+                       roles, similar, truncated, points, names, names_complete))
 
 /// What the front sends to a worker, in the form of common/binary.
 template <class Request>

@@ -86,13 +86,26 @@ api::Target slim(api::Target target, bool with_networks) {
     return target;
 }
 
+/// The running containers that have ports, or the host's network, whose ports are all theirs.
+std::vector<targets::Resolution> with_ports(const targets::Registry& registry) {
+    std::vector<targets::Resolution> out;
+    for (const auto& target : registry.list()) {
+        if (target.ports.empty() && target.network_mode != "host") continue;
+        auto found =
+            registry.resolve(std::string(described::enumerator_name(target.runtime)) + ":" + target.id);
+        if (found) out.push_back(std::move(*found));
+    }
+    return out;
+}
+
 /// The targets of a row that runs in several, each once, in the order of the words.
-Result<void> add_targets(const std::vector<std::string>& words, bool all, const std::string& network,
-                         const targets::Registry& registry, api::Context& context, Job& job) {
+Result<void> add_targets(const std::vector<std::string>& words, bool all, bool published,
+                         const std::string& network, const targets::Registry& registry, api::Context& context,
+                         Job& job) {
     std::vector<targets::Resolution> chosen;
     if (all) {
         if (!words.empty()) return Error{errc::bad_request, "targets or all of them, not both", {}, {}};
-        chosen = registry.namespaces();
+        chosen = published ? with_ports(registry) : registry.namespaces();
     }
     if (!network.empty()) {
         if (!words.empty()) return Error{errc::bad_request, "targets or a network, not both", {}, {}};
@@ -121,6 +134,39 @@ Result<void> add_targets(const std::vector<std::string>& words, bool all, const 
         // One that has just ended must not cost the others their rows.
         if (chosen.size() > 1) job.namespaces.back().may_fail = 1;
     }
+    return {};
+}
+
+/// Who publishes a port of the host's, as far as anybody would want to know.
+void add_publishers(std::uint16_t port, const targets::Registry& registry, api::Context& context, Job& job) {
+    constexpr std::size_t most = 8;
+    if (port == 0) return;
+    for (const auto& target : registry.list()) {
+        const auto other = [&](const api::PublishedPort& one) { return one.host_port != port; };
+        if (context.publishers.size() == most || std::ranges::all_of(target.ports, other)) continue;
+        auto found =
+            registry.resolve(std::string(described::enumerator_name(target.runtime)) + ":" + target.id);
+        if (!found) continue;
+        const auto reference = launcher_reference(found->reference);
+        if (!reference) continue;
+        job.namespaces.push_back(*reference);
+        job.namespaces.back().may_fail = 1;
+        auto ports = std::move(found->target.ports);
+        std::erase_if(ports, other);
+        context.publishers.push_back(slim(std::move(found->target), true));
+        context.publishers.back().ports = std::move(ports);
+    }
+}
+
+/// The host's namespace, where what it does for a target is looked at.
+Result<void> add_host(const targets::Registry& registry, api::Context& context, Job& job) {
+    if (context.targets.front().runtime == api::Runtime::host) return {};
+    const auto host = registry.resolve("host");
+    if (!host) return host.error();
+    auto reference = launcher_reference(host->reference);
+    if (!reference) return reference.error();
+    job.namespaces.push_back(*reference);
+    context.host_namespace = true;
     return {};
 }
 
@@ -166,13 +212,13 @@ Result<void> add_points(const std::vector<std::string>& words, const targets::Re
 }
 
 /// The addresses of all running targets, as far as there is room for them in the message.
-std::vector<api::NamedAddress> names_of(const targets::Registry& registry) {
+void add_names(const targets::Registry& registry, api::Context& context) {
     constexpr std::size_t room = 24 * 1024;
-    std::vector<api::NamedAddress> names;
     std::set<std::pair<IpAddress, std::string>> known;  // several may live in one namespace
     std::size_t size = 0;
     for (const auto& target : registry.list()) {
-        if (target.state != api::State::running) continue;
+        // A paused one has its addresses still.
+        if (target.state != api::State::running && target.state != api::State::paused) continue;
         for (const auto& network : target.networks) {
             for (const auto& prefix : network.addresses) {
                 const auto& address = prefix.address();
@@ -181,12 +227,14 @@ std::vector<api::NamedAddress> names_of(const targets::Registry& registry) {
                     continue;
                 constexpr std::size_t lengths = 2 * sizeof(std::uint32_t);
                 size += lengths + target.name.size() + address.to_string().size();
-                if (size > room) return names;
-                names.push_back({address, target.name});
+                if (size > room) {
+                    context.names_complete = false;
+                    return;
+                }
+                context.names.push_back({address, target.name});
             }
         }
     }
-    return names;
 }
 
 /// The targets that the row's words name, as the worker's context and as the launcher's references.
@@ -203,15 +251,15 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
     if constexpr (row<I>.targets != nullptr) {
         std::string network;
         if constexpr (row<I>.network != nullptr) network = request.*row<I>.network;
-        auto added =
-            add_targets(request.*row<I>.targets, request.*row<I>.all, network, registry, context, job);
+        auto added = add_targets(request.*row<I>.targets, request.*row<I>.all, row<I>.published, network,
+                                 registry, context, job);
         if (!added) return added.error();
     }
     if constexpr (row<I>.points != nullptr) {
         if (auto added = add_points(request.*row<I>.points, registry, context, job); !added)
             return added.error();
     }
-    if constexpr (row<I>.names) context.names = names_of(registry);
+    if constexpr (row<I>.names) add_names(registry, context);
     if constexpr (row<I>.target != nullptr) {
         auto found = registry.resolve(request.*row<I>.target);
         if (!found) return found.error();
@@ -228,13 +276,25 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
             }
         }
     }
-    // Of several, none's networks are looked at.
-    for (auto& target : context.targets)
-        target = slim(std::move(target), row<I>.targets == nullptr);
+    if constexpr (row<I>.host) {
+        if (auto added = add_host(registry, context, job); !added) return added.error();
+    }
+    // Of several, none's networks are looked at, but for their ports.
+    for (auto& target : context.targets) {
+        if constexpr (row<I>.published) {
+            target.image.clear();
+            for (auto& network : target.networks)
+                network.aliases.clear();
+        } else {
+            target = slim(std::move(target), row<I>.targets == nullptr);
+        }
+    }
     if (context.peer) context.peer = slim(std::move(*context.peer), true);
     if (context.targets.size() == 1 && context.targets.front().namespace_) {
         entry.inode = context.targets.front().namespace_->inode;
     }
+    if constexpr (row<I>.published_port != nullptr)
+        add_publishers(request.*row<I>.published_port, registry, context, job);
     if constexpr (row<I>.others) add_others(registry, context, job);
     return context;
 }
@@ -263,6 +323,11 @@ Result<Plan> plan_row(std::string_view body, const Knowledge& knowledge, AuditEn
         auto context = resolve<I>(*request, knowledge, plan.job, entry);
         if (!context) return context.error();
         plan.job.request = binary::encode(api::Order<Request>{std::move(*context), std::move(*request)});
+        if (plan.job.request.size() > launcher::largest_request)
+            return Error{errc::limit_exceeded,
+                         "what is known of these targets is more than one request can hold",
+                         "name fewer",
+                         {}};
     }
     return plan;
 }

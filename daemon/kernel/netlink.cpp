@@ -70,8 +70,8 @@ Result<UniqueFd> open_sock_diag_socket() {
     return open_netlink_socket(NETLINK_SOCK_DIAG, {NETLINK_EXT_ACK}, 0);
 }
 
-Result<UniqueFd> open_netfilter_socket() {
-    return open_netlink_socket(NETLINK_NETFILTER, {NETLINK_EXT_ACK}, 0);
+Result<UniqueFd> open_netfilter_socket(std::uint32_t multicast_groups) {
+    return open_netlink_socket(NETLINK_NETFILTER, {NETLINK_EXT_ACK}, multicast_groups);
 }
 
 Result<Answer> ask(int socket, std::span<std::byte> message) {

@@ -75,7 +75,8 @@ struct DumpEnd {
 [[nodiscard]] Result<UniqueFd> open_sock_diag_socket();
 
 /// The same of NETLINK_NETFILTER. What is asked on it takes CAP_NET_ADMIN, what is read does not.
-[[nodiscard]] Result<UniqueFd> open_netfilter_socket();
+/// `multicast_groups`: 1 << (NFNLGRP_ - 1), which take it too.
+[[nodiscard]] Result<UniqueFd> open_netfilter_socket(std::uint32_t multicast_groups = 0);
 
 /// Throws away what has been received: multicast messages that only say that something changed, and the rest
 /// of a dump that came late. False where there was nothing; an overrun (ENOBUFS) counts as something.

@@ -5,7 +5,8 @@
 #include <chrono>
 #include <span>
 
-/// What the dumps and the single questions of netlink.hpp are made of; for those two files only.
+/// What the dumps and the single questions of netlink.hpp are made of; for those two files, and for whoever
+/// follows events.
 namespace netlab::kernel::channel {
 
 using Clock = std::chrono::steady_clock;

@@ -139,7 +139,34 @@ NftExpression parse_lookup(Bytes data) {
     for_each_attribute(data, [&](int type, Bytes value) {
         if (type == NFTA_LOOKUP_SREG) out.from = register_of(value);
         if (type == NFTA_LOOKUP_SET) out.set = text(value);
+        if (type != NFTA_LOOKUP_DREG) return;
+        out.decides = number(value) == NFT_REG_VERDICT;
+        if (!out.decides) out.to = register_of(value);
     });
+    return out;
+}
+
+NftExpression parse_fib(Bytes data) {
+    NftFib out;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_FIB_DREG) out.to = register_of(value);
+        if (type == NFTA_FIB_RESULT) out.result = number(value);
+        if (type == NFTA_FIB_FLAGS) out.flags = number(value);
+    });
+    return out;
+}
+
+NftExpression parse_conntrack(Bytes data) {
+    NftConntrack out;
+    bool loads = false;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_CT_DREG) {
+            out.to = register_of(value);
+            loads = true;
+        }
+        if (type == NFTA_CT_KEY) out.key = number(value);
+    });
+    if (!loads) return NftOther{"ct set"};
     return out;
 }
 
@@ -190,6 +217,8 @@ constexpr Parser parsers[] = {
     {"range", parse_range},
     {"immediate", parse_immediate},
     {"lookup", parse_lookup},
+    {"fib", parse_fib},
+    {"ct", parse_conntrack},
     {"nat", parse_nat},
     {"counter", parse_counter},
     {"match", parse_extension<NftMatch>},
@@ -243,6 +272,7 @@ std::vector<NftChain> parse_nft_chains(Bytes bytes) {
             if (type == NFTA_CHAIN_HANDLE) chain.handle = big_endian<std::uint64_t>(value);
             if (type == NFTA_CHAIN_HOOK) chain.hook = parse_hook(value);
             if (type == NFTA_CHAIN_TYPE) chain.type = text(value);
+            if (type == NFTA_CHAIN_POLICY) chain.policy = number(value);
         });
         if (!chain.table.empty() && !chain.name.empty()) out.push_back(std::move(chain));
     });

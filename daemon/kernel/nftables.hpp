@@ -67,7 +67,22 @@ struct NftVerdict {
 struct NftLookup {
     NftRegister from = 0;
     std::string set;
+    bool decides = false;           ///< a map of verdicts
+    std::optional<NftRegister> to;  ///< of another map: what it found
     friend bool operator==(const NftLookup&, const NftLookup&) = default;
+};
+/// Loads what the routing tables say of an address.
+struct NftFib {
+    NftRegister to = 0;
+    std::uint32_t result = 0;  ///< NFT_FIB_RESULT_
+    std::uint32_t flags = 0;   ///< NFTA_FIB_F_: of which address, and what else counts
+    friend bool operator==(const NftFib&, const NftFib&) = default;
+};
+/// Loads what conntrack knows.
+struct NftConntrack {
+    NftRegister to = 0;
+    std::uint32_t key = 0;  ///< NFT_CT_
+    friend bool operator==(const NftConntrack&, const NftConntrack&) = default;
 };
 struct NftNat {
     std::uint32_t type = 0;              ///< NFT_NAT_SNAT or NFT_NAT_DNAT
@@ -95,14 +110,15 @@ struct NftMatch : XtExtension {
 struct NftTarget : XtExtension {
     friend bool operator==(const NftTarget&, const NftTarget&) = default;
 };
-/// One that is not taken apart: "ct", "masq", "limit", …
+/// One that is not taken apart: "masq", "limit", "reject", …
 struct NftOther {
     std::string name;
     friend bool operator==(const NftOther&, const NftOther&) = default;
 };
 
-using NftExpression = std::variant<NftPayload, NftMeta, NftBitwise, NftCompare, NftRange, NftImmediate,
-                                   NftVerdict, NftLookup, NftNat, NftCounter, NftMatch, NftTarget, NftOther>;
+using NftExpression =
+    std::variant<NftPayload, NftMeta, NftBitwise, NftCompare, NftRange, NftImmediate, NftVerdict, NftLookup,
+                 NftFib, NftConntrack, NftNat, NftCounter, NftMatch, NftTarget, NftOther>;
 
 struct NftHook {
     std::uint32_t number = 0;  ///< NF_INET_
@@ -115,8 +131,9 @@ struct NftChain {
     std::string table;
     std::string name;
     std::uint64_t handle = 0;
-    std::optional<NftHook> hook;  ///< of a base chain
-    std::string type;             ///< of a base chain: "nat", "filter", "route"
+    std::optional<NftHook> hook;          ///< of a base chain
+    std::string type;                     ///< of a base chain: "nat", "filter", "route"
+    std::optional<std::uint32_t> policy;  ///< of a base chain: NF_ACCEPT or NF_DROP
     friend bool operator==(const NftChain&, const NftChain&) = default;
 };
 

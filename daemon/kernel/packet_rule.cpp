@@ -1,6 +1,9 @@
 #include "daemon/kernel/packet_rule.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdio>
 #include <map>
 
 #include <netinet/in.h>
@@ -16,7 +19,8 @@ std::string condition(const char* what, const std::optional<Condition<T>>& condi
 }
 
 std::string prefix_text(const IpPrefix& prefix) {
-    return prefix.length() == 32 ? prefix.address().to_string() : prefix.to_string();
+    const unsigned whole = prefix.address().is_v4() ? 32 : 128;
+    return prefix.length() == whole ? prefix.address().to_string() : prefix.to_string();
 }
 
 std::string protocol_name(std::uint8_t protocol) {
@@ -27,6 +31,10 @@ std::string protocol_name(std::uint8_t protocol) {
             return "udp";
         case IPPROTO_ICMP:
             return "icmp";
+        case IPPROTO_ICMPV6:
+            return "ipv6-icmp";
+        case IPPROTO_SCTP:
+            return "sctp";
         default:
             return std::to_string(protocol);
     }
@@ -37,11 +45,37 @@ std::string ports_text(const PortRange& ports) {
     return ports.first == ports.second ? first : first + "-" + std::to_string(ports.second);
 }
 
+std::string mark_text(const MarkBits& bits) {
+    std::array<char, 40> text;
+    if (bits.mask == 0xFFFFFFFF) {
+        std::snprintf(text.data(), text.size(), "0x%x", bits.value);
+    } else {
+        std::snprintf(text.data(), text.size(), "0x%x/0x%x", bits.value, bits.mask);
+    }
+    return text.data();
+}
+
+std::string flow_text(std::uint32_t bits) {
+    struct Name {
+        std::uint32_t bit;
+        const char* name;
+    };
+    constexpr Name names[] = {{1, "invalid"},       {2, "established"},      {4, "related"},
+                              {flow_is_new, "new"}, {flow_has_snat, "snat"}, {flow_has_dnat, "dnat"}};
+    std::string text;
+    for (const auto& [bit, name] : names) {
+        if ((bits & bit) != 0) text += (text.empty() ? "" : ",") + std::string(name);
+    }
+    return text.empty() ? std::to_string(bits) : text;
+}
+
 std::string nat_text(const char* action, const PacketRule& rule) {
     std::string text = action;
     if (!rule.to_address && !rule.to_port) return text;
     text += " to ";
-    if (rule.to_address) text += rule.to_address->to_string();
+    if (rule.to_address)
+        text += rule.to_address->is_v6() && rule.to_port ? "[" + rule.to_address->to_string() + "]"
+                                                         : rule.to_address->to_string();
     if (rule.to_port) text += ":" + std::to_string(*rule.to_port);
     return text;
 }
@@ -54,6 +88,8 @@ std::string action_text(const PacketRule& rule) {
             return "accept";
         case RuleAction::drop:
             return "drop";
+        case RuleAction::reject:
+            return "reject";
         case RuleAction::return_:
             return "return";
         case RuleAction::jump:
@@ -76,7 +112,7 @@ std::string action_text(const PacketRule& rule) {
 
 // ---- which rules a packet meets
 
-enum class Match : std::uint8_t { no, yes, maybe };
+enum class Match : std::uint8_t { no, maybe, yes };
 
 bool holds(const std::optional<Condition<IpPrefix>>& condition, const IpAddress& address) {
     return !condition || condition->value.contains(address) != condition->inverted;
@@ -90,15 +126,47 @@ bool holds(const std::optional<Condition<PortRange>>& condition, std::uint16_t p
     return inside != condition->inverted;
 }
 
+bool is_called(const std::string& name, const std::string& wanted) {
+    if (!wanted.ends_with('*')) return name == wanted;
+    return name.starts_with(std::string_view(wanted).substr(0, wanted.size() - 1));
+}
+
+Match as_match(bool holds) {
+    return holds ? Match::yes : Match::no;
+}
+
+/// Of a condition on what may not be known.
+template <class T, class Fact, class Holds>
+Match match(const std::optional<Condition<T>>& condition, const std::optional<Fact>& fact, Holds holds) {
+    if (!condition) return Match::yes;
+    if (!fact) return Match::maybe;
+    return as_match(holds(*fact, condition->value) != condition->inverted);
+}
+
 Match match(const PacketRule& rule, const PacketFacts& packet) {
     const bool understood =
         holds(rule.source, packet.source) && holds(rule.destination, packet.destination) &&
         holds(rule.protocol, packet.protocol) && holds(rule.source_port, packet.source_port) &&
         holds(rule.destination_port, packet.destination_port);
     if (!understood) return Match::no;
-    return rule.more_conditions ? Match::maybe : Match::yes;
+    const auto has_mark = [](std::uint32_t mark, const MarkBits& bits) {
+        return (mark & bits.mask) == bits.value;
+    };
+    const auto has_one = [](std::uint32_t flow, std::uint32_t bits) { return (flow & bits) != 0; };
+    auto all = rule.more_conditions ? Match::maybe : Match::yes;
+    Match local = Match::yes;
+    if (rule.destination_local) {
+        local = packet.destination_local ? as_match(*packet.destination_local == *rule.destination_local)
+                                         : Match::maybe;
+    }
+    for (const auto one :
+         {match(rule.input, packet.input, is_called), match(rule.output, packet.output, is_called), local,
+          match(rule.mark, packet.mark, has_mark), match(rule.flow, packet.flow, has_one)})
+        all = std::min(all, one == Match::yes ? all : one);
+    return all;
 }
 
+/// Goes through chains as the kernel does, and remembers what might have come instead.
 class Walk {
   public:
     Walk(const std::vector<RuleChain>& chains, const PacketFacts& packet) : packet_(packet) {
@@ -106,14 +174,16 @@ class Walk {
             by_name_.emplace(std::tuple(chain.legacy, chain.table, chain.name), &chain);
     }
 
-    /// True where the packet's fate is decided.
-    bool base(const RuleChain& chain) { return go(chain, 0) == After::decided; }
-
-    NatDecision decision;
-
-  private:
     enum class After : std::uint8_t { next, back, accepted, decided };
 
+    /// `decided` where a rule says what becomes of the packet.
+    After base(const RuleChain& chain) { return go(chain, 0); }
+
+    NatDecision decision;
+    bool may_accept = false;  ///< a rule that may match would end the chain by it
+    bool may_else = false;    ///< or by something else
+
+  private:
     After go(const RuleChain& chain, int depth) {
         // The kernel allows no more jumps in one another (NFT_JUMP_STACK_SIZE), and no loops; what is read
         // while it changes may have both.
@@ -125,7 +195,7 @@ class Walk {
             const auto matched = match(rule, packet_);
             if (matched == Match::no || rule.action == RuleAction::none) continue;
             if (matched == Match::maybe || rule.action == RuleAction::other) {
-                decision.uncertain = true;
+                doubt(chain, rule);
                 continue;
             }
             const auto after = act(chain, rule, depth);
@@ -156,8 +226,17 @@ class Walk {
         }
     }
 
+    void doubt(const RuleChain& chain, const PacketRule& rule) {
+        decision.uncertain = true;
+        (rule.action == RuleAction::accept ? may_accept : may_else) = true;
+        if (decision.doubtful != nullptr) return;
+        decision.doubtful_chain = &chain;
+        decision.doubtful = &rule;
+    }
+
     After give_up() {
         decision.uncertain = true;
+        may_accept = may_else = true;
         return After::accepted;
     }
 
@@ -169,8 +248,17 @@ class Walk {
 }  // namespace
 
 std::string PacketRule::to_string() const {
-    std::string text =
-        condition("ip saddr", source, prefix_text) + condition("ip daddr", destination, prefix_text);
+    const auto quoted_name = [](const std::string& name) {
+        return name.starts_with('/') ? "#" + name.substr(1) : '"' + name + '"';
+    };
+    const auto family = [](const std::optional<Condition<IpPrefix>>& prefix) {
+        return std::string(prefix && prefix->value.address().is_v6() ? "ip6 " : "ip ");
+    };
+    std::string text = condition("iifname", input, quoted_name) + condition("oifname", output, quoted_name) +
+                       condition((family(source) + "saddr").c_str(), source, prefix_text) +
+                       condition((family(destination) + "daddr").c_str(), destination, prefix_text);
+    if (destination_local) text += *destination_local ? "fib daddr type local " : "fib daddr type != local ";
+    text += condition("ct state", flow, flow_text) + condition("meta mark", mark, mark_text);
     const bool ports = source_port || destination_port;
     const auto name = protocol && !protocol->inverted ? protocol_name(protocol->value) : std::string();
     if (!ports || name.empty()) text += condition("meta l4proto", protocol, protocol_name);
@@ -183,17 +271,69 @@ std::string PacketRule::to_string() const {
     return text;
 }
 
-NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook, const PacketFacts& packet) {
-    std::vector<const RuleChain*> bases;
+namespace {
+
+/// Those that packets of one hook come to by themselves, in order.
+std::vector<const RuleChain*> bases(const std::vector<RuleChain>& chains, std::uint32_t hook, bool nat) {
+    std::vector<const RuleChain*> out;
     for (const auto& chain : chains) {
-        if (chain.nat && chain.hook && chain.hook->number == hook) bases.push_back(&chain);
+        if (chain.nat == nat && chain.hook && chain.hook->number == hook) out.push_back(&chain);
     }
-    std::ranges::stable_sort(bases, {}, [](const RuleChain* chain) { return chain->hook->priority; });
+    std::ranges::stable_sort(out, {}, [](const RuleChain* chain) { return chain->hook->priority; });
+    return out;
+}
+
+bool is_drop(const PacketRule* rule) {
+    return rule != nullptr && (rule->action == RuleAction::drop || rule->action == RuleAction::reject);
+}
+
+}  // namespace
+
+NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook, const PacketFacts& packet) {
     Walk walk(chains, packet);
-    for (const auto* base : bases) {
-        if (walk.base(*base)) break;
+    for (const auto* base : bases(chains, hook, true)) {
+        if (walk.base(*base) == Walk::After::decided) break;
     }
     return walk.decision;
+}
+
+FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hook,
+                         const PacketFacts& packet) {
+    FilterDecision passed;
+    for (const auto* base : bases(chains, hook, false)) {
+        Walk walk(chains, packet);
+        const auto after = walk.base(*base);
+        const auto& doubt = walk.decision;
+        const bool by_rule = after == Walk::After::decided && is_drop(doubt.rule);
+        const bool by_policy = after == Walk::After::back && base->drops;
+        if (by_rule || by_policy) {
+            return {true,
+                    by_rule ? doubt.chain : base,
+                    by_rule ? doubt.rule : nullptr,
+                    walk.may_accept || walk.may_else,
+                    doubt.doubtful_chain,
+                    doubt.doubtful};
+        }
+        if (walk.may_else && !passed.uncertain)
+            passed = {false, nullptr, nullptr, true, doubt.doubtful_chain, doubt.doubtful};
+    }
+    return passed;
+}
+
+void name_interfaces(std::vector<RuleChain>& chains, const std::function<std::string(std::uint32_t)>& name) {
+    const auto put = [&](std::optional<Condition<std::string>>& condition) {
+        if (!condition || !condition->value.starts_with('/')) return;
+        std::uint32_t index = 0;
+        const auto& text = condition->value;
+        std::from_chars(text.data() + 1, text.data() + text.size(), index);
+        if (auto known = name(index); !known.empty()) condition->value = std::move(known);
+    };
+    for (auto& chain : chains) {
+        for (auto& rule : chain.rules) {
+            put(rule.input);
+            put(rule.output);
+        }
+    }
 }
 
 }  // namespace netlab::kernel

@@ -4,19 +4,21 @@
 #include "daemon/kernel/nftables.hpp"
 #include "daemon/kernel/xtables.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 /// Rules of nf_tables, iptables-nft and iptables-legacy in one form, as far as netlab understands them, and
-/// which of them a packet meets. IPv4.
+/// which of them a packet meets.
 namespace netlab::kernel {
 
 enum class RuleAction : std::uint8_t {
     none,  ///< it counts, logs, …: the next rule is looked at
     accept,
     drop,
+    reject,  ///< dropped, and the sender is told
     return_,
     jump,
     go_to,
@@ -35,6 +37,17 @@ struct Condition {
 };
 using PortRange = std::pair<std::uint16_t, std::uint16_t>;  ///< first and last
 
+/// Some bits of a packet's mark.
+struct MarkBits {
+    std::uint32_t value = 0;
+    std::uint32_t mask = 0xFFFFFFFF;
+    friend bool operator==(const MarkBits&, const MarkBits&) = default;
+};
+
+/// What conntrack says of a packet, as bits that iptables and nft have in common (NF_CT_STATE_BIT), and those
+/// of <linux/netfilter/xt_conntrack.h> for what NAT has done.
+enum : std::uint32_t { flow_is_new = 8, flow_has_snat = 64, flow_has_dnat = 128 };
+
 struct PacketRule {
     std::optional<std::uint64_t> handle;  ///< nf_tables'
     std::optional<std::uint32_t> number;  ///< legacy: its place in the chain, from 1
@@ -43,13 +56,19 @@ struct PacketRule {
     std::optional<Condition<std::uint8_t>> protocol;  ///< IPPROTO_
     std::optional<Condition<PortRange>> source_port;
     std::optional<Condition<PortRange>> destination_port;
-    bool more_conditions = false;  ///< others, that are not looked at
+    std::optional<Condition<std::string>> input;   ///< the interface; "veth*" where it is a prefix
+    std::optional<Condition<std::string>> output;  ///< the same
+    std::optional<bool> destination_local;  ///< it must be, or must not be, an address of this namespace
+    std::optional<Condition<MarkBits>> mark;
+    std::optional<Condition<std::uint32_t>> flow;  ///< one of these bits must be set
+    bool more_conditions = false;                  ///< others, that are not looked at
     RuleAction action = RuleAction::none;
     std::string chain;                     ///< of a jump or goto
     std::optional<IpAddress> to_address;   ///< of NAT; the first of a range
     std::optional<std::uint16_t> to_port;  ///< the same
     std::string other;                     ///< the name of an action that is not known
     std::optional<std::uint64_t> packets;  ///< that it has matched, where it counts
+    std::optional<std::uint64_t> bytes;    ///< the same
     friend bool operator==(const PacketRule&, const PacketRule&) = default;
 
     /// As `nft list` writes it: "ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:34567".
@@ -63,21 +82,33 @@ struct RuleChain {
     std::optional<NftHook> hook;  ///< of one that packets come to by themselves
     bool nat = false;  ///< it is such a one and for NAT: only the first packet of a flow comes to it
     std::vector<PacketRule> rules;
+    bool drops = false;  ///< its policy
     friend bool operator==(const RuleChain&, const RuleChain&) = default;
 };
 
-/// The chains of NFPROTO_IPV4 and NFPROTO_INET with their rules.
-[[nodiscard]] std::vector<RuleChain> rule_chains(const NftTables::Content& content);
+/// The chains that IPv4's or IPv6's packets come to, with those of NFPROTO_INET; without rules that are for
+/// the other family only.
+[[nodiscard]] std::vector<RuleChain> rule_chains(const NftTables::Content& content,
+                                                 Family family = Family::ipv4);
 /// Of IPv4's table of that name.
 [[nodiscard]] std::vector<RuleChain> rule_chains(const XtTable& table, const std::string& name);
 
-/// A packet as rules see it.
+/// Puts names where rules have interfaces by their numbers; `name` says "" where there is none of a number.
+void name_interfaces(std::vector<RuleChain>& chains, const std::function<std::string(std::uint32_t)>& name);
+
+/// The first packet of a flow as rules see it. What is absent is not known: a rule that asks for it may match
+/// or not.
 struct PacketFacts {
     IpAddress source;
     IpAddress destination;
     std::uint8_t protocol = 0;
     std::uint16_t source_port = 0;
     std::uint16_t destination_port = 0;
+    std::optional<std::string> input{};       ///< interface; "" for none
+    std::optional<std::string> output{};      ///< the same
+    std::optional<bool> destination_local{};  ///< the destination is an address of this namespace
+    std::optional<std::uint32_t> mark{};
+    std::optional<std::uint32_t> flow{};  ///< flow_is_new, …
 };
 
 /// What becomes of the first packet of a flow in the NAT chains of one hook.
@@ -86,8 +117,22 @@ struct NatDecision {
     const PacketRule* rule = nullptr;  ///< a dnat, snat, masquerade, redirect or drop
     bool uncertain =
         false;  ///< a rule before it has conditions or an action that are not looked at; it was passed over
+    const RuleChain* doubtful_chain = nullptr;  ///< the first of those
+    const PacketRule* doubtful = nullptr;
 };
 [[nodiscard]] NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook,
                                    const PacketFacts& packet);
+
+/// Whether the other chains of one hook let it pass: each of them must.
+struct FilterDecision {
+    bool dropped = false;
+    const RuleChain* chain = nullptr;  ///< where; points into the chains
+    const PacketRule* rule = nullptr;  ///< nullptr: the chain's policy
+    bool uncertain = false;            ///< a rule that is not understood may decide otherwise
+    const RuleChain* doubtful_chain = nullptr;
+    const PacketRule* doubtful = nullptr;
+};
+[[nodiscard]] FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hook,
+                                       const PacketFacts& packet);
 
 }  // namespace netlab::kernel

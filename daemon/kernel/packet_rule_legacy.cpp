@@ -25,9 +25,19 @@ std::optional<Condition<IpPrefix>> prefix_condition(PacketRule& rule, std::array
     return prefix ? std::optional(Condition<IpPrefix>{*prefix, inverted}) : std::nullopt;
 }
 
-/// Where addresses of senders are translated: NF_IP_PRI_NAT_SRC, and elsewhere NF_IP_PRI_NAT_DST.
-bool is_source_hook(std::uint32_t hook) {
-    return hook == NF_INET_LOCAL_IN || hook == NF_INET_POST_ROUTING;
+/// iptables ends a prefix of names with '+'.
+std::optional<Condition<std::string>> interface_condition(std::string name, bool inverted) {
+    if (name.empty()) return std::nullopt;
+    if (name.ends_with('+')) name.back() = '*';
+    return Condition<std::string>{std::move(name), inverted};
+}
+
+/// enum nf_ip_hook_priorities. Where addresses of senders are translated NAT comes last.
+std::int32_t priority_of(const std::string& table, std::uint32_t hook) {
+    if (table == "raw") return -300;
+    if (table == "mangle") return -150;
+    if (table == "nat") return hook == NF_INET_LOCAL_IN || hook == NF_INET_POST_ROUTING ? 100 : -100;
+    return table == "security" ? 50 : 0;
 }
 
 PacketRule form_of(const XtRule& in) {
@@ -40,8 +50,10 @@ PacketRule form_of(const XtRule& in) {
         prefix_condition(rule, in.ip.destination, in.ip.destination_mask, inverted(IPT_INV_DSTIP));
     if (in.ip.protocol != 0)
         rule.protocol = {static_cast<std::uint8_t>(in.ip.protocol), inverted(IPT_INV_PROTO)};
-    if (!in.ip.input.empty() || !in.ip.output.empty() || (in.ip.flags & IPT_F_FRAG) != 0)
-        rule.more_conditions = true;
+    rule.bytes = in.bytes;
+    rule.input = interface_condition(in.ip.input, inverted(IPT_INV_VIA_IN));
+    rule.output = interface_condition(in.ip.output, inverted(IPT_INV_VIA_OUT));
+    if ((in.ip.flags & IPT_F_FRAG) != 0) rule.more_conditions = true;
     for (const auto& match : in.matches)
         take_match(rule, match);
     if (in.target.name.empty()) {
@@ -59,9 +71,9 @@ std::vector<RuleChain> rule_chains(const XtTable& table, const std::string& name
     std::map<std::string, std::size_t> places;
     for (const auto& chain : table.chains) {
         std::optional<NftHook> hook;
-        if (chain.hook) hook = {*chain.hook, is_source_hook(*chain.hook) ? 100 : -100};
+        if (chain.hook) hook = {*chain.hook, priority_of(name, *chain.hook)};
         places.emplace(chain.name, out.size());
-        out.push_back({true, name, chain.name, hook, chain.hook && name == "nat", {}});
+        out.push_back({true, name, chain.name, hook, chain.hook && name == "nat", {}, false});
     }
     for (const auto& rule : table.rules) {
         const auto place = places.find(rule.chain);

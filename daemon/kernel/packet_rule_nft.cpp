@@ -8,6 +8,7 @@
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/rtnetlink.h>
 
 namespace netlab::kernel {
 
@@ -18,17 +19,27 @@ using Bytes = std::span<const std::byte>;
 
 /// Statements that change something and let the rule go on.
 bool goes_on(std::string_view expression) {
-    constexpr std::array names{"log", "notrack", "payload", "meta"};
+    constexpr std::array names{"log", "notrack", "payload", "meta", "ct set", "last"};
     return std::ranges::find(names, expression) != names.end();
 }
 
-/// Goes through one rule's expressions; knows what each register holds.
+/// Those that decide what becomes of the packet, in a way that is not looked at.
+bool decides(std::string_view expression) {
+    constexpr std::array names{"queue", "tproxy", "synproxy", "fwd"};
+    return std::ranges::find(names, expression) != names.end();
+}
+
+/// Goes through one rule's expressions, as a packet of one family meets them; knows what each register holds.
 class NftReader {
   public:
-    PacketRule read(const NftRule& in) {
+    explicit NftReader(Family family) : family_(family) {}
+
+    /// nullopt: it is for the other family's packets.
+    std::optional<PacketRule> read(const NftRule& in) {
         rule_.handle = in.handle;
         for (const auto& expression : in.expressions)
             std::visit([&](const auto& one) { take(one); }, expression);
+        if (of_other_family_) return std::nullopt;
         return std::move(rule_);
     }
 
@@ -40,13 +51,22 @@ class NftReader {
         protocol,
         source_port,
         destination_port,
-        family
+        family,
+        input,
+        output,
+        input_index,
+        output_index,
+        mark,
+        destination_type,
+        flow,
+        nat_done,
     };
     struct Held {
         Field field = Field::unknown;
         std::size_t length = 0;
-        std::optional<unsigned> prefix;  ///< of an address that was masked
-        std::vector<std::byte> value;    ///< of an immediate
+        std::optional<unsigned> prefix;     ///< of an address that was masked
+        std::optional<std::uint32_t> mask;  ///< of a number that was
+        std::vector<std::byte> value;       ///< of an immediate
     };
     static constexpr NftRegister registers = 16;
 
@@ -54,70 +74,169 @@ class NftReader {
     void hold(NftRegister index, Held what) {
         if (index < registers) held_[index] = std::move(what);
     }
+    void hold(NftRegister index, Field field, std::size_t length = sizeof(std::uint32_t)) {
+        hold(index, Held{field, length, {}, {}, {}});
+    }
+
+    [[nodiscard]] std::size_t address_length() const {
+        return family_ == Family::ipv4 ? sizeof(in_addr) : sizeof(in6_addr);
+    }
+
+    /// By struct iphdr and struct ipv6hdr.
+    [[nodiscard]] Field network_field(const NftPayload& load) const {
+        const bool v4 = family_ == Family::ipv4;
+        const std::uint32_t source = v4 ? 12 : 8;
+        const std::uint32_t destination = v4 ? 16 : 24;
+        const std::uint32_t protocol = v4 ? 9 : 6;
+        if (load.offset == protocol && load.length == 1) return Field::protocol;
+        if (load.length < 1 || load.length > address_length()) return Field::unknown;
+        if (load.offset == source) return Field::source;
+        return load.offset == destination ? Field::destination : Field::unknown;
+    }
 
     void take(const NftPayload& load) {
-        Held what{Field::unknown, load.length, {}, {}};
-        constexpr std::uint32_t source = 12;  // in struct iphdr
-        constexpr std::uint32_t destination = 16;
-        if (load.base == NFT_PAYLOAD_NETWORK_HEADER && load.length >= 1 && load.length <= 4) {
-            if (load.offset == source) what.field = Field::source;
-            if (load.offset == destination) what.field = Field::destination;
-            constexpr std::uint32_t protocol = 9;
-            if (load.offset == protocol && load.length == 1) what.field = Field::protocol;
-        }
+        auto field = Field::unknown;
+        if (load.base == NFT_PAYLOAD_NETWORK_HEADER) field = network_field(load);
         if (load.base == NFT_PAYLOAD_TRANSPORT_HEADER && load.length == 2) {
-            if (load.offset == 0) what.field = Field::source_port;
-            if (load.offset == 2) what.field = Field::destination_port;
+            if (load.offset == 0) field = Field::source_port;
+            if (load.offset == 2) field = Field::destination_port;
         }
-        hold(load.to, std::move(what));
+        hold(load.to, field, load.length);
     }
 
     void take(const NftMeta& meta) {
-        Held what;
-        if (meta.key == NFT_META_L4PROTO) what = {Field::protocol, 1, {}, {}};
-        if (meta.key == NFT_META_NFPROTO) what = {Field::family, 1, {}, {}};
-        hold(meta.to, std::move(what));
+        struct Known {
+            std::uint32_t key;
+            Field field;
+        };
+        static constexpr Known known[] = {
+            {NFT_META_L4PROTO, Field::protocol}, {NFT_META_NFPROTO, Field::family},
+            {NFT_META_IIFNAME, Field::input},    {NFT_META_OIFNAME, Field::output},
+            {NFT_META_IIF, Field::input_index},  {NFT_META_OIF, Field::output_index},
+            {NFT_META_MARK, Field::mark},
+        };
+        const auto* found = std::ranges::find(known, meta.key, &Known::key);
+        hold(meta.to, found != std::end(known) ? found->field : Field::unknown);
+    }
+
+    void take(const NftFib& fib) {
+        const bool plain = fib.result == NFT_FIB_RESULT_ADDRTYPE && fib.flags == NFTA_FIB_F_DADDR;
+        hold(fib.to, plain ? Field::destination_type : Field::unknown);
+    }
+
+    void take(const NftConntrack& conntrack) {
+        auto field = Field::unknown;
+        if (conntrack.key == NFT_CT_STATE) field = Field::flow;
+        if (conntrack.key == NFT_CT_STATUS) field = Field::nat_done;
+        hold(conntrack.to, field);
     }
 
     void take(const NftBitwise& bits) {
         auto what = held(bits.from);
         const bool zero = std::ranges::all_of(bits.exclusive, [](std::byte b) { return b == std::byte{0}; });
         const bool address = what.field == Field::source || what.field == Field::destination;
+        const bool number =
+            what.field == Field::mark || what.field == Field::flow || what.field == Field::nat_done;
         what.prefix = prefix_length(bits.mask);
-        if (!zero || !address || !what.prefix) what = {};
+        what.mask = host_number(bits.mask);
+        if (!zero || (!number && (!address || !what.prefix))) what = {};
         hold(bits.to, std::move(what));
     }
 
+    /// A number of four bytes in the machine's order.
+    static std::optional<std::uint32_t> host_number(const std::vector<std::byte>& bytes) {
+        std::uint32_t number = 0;
+        return kernel::read(Bytes(bytes), number) ? std::optional(number) : std::nullopt;
+    }
+
     void take(const NftCompare& compare) {
-        const auto what = held(compare.from);
-        const bool equal = compare.op == NFT_CMP_EQ;
-        const bool decided = equal || compare.op == NFT_CMP_NEQ;
+        const bool decided = compare.op == NFT_CMP_EQ || compare.op == NFT_CMP_NEQ;
+        if (!decided || !compared(held(compare.from), compare.data, compare.op == NFT_CMP_NEQ))
+            rule_.more_conditions = true;
+    }
+
+    /// False where it is not understood.
+    bool compared(const Held& what, const std::vector<std::byte>& data, bool inverted) {
         switch (what.field) {
             case Field::source:
-            case Field::destination: {
-                const auto length = what.prefix ? *what.prefix : static_cast<unsigned>(8 * what.length);
-                const auto prefix = IpPrefix::make(address_of(Bytes(compare.data)), length);
-                if (!decided || !prefix) break;
-                auto& slot = what.field == Field::source ? rule_.source : rule_.destination;
-                return put(slot, {*prefix, !equal});
-            }
+            case Field::destination:
+                return address_compared(what, data, inverted);
             case Field::protocol:
-                if (!decided || compare.data.empty()) break;
-                return put(rule_.protocol, {std::to_integer<std::uint8_t>(compare.data[0]), !equal});
+                if (data.empty()) return false;
+                put(rule_.protocol, {std::to_integer<std::uint8_t>(data[0]), inverted});
+                return true;
             case Field::source_port:
             case Field::destination_port: {
-                if (!decided || compare.data.size() < 2) break;
-                const auto port = big_endian(compare.data);
-                return put(port_slot(what.field), {{port, port}, !equal});
+                if (data.size() < 2) return false;
+                const auto port = big_endian(data);
+                put(port_slot(what.field), {{port, port}, inverted});
+                return true;
             }
-            case Field::family:
-                // Whether it is IPv4; the tables of another family are not looked at.
-                if (equal && !compare.data.empty() && compare.data[0] == std::byte{NFPROTO_IPV4}) return;
-                break;
-            case Field::unknown:
-                break;
+            case Field::family: {
+                if (data.empty()) return false;
+                const auto wanted = family_ == Family::ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+                const bool is_wanted = std::to_integer<int>(data[0]) == wanted;
+                of_other_family_ = of_other_family_ || is_wanted == inverted;
+                return true;
+            }
+            case Field::input:
+            case Field::output:
+                put(what.field == Field::input ? rule_.input : rule_.output, {name_of(data), inverted});
+                return true;
+            default:
+                return number_compared(what, host_number(data), inverted);
         }
-        rule_.more_conditions = true;
+    }
+
+    bool address_compared(const Held& what, const std::vector<std::byte>& data, bool inverted) {
+        const auto length = what.prefix ? *what.prefix : static_cast<unsigned>(8 * what.length);
+        const auto prefix = IpPrefix::make(address_of(Bytes(data), family_), length);
+        if (!prefix) return false;
+        put(what.field == Field::source ? rule_.source : rule_.destination, {*prefix, inverted});
+        return true;
+    }
+
+    bool number_compared(const Held& what, std::optional<std::uint32_t> number, bool inverted) {
+        if (!number) return false;
+        switch (what.field) {
+            case Field::input_index:
+            case Field::output_index:
+                put(what.field == Field::input_index ? rule_.input : rule_.output,
+                    {interface_by_index(*number), inverted});
+                return true;
+            case Field::mark:
+                put(rule_.mark, {{*number, what.mask.value_or(~0U)}, inverted});
+                return true;
+            case Field::destination_type:
+                if (*number != RTN_LOCAL || rule_.destination_local) return false;
+                rule_.destination_local = !inverted;
+                return true;
+            case Field::flow:
+                // "& bits != 0", or one bit that is all there is.
+                if (what.mask && *number != 0) return false;
+                put(rule_.flow, {what.mask.value_or(*number), what.mask ? !inverted : inverted});
+                return true;
+            case Field::nat_done: {
+                constexpr std::uint32_t snat = 1U << 4;  // IPS_SRC_NAT, IPS_DST_NAT of nf_conntrack_common.h
+                constexpr std::uint32_t dnat = 1U << 5;
+                if (*number != 0 || (what.mask != dnat && what.mask != snat)) return false;
+                put(rule_.flow, {what.mask == dnat ? flow_has_dnat : flow_has_snat, !inverted});
+                return true;
+            }
+            default:
+                return false;
+        }
+    }
+
+    /// Where no zero ends it, it is how names begin.
+    static std::string name_of(const std::vector<std::byte>& data) {
+        std::string name;
+        for (const auto byte : data) {
+            if (byte == std::byte{0}) return name;
+            name += std::to_integer<char>(byte);
+        }
+        constexpr std::size_t whole = 16;
+        return data.size() < whole ? name + "*" : name;
     }
 
     void take(const NftRange& range) {
@@ -130,23 +249,36 @@ class NftReader {
         put(port_slot(what.field), {{big_endian(range.first), big_endian(range.last)}, range.outside});
     }
 
-    void take(const NftImmediate& immediate) { hold(immediate.to, {Field::unknown, 0, {}, immediate.data}); }
+    void take(const NftImmediate& immediate) {
+        hold(immediate.to, Held{Field::unknown, 0, {}, {}, immediate.data});
+    }
     void take(const NftVerdict& verdict) { take_verdict(rule_, verdict.code, verdict.chain); }
-    void take(const NftLookup&) { rule_.more_conditions = true; }
-    void take(const NftCounter& counter) { rule_.packets = counter.packets; }
+    void take(const NftLookup& lookup) {
+        rule_.more_conditions = true;
+        if (lookup.to) hold(*lookup.to, Field::unknown);
+        if (!lookup.decides) return;
+        rule_.action = RuleAction::other;
+        rule_.other = "vmap @" + lookup.set;
+    }
+    void take(const NftCounter& counter) {
+        rule_.packets = counter.packets;
+        rule_.bytes = counter.bytes;
+    }
     void take(const NftMatch& match) { take_match(rule_, match); }
-    void take(const NftTarget& target) { take_target(rule_, target); }
+    void take(const NftTarget& target) { take_target(rule_, target, family_); }
 
     void take(const NftNat& nat) {
         rule_.action = nat.type == NFT_NAT_DNAT ? RuleAction::dnat : RuleAction::snat;
         if (nat.address) {
             const auto value = held(*nat.address).value;
-            if (value.size() == 4) rule_.to_address = address_of(Bytes(value));
+            if (value.size() == address_length()) rule_.to_address = address_of(Bytes(value), family_);
         }
         if (nat.port) {
             const auto value = held(*nat.port).value;
             if (value.size() >= 2) rule_.to_port = big_endian(value);
         }
+        // Out of a map: which one is not known.
+        if ((nat.address && !rule_.to_address) || (nat.port && !rule_.to_port)) rule_.more_conditions = true;
     }
 
     void take(const NftOther& other) {
@@ -154,8 +286,13 @@ class NftReader {
             rule_.action = RuleAction::masquerade;
         } else if (other.name == "redir") {
             rule_.action = RuleAction::redirect;
+        } else if (other.name == "reject") {
+            rule_.action = RuleAction::reject;
+        } else if (decides(other.name)) {
+            rule_.action = RuleAction::other;
+            rule_.other = other.name;
         } else if (!goes_on(other.name)) {
-            // A limit, a state of conntrack, a queue: whether the rule goes on is not known.
+            // A limit, a quota: whether the rule goes on is not known.
             rule_.more_conditions = true;
         }
     }
@@ -174,30 +311,39 @@ class NftReader {
         }
     }
 
+    Family family_;
     PacketRule rule_;
+    bool of_other_family_ = false;
     std::array<Held, registers> held_;
 };
 
 }  // namespace
 
-std::vector<RuleChain> rule_chains(const NftTables::Content& content) {
+std::vector<RuleChain> rule_chains(const NftTables::Content& content, Family wanted) {
     std::vector<RuleChain> out;
-    const auto is_ours = [](std::uint8_t family) { return family == NFPROTO_IPV4 || family == NFPROTO_INET; };
-    const auto table_name = [](std::uint8_t family, const std::string& table) {
-        return (family == NFPROTO_INET ? "inet " : "ip ") + table;
+    const std::uint8_t own = wanted == Family::ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+    const auto is_ours = [&](std::uint8_t family) { return family == own || family == NFPROTO_INET; };
+    const auto table_name = [&](std::uint8_t family, const std::string& table) {
+        return (family == NFPROTO_INET ? "inet " : wanted == Family::ipv4 ? "ip " : "ip6 ") + table;
     };
     std::map<std::pair<std::string, std::string>, std::size_t> places;
     for (const auto& chain : content.chains) {
         if (!is_ours(chain.family)) continue;
         auto table = table_name(chain.family, chain.table);
         places.emplace(std::pair(table, chain.name), out.size());
-        out.push_back(
-            {false, std::move(table), chain.name, chain.hook, chain.hook && chain.type == "nat", {}});
+        out.push_back({false,
+                       std::move(table),
+                       chain.name,
+                       chain.hook,
+                       chain.hook && chain.type == "nat",
+                       {},
+                       chain.hook && chain.policy == NF_DROP});
     }
     for (const auto& rule : content.rules) {
         if (!is_ours(rule.family)) continue;
         const auto place = places.find(std::pair(table_name(rule.family, rule.table), rule.chain));
-        if (place != places.end()) out[place->second].rules.push_back(NftReader().read(rule));
+        if (place == places.end()) continue;
+        if (auto form = NftReader(wanted).read(rule)) out[place->second].rules.push_back(std::move(*form));
     }
     return out;
 }

@@ -7,6 +7,11 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/xt_addrtype.h>
+#include <linux/netfilter/xt_conntrack.h>
+#include <linux/netfilter/xt_mark.h>
+#include <linux/netfilter/xt_multiport.h>
+#include <linux/netfilter/xt_state.h>
 #include <linux/netfilter/xt_tcpudp.h>
 
 namespace netlab::kernel::rule_parts {
@@ -33,10 +38,10 @@ struct NatRange {
     std::uint16_t port = 0;
 };
 
-/// Revision 0 is IPv4's older struct; the later ones begin alike.
-std::optional<NatRange> nat_range(const XtExtension& target) {
+/// Revision 0 of IPv4 is an older struct; the others begin alike.
+std::optional<NatRange> nat_range(const XtExtension& target, Family family) {
     const Bytes info(target.info);
-    if (target.revision == 0) {
+    if (target.revision == 0 && family == Family::ipv4) {
         nf_nat_ipv4_multi_range_compat multi;
         if (!read(info, multi) || multi.rangesize != 1) return std::nullopt;
         const auto& range = multi.range[0];
@@ -45,11 +50,76 @@ std::optional<NatRange> nat_range(const XtExtension& target) {
     }
     nf_nat_range range;
     if (!read(info, range)) return std::nullopt;
-    return NatRange{range.flags, address_of(std::as_bytes(std::span(&range.min_addr.ip, 1))),
+    return NatRange{range.flags, address_of(std::as_bytes(std::span(&range.min_addr, 1)), family),
                     big_endian(std::as_bytes(std::span(&range.min_proto.all, 1)))};
 }
 
+/// -m addrtype --dst-type LOCAL.
+bool take_address_type(PacketRule& rule, const XtExtension& match) {
+    constexpr unsigned local = 1U << 2;  // RTN_LOCAL
+    bool inverted = false;
+    std::uint16_t source = 0;
+    std::uint16_t destination = 0;
+    if (match.revision == 0) {
+        xt_addrtype_info info;
+        if (!read(Bytes(match.info), info)) return false;
+        source = info.source;
+        destination = info.dest;
+        inverted = info.invert_dest != 0;
+    } else {
+        xt_addrtype_info_v1 info;
+        constexpr unsigned limits = XT_ADDRTYPE_LIMIT_IFACE_IN | XT_ADDRTYPE_LIMIT_IFACE_OUT;
+        if (!read(Bytes(match.info), info) || (info.flags & limits) != 0) return false;
+        source = info.source;
+        destination = info.dest;
+        inverted = (info.flags & XT_ADDRTYPE_INVERT_DEST) != 0;
+    }
+    if (source != 0 || destination != local || rule.destination_local) return false;
+    rule.destination_local = !inverted;
+    return true;
+}
+
+/// -m conntrack --ctstate and -m state: their bits are the same.
+bool take_flow(PacketRule& rule, const XtExtension& match) {
+    if (rule.flow) return false;
+    if (match.name == "state") {
+        xt_state_info info;
+        if (!read(Bytes(match.info), info)) return false;
+        rule.flow = {info.statemask, false};
+        return true;
+    }
+    constexpr std::uint32_t revision = 3;
+    xt_conntrack_mtinfo3 info;
+    if (match.revision != revision || !read(Bytes(match.info), info) ||
+        info.match_flags != XT_CONNTRACK_STATE)
+        return false;
+    rule.flow = {info.state_mask, (info.invert_flags & XT_CONNTRACK_STATE) != 0};
+    return true;
+}
+
+bool take_mark(PacketRule& rule, const XtExtension& match) {
+    xt_mark_mtinfo1 info;
+    if (match.revision != 1 || rule.mark || !read(Bytes(match.info), info)) return false;
+    rule.mark = {{info.mark, info.mask}, info.invert != 0};
+    return true;
+}
+
+/// -m multiport with one port or one range; of several only one would be looked at.
+bool take_multiport(PacketRule& rule, const XtExtension& match) {
+    xt_multiport_v1 info;
+    if (match.revision != 1 || !read(Bytes(match.info), info)) return false;
+    const bool range = info.count == 2 && info.pflags[0] != 0;
+    auto& slot = info.flags == XT_MULTIPORT_SOURCE ? rule.source_port : rule.destination_port;
+    if (info.flags == XT_MULTIPORT_EITHER || (info.count != 1 && !range) || slot) return false;
+    slot = {{info.ports[0], info.ports[range ? 1 : 0]}, info.invert != 0};
+    return true;
+}
+
 }  // namespace
+
+std::string interface_by_index(std::uint32_t index) {
+    return "/" + std::to_string(index);  // no interface's name has this
+}
 
 std::uint16_t big_endian(Bytes bytes) {
     return static_cast<std::uint16_t>(std::to_integer<unsigned>(bytes[0]) << 8 |
@@ -60,11 +130,12 @@ IpAddress address_of(std::array<std::uint8_t, 4> octets) {
     return IpAddress::from_bytes(octets);
 }
 
-IpAddress address_of(Bytes bytes) {
-    std::array<std::uint8_t, 4> octets{};
-    for (std::size_t i = 0; i < std::min(bytes.size(), octets.size()); ++i)
+IpAddress address_of(Bytes bytes, Family family) {
+    std::array<std::uint8_t, 16> octets{};
+    const std::size_t length = family == Family::ipv4 ? 4 : octets.size();
+    for (std::size_t i = 0; i < std::min(bytes.size(), length); ++i)
         octets[i] = std::to_integer<std::uint8_t>(bytes[i]);
-    return address_of(octets);
+    return IpAddress::from_bytes(std::span(octets).first(length));
 }
 
 std::optional<unsigned> prefix_length(Bytes mask) {
@@ -99,12 +170,26 @@ void take_match(PacketRule& rule, const XtExtension& match) {
                               (info.invflags & XT_TCP_INV_DSTPT) != 0);
         }
     }
-    rule.more_conditions = true;
+    struct Known {
+        std::string_view name;
+        bool (*take)(PacketRule&, const XtExtension&);
+    };
+    constexpr Known known[] = {{"addrtype", take_address_type},
+                               {"conntrack", take_flow},
+                               {"state", take_flow},
+                               {"mark", take_mark},
+                               {"multiport", take_multiport}};
+    const auto* found = std::ranges::find(known, match.name, &Known::name);
+    if (found == std::end(known) || !found->take(rule, match)) rule.more_conditions = true;
 }
 
-void take_target(PacketRule& rule, const XtExtension& target) {
-    constexpr std::array going_on{"LOG", "NFLOG", "TRACE", "MARK", "CONNMARK"};
+void take_target(PacketRule& rule, const XtExtension& target, Family family) {
+    constexpr std::array going_on{"LOG", "NFLOG", "TRACE", "MARK", "CONNMARK", "TCPMSS", "CHECKSUM", "CT"};
     if (std::ranges::find(going_on, target.name) != going_on.end()) return;
+    if (target.name == "REJECT") {
+        rule.action = RuleAction::reject;
+        return;
+    }
     struct Nat {
         std::string_view name;
         RuleAction action;
@@ -114,7 +199,7 @@ void take_target(PacketRule& rule, const XtExtension& target) {
                             {"MASQUERADE", RuleAction::masquerade},
                             {"REDIRECT", RuleAction::redirect}};
     const auto* nat = std::ranges::find(nats, target.name, &Nat::name);
-    const auto range = nat != std::end(nats) ? nat_range(target) : std::nullopt;
+    const auto range = nat != std::end(nats) ? nat_range(target, family) : std::nullopt;
     if (!range) {
         rule.action = RuleAction::other;
         rule.other = target.name;

@@ -13,16 +13,19 @@ namespace netlab::kernel::rule_parts {
 [[nodiscard]] std::uint16_t big_endian(std::span<const std::byte> bytes);  ///< of two bytes at least
 
 [[nodiscard]] IpAddress address_of(std::array<std::uint8_t, 4> octets);
-/// Up to four bytes of an address; the others are zero.
-[[nodiscard]] IpAddress address_of(std::span<const std::byte> bytes);
+/// As many bytes of an address as are there, of the beginning; the others are zero.
+[[nodiscard]] IpAddress address_of(std::span<const std::byte> bytes, Family family = Family::ipv4);
 
 /// The number of leading ones; nullopt where ones follow a zero.
 [[nodiscard]] std::optional<unsigned> prefix_length(std::span<const std::byte> mask);
 
+/// How a rule names an interface by its number, which is not that of any name: name_interfaces().
+[[nodiscard]] std::string interface_by_index(std::uint32_t index);
+
 /// A match or target of x_tables (include/uapi/linux/netfilter/xt_*.h); what is not understood is noted in
 /// the rule.
 void take_match(PacketRule& rule, const XtExtension& match);
-void take_target(PacketRule& rule, const XtExtension& target);
+void take_target(PacketRule& rule, const XtExtension& target, Family family = Family::ipv4);
 
 /// An NF_ or NFT_ verdict; `chain` of a jump.
 void take_verdict(PacketRule& rule, std::int32_t code, const std::string& chain);

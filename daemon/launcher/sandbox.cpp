@@ -281,6 +281,11 @@ Result<void> narrow_capabilities(const operations::Needs& needs) {
     }
     if (capng_apply(CAPNG_SELECT_CAPS) != 0)
         return system_error(errc::operation_failed, "narrow the capabilities", errno);
+    // libxtables ends a process (exit code 111) whose real user is not its effective one: it takes it for a
+    // setuid program. The saved one is what the worker becomes.
+    constexpr auto unchanged = static_cast<uid_t>(-1);
+    if (needs.net_admin && ::setresuid(::geteuid(), unchanged, unchanged) != 0)
+        return system_error(errc::operation_failed, "become the effective user", errno);
     return {};
 }
 

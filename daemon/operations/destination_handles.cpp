@@ -2,14 +2,16 @@
 
 #include "daemon/kernel/netlink.hpp"
 
+#include <algorithm>
+
 namespace netlab::operations {
 
 namespace {
 
 /// The peer's addresses are read from its own namespace; `run` must be left in FROM's, where DNS is asked.
-Result<void> open_peer(DestinationHandles& handles, Namespaces& namespaces,
+Result<void> open_peer(DestinationHandles& handles, Namespaces& namespaces, const api::Context& context,
                        const std::function<Result<void>()>& in_peer) {
-    const auto peer = namespaces.size() - 1;
+    const auto peer = std::max<std::size_t>(context.targets.size(), 1);
     handles.same_namespace = namespaces[0].inode != 0 && namespaces[0].inode == namespaces[peer].inode &&
                              namespaces[0].device == namespaces[peer].device;
     // Its namespace could not be opened: then the engine's word for its addresses must do.
@@ -36,7 +38,7 @@ Result<DestinationHandles> DestinationHandles::open(Namespaces& namespaces, cons
         handles.watch = std::move(*watch);
     }
     if (context.peer_namespace && namespaces.size() > 1) {
-        if (auto opened = open_peer(handles, namespaces, in_peer); !opened) return opened.error();
+        if (auto opened = open_peer(handles, namespaces, context, in_peer); !opened) return opened.error();
     }
     if (auto entered = namespaces.enter(0); !entered) return entered.error();
     auto route = kernel::open_route_socket();

@@ -108,7 +108,8 @@ const api::Target& target_at(const api::Context& context, std::size_t place) {
         if (place == 0) return *context.peer;
         --place;
     }
-    return context.others.at(place);
+    if (place < context.publishers.size()) return context.publishers[place];
+    return context.others.at(place - context.publishers.size());
 }
 
 std::optional<api::OtherEnd> peer_of(KnownNamespaces& known, const api::Context& context, std::size_t place,

@@ -80,12 +80,13 @@ int rank(ListenerVerdict verdict) {
 
 }  // namespace
 
-Result<std::vector<api::Listener>> read_listeners(int sock_diag_socket, bool tcp,
-                                                  const InterfaceNames& names) {
-    std::vector<api::Listener> found;
+Result<std::vector<NumberedListener>> read_listening_sockets(int sock_diag_socket, bool tcp,
+                                                             const InterfaceNames& names) {
+    std::vector<NumberedListener> found;
     constexpr std::size_t most = 65'536;
     const auto take = [&](const kernel::InetSocket& socket) {
-        if (socket.local_port != 0 && found.size() < most) found.push_back(listener_of(socket, tcp, names));
+        if (socket.local_port != 0 && found.size() < most)
+            found.push_back({listener_of(socket, tcp, names), socket.inode});
     };
     const auto ask = [&](std::uint8_t family) {
         kernel::InetQuery query;
@@ -105,6 +106,16 @@ Result<std::vector<api::Listener>> read_listeners(int sock_diag_socket, bool tcp
                     errc::unsupported, "this kernel does not tell of UDP sockets", "udp_diag is missing", {}};
         }
     }
+    return found;
+}
+
+Result<std::vector<api::Listener>> read_listeners(int sock_diag_socket, bool tcp,
+                                                  const InterfaceNames& names) {
+    auto sockets = read_listening_sockets(sock_diag_socket, tcp, names);
+    if (!sockets) return sockets.error();
+    std::vector<api::Listener> found;
+    for (auto& socket : *sockets)
+        found.push_back(std::move(socket.listener));
     // SO_REUSEPORT: several sockets in one place. The one that has most room speaks for all.
     std::ranges::stable_sort(found, {}, [](const api::Listener& one) {
         return std::tuple_cat(place_of(one), std::tuple(one.waiting.value_or(0)));

@@ -14,6 +14,15 @@ namespace netlab::operations {
 [[nodiscard]] Result<std::vector<api::Listener>> read_listeners(int sock_diag_socket, bool tcp,
                                                                 const InterfaceNames& names);
 
+/// One of those with its socket's number.
+struct NumberedListener {
+    api::Listener listener;
+    std::uint64_t inode = 0;
+};
+/// The same, each socket by itself: SO_REUSEPORT lets several have one place.
+[[nodiscard]] Result<std::vector<NumberedListener>> read_listening_sockets(int sock_diag_socket, bool tcp,
+                                                                           const InterfaceNames& names);
+
 /// Whether a TCP connection from there waits for the last packet of its handshake: the SYN was accepted.
 /// Needs no capability. errc as kernel::dump_inet_sockets().
 [[nodiscard]] Result<bool> is_half_open(int sock_diag_socket, const api::Endpoint& remote);

@@ -4,9 +4,9 @@
 #include "daemon/operations/interface_names.hpp"
 #include "daemon/operations/packet_text.hpp"
 #include "daemon/operations/sll2.hpp"
+#include "daemon/operations/time_text.hpp"
 
 #include <algorithm>
-#include <array>
 #include <ctime>
 #include <unordered_map>
 
@@ -31,8 +31,7 @@ struct Handles {
 Result<Handles> prepare(Namespaces& namespaces, const PacketsRequest& request, const Context& context) {
     auto capture = open_capture(namespaces, request, context, batch);
     if (!capture) return capture.error();
-    // glibc reads the time zone's file at the first conversion, UTC included; later no file can be opened.
-    ::tzset();
+    ::tzset();  // for TimeText
     Handles handles{std::move(*capture), {}};
     handles.names.resize(context.targets.size());
     for (const auto& source : handles.capture.sources) {
@@ -47,31 +46,6 @@ Result<Handles> prepare(Namespaces& namespaces, const PacketsRequest& request, c
     }
     return handles;
 }
-
-/// RFC 3339 in UTC. The date is worked out once a second.
-class TimeText {
-  public:
-    std::string operator()(std::uint64_t ns) {
-        constexpr std::uint64_t second = 1'000'000'000;
-        if (const auto now = ns / second; now != second_ || prefix_.empty()) {
-            second_ = now;
-            const auto time = static_cast<time_t>(now);
-            tm parts{};
-            ::gmtime_r(&time, &parts);
-            std::array<char, 32> text{};
-            prefix_.assign(text.data(),
-                           std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S.", &parts));
-        }
-        constexpr std::size_t digits = 9;
-        auto fraction = std::to_string(ns % second);
-        fraction.insert(0, digits - fraction.size(), '0');
-        return prefix_ + fraction + "Z";
-    }
-
-  private:
-    std::uint64_t second_ = 0;
-    std::string prefix_;
-};
 
 class RowSink final : public CaptureSink {
   public:

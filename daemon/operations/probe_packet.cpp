@@ -238,6 +238,26 @@ std::optional<ProbePacket> parse_probe_packet(Bytes bytes) {
     return out;
 }
 
+std::optional<ProbePacket> parse_echo_packet(Bytes bytes) {
+    if (bytes.empty()) return std::nullopt;
+    ProbePacket out;
+    const bool v4 = bytes[0] >> 4 == 4;
+    const auto protocol = v4                   ? take_ipv4(bytes, out)
+                          : bytes[0] >> 4 == 6 ? take_ipv6(bytes, out)
+                                               : std::optional<std::uint8_t>();
+    constexpr std::size_t header = 8;
+    const std::uint8_t icmp = v4 ? std::uint8_t{IPPROTO_ICMP} : std::uint8_t{IPPROTO_ICMPV6};
+    if (protocol != icmp || bytes.size() < header) return std::nullopt;
+    // RFC 792 and RFC 4443: the types.
+    const std::uint8_t request = v4 ? 8 : 128;
+    const std::uint8_t reply = v4 ? 0 : 129;
+    if (bytes[0] != request && bytes[0] != reply) return std::nullopt;
+    out.echo = true;
+    (bytes[0] == request ? out.source_port : out.destination_port) = read16(bytes, 4);
+    out.sequence = read16(bytes, 6);
+    return out;
+}
+
 ProbeTrace trace_probe(const ProbeIdentity& identity, std::span<const SeenPacket> from,
                        std::span<const SeenPacket> peer) {
     ProbeTrace trace;

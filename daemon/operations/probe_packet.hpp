@@ -22,7 +22,9 @@ struct ProbePacket {
     std::uint8_t ttl = 0;  ///< or hop limit
     std::uint16_t id = 0;  ///< IPv4's identification
     bool tcp = false;
-    // Of TCP:
+    bool echo = false;  ///< ICMP's: its identifier is the request's source port and the reply's destination
+                        ///< port, the other one 0
+    // Of TCP (`sequence` of an echo, too):
     bool syn = false;
     bool ack_flag = false;
     bool rst = false;
@@ -34,6 +36,9 @@ struct ProbePacket {
 /// From the IP header on. Nothing where it is something else, a later fragment, cut short, or an IPv6 packet
 /// with extension headers.
 [[nodiscard]] std::optional<ProbePacket> parse_probe_packet(std::span<const std::uint8_t> bytes);
+
+/// The same of an ICMP echo's request or reply.
+[[nodiscard]] std::optional<ProbePacket> parse_echo_packet(std::span<const std::uint8_t> bytes);
 
 /// One that was seen on an interface.
 struct SeenPacket {

@@ -2,6 +2,7 @@
 
 #include "common/api/connect.hpp"
 #include "common/api/ping.hpp"
+#include "common/api/why.hpp"
 
 #include <optional>
 #include <string>
@@ -37,6 +38,15 @@ struct ReachRequest {
           command("connect"),
           port(":" + std::to_string(request.port)),
           options(request.udp ? " --udp" : "") {}
+
+    ReachRequest(const api::WhyRequest& request)
+        : from(request.from),
+          to(request.to),
+          family(request.family),
+          address(request.address),
+          command("why"),
+          port(request.port == 0 ? "" : ":" + std::to_string(request.port)),
+          options(request.protocol == api::WhyProtocol::udp ? "/udp" : "") {}
 
     /// "netlab ping co1 co2 --address": the same with another destination or further options.
     [[nodiscard]] std::string again(std::string_view other, std::string_view more = {}) const {

@@ -86,4 +86,11 @@ Result<std::string> RulesetReader::read() {
     return std::move(print_->text);
 }
 
+Result<void> RulesetReader::run(const std::string& commands) {
+    *print_ = {};
+    if (::nft_run_cmd_from_buffer(context_.get(), commands.c_str()) == 0) return {};
+    const std::string_view said(::nft_ctx_get_error_buffer(context_.get()));
+    return Error{errc::operation_failed, "nf_tables: " + valid_utf8(said.substr(0, said.find('\n'))), {}, {}};
+}
+
 }  // namespace netlab::operations

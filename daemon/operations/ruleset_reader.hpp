@@ -24,6 +24,10 @@ class RulesetReader {
     /// there are more), errc::unsupported where the kernel has no nf_tables.
     [[nodiscard]] Result<std::string> read();
 
+    /// Other commands in nft(8)'s language, with CAP_NET_ADMIN. A table with the owner flag that they make
+    /// lives as long as this does, in whichever process. errc::operation_failed.
+    [[nodiscard]] Result<void> run(const std::string& commands);
+
     static constexpr std::size_t most = 16 << 20;
 
     struct Print {

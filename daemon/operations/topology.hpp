@@ -42,6 +42,7 @@ class Topology {
     explicit Topology(std::vector<NamespaceFacts> facts);
 
     [[nodiscard]] const NamespaceFacts& operator[](std::size_t place) const { return facts_.at(place); }
+    [[nodiscard]] std::size_t size() const { return facts_.size(); }
     [[nodiscard]] const kernel::Link* link(Port port) const;  ///< nullptr: there is none
     [[nodiscard]] std::string name(Port port) const;          ///< "" for none
     /// A veth's other end; nullopt where it is in no namespace that was read.

@@ -24,12 +24,17 @@ _netlab() {
     # Flags there, which elsewhere take a value.
     [[ $command == sockets || $command == ss ]] && [[ $previous == -[is] ]] && previous=''
     [[ $command == links && $previous == -s ]] && previous=''
-    local commands='ls ping connect capture dns resolv links addrs routes route rules firewall neigh sockets ss bridges networks ps sysctls version'
+    local commands='ls why ping connect capture dns resolv links addrs routes route rules neigh sockets ss bridges networks ports nat conntrack firewall ps sysctls version'
     case $previous in
         -o | --output) COMPREPLY=($(compgen -W 'table wide json' -- "$current")); return ;;
         --color | --colour) COMPREPLY=($(compgen -W 'auto always never' -- "$current")); return ;;
         --runtime) COMPREPLY=($(compgen -W 'docker podman netns pid host' -- "$current")); return ;;
         --state)
+            if [[ $command == conntrack ]]; then
+                COMPREPLY=($(compgen -W 'SYN_SENT SYN_RECV ESTABLISHED FIN_WAIT CLOSE_WAIT LAST_ACK TIME_WAIT CLOSE SYN_SENT2
+                    UNREPLIED REPLIED ASSURED OFFLOAD' -- "$current"))
+                return
+            fi
             COMPREPLY=($(compgen -W 'established syn-sent syn-recv fin-wait-1 fin-wait-2 time-wait closed close-wait last-ack
                 listening closing all connected synchronized bucket big' -- "$current"))
             return ;;
@@ -45,6 +50,12 @@ _netlab() {
             -w | --write) COMPREPLY=($(compgen -f -- "$current")); return ;;
             -Q | --direction) COMPREPLY=($(compgen -W 'in out inout' -- "$current")); return ;;
             --for | --snaplen | -B | --buffer-size | --ring) return ;;
+        esac
+    fi
+    if [[ $command == conntrack ]]; then
+        case $previous in
+            -p | --protocol) COMPREPLY=($(compgen -W 'tcp udp icmp icmpv6 sctp' -- "$current")); return ;;
+            --src | --dst | --for | -B | --buffer-size) return ;;
         esac
     fi
     local own
@@ -66,7 +77,12 @@ _netlab() {
         rules) own='-a --all -4 --ipv4 -6 --ipv6' ;;
         neigh) own='-a --all -i --interface -4 --ipv4 -6 --ipv6 --noarp' ;;
         route) own='--from --mark --iif' ;;
+        why) own='--no-probe --no-trace -s --size -W --wait --address -4 --ipv4 -6 --ipv6' ;;
         bridges) own='-a --all --fdb' ;;
+        conntrack) own='--inside --nat --src --dst --port --sport --dport -p --protocol --state -4 --ipv4 -6 --ipv6 --watch
+            -c --count --for -B --buffer-size -n --numeric' ;;
+        ports) own='--exposed' ;;
+        nat) own='' ;;
         ps) own='-a --all' ;;
         resolv) own='-W --wait' ;;
         sysctls) own='-a --all --changed' ;;

@@ -15,6 +15,9 @@ void follow(const std::vector<RuleChain>& chains) {
         (void)find_nat(chains, NF_INET_LOCAL_OUT,
                        {*IpAddress::parse("127.0.0.1"), *IpAddress::parse("127.0.0.11"),
                         static_cast<std::uint8_t>(protocol), port, 53});
+        (void)find_drop(chains, NF_INET_FORWARD,
+                        {*IpAddress::parse("203.0.113.1"), *IpAddress::parse("172.17.0.2"),
+                         static_cast<std::uint8_t>(protocol), port, 53});
     }
     for (const auto& chain : chains) {
         for (const auto& rule : chain.rules)
@@ -31,7 +34,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (size == 0) return 0;
     const auto bytes = std::as_bytes(std::span(data, size)).subspan(1);
     if (data[0] % 2 == 0) {
-        follow(rule_chains({parse_nft_chains(bytes), parse_nft_rules(bytes), true, true}));
+        const NftTables::Content content{parse_nft_chains(bytes), parse_nft_rules(bytes), true, true};
+        follow(rule_chains(content));
+        follow(rule_chains(content, Family::ipv6));
         return 0;
     }
     XtBytes table;

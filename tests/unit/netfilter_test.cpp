@@ -294,6 +294,8 @@ TEST_CASE("nftables and x_tables: cut and changed bytes do no harm", "[unit]") {
                                          true, true};
         const auto forms = rule_chains(content);
         (void)find_nat(forms, NF_INET_LOCAL_OUT, query(IPPROTO_UDP));
+        (void)find_drop(forms, NF_INET_LOCAL_OUT, query(IPPROTO_UDP));
+        (void)rule_chains(content, Family::ipv6);
         for (const auto& chain : forms)
             (void)texts(chain);
         auto xt = entries;

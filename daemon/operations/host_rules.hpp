@@ -1,0 +1,51 @@
+#pragma once
+
+#include "common/api/nat_rule.hpp"
+#include "daemon/kernel/packet_rule.hpp"
+#include "daemon/operations/interface_names.hpp"
+
+#include <array>
+
+/// All rules of one namespace, of whatever kind.
+namespace netlab::operations {
+
+/// As packets of one family meet them.
+struct FamilyRules {
+    std::vector<kernel::RuleChain> chains;
+    bool known = false;  ///< false: there may be others that could not be read
+};
+
+struct RuleSet {
+    FamilyRules v4;
+    FamilyRules v6;
+    [[nodiscard]] const FamilyRules& of(Family family) const { return family == Family::ipv4 ? v4 : v6; }
+};
+
+/// nf_tables and the tables of iptables-legacy. ip6tables-legacy is not read: where it has any, IPv6's rules
+/// are not known.
+class HostRules {
+  public:
+    /// For `prepare` with Needs::net_admin, in that namespace.
+    [[nodiscard]] static HostRules ask();
+    /// For `run`, once. `names` are the namespace's interfaces.
+    [[nodiscard]] RuleSet read(const InterfaceNames& names);
+
+  private:
+    using LegacyTable = Result<std::optional<kernel::XtBytes>>;
+    static constexpr std::array legacy_names{"raw", "mangle", "nat", "filter"};
+
+    HostRules() = default;
+
+    Result<kernel::NftTables> nft_{Error{}};
+    std::vector<LegacyTable> legacy_;  ///< by legacy_names
+    bool legacy_v6_ = false;
+};
+
+/// As a report says it.
+[[nodiscard]] api::NatRule describe_rule(const kernel::RuleChain& chain, const kernel::PacketRule& rule);
+/// "ip nat DOCKER handle 11", "nat DOCKER rule 3 (iptables-legacy)".
+[[nodiscard]] std::string place_of(const api::NatRule& rule);
+/// The command that deletes it.
+[[nodiscard]] std::string delete_command(const api::NatRule& rule);
+
+}  // namespace netlab::operations

@@ -1,0 +1,109 @@
+#include "daemon/operations/host_view.hpp"
+
+#include "daemon/kernel/interface_settings.hpp"
+#include "daemon/kernel/route_query.hpp"
+#include "daemon/operations/segment_owners.hpp"
+
+#include <algorithm>
+
+#include <net/if.h>
+#include <sys/stat.h>
+
+namespace netlab::operations {
+
+namespace {
+
+bool is_reachable(const IpAddress& address) {
+    return !address.is_loopback() && !address.is_link_local() && !address.is_multicast();
+}
+
+/// Something that leads out of the machine.
+bool is_uplink(const kernel::Link& link) {
+    return (link.flags & IFF_UP) != 0 && (link.flags & IFF_LOOPBACK) == 0 && link.kind != "bridge";
+}
+
+}  // namespace
+
+std::optional<std::size_t> find_host(Namespaces& namespaces) {
+    struct stat own {};
+    if (::stat("/proc/thread-self/ns/net", &own) != 0) return std::nullopt;
+    for (std::size_t i = 0; i < namespaces.size(); ++i) {
+        const auto& one = namespaces[i];
+        if (one.net && one.device == own.st_dev && one.inode == own.st_ino) return i;
+    }
+    return std::nullopt;
+}
+
+Error host_not_known() {
+    return {errc::operation_failed,
+            "the host's network namespace is not among those that this request can open",
+            "name fewer targets",
+            {}};
+}
+
+HostView::HostView(const KnownNamespaces& known, const ReadTopology& read, std::size_t place, bool truncated)
+    : topology_(read.topology),
+      whole_(read.consistent && !truncated),
+      place_(known.home(place)),
+      socket_(known.socket(place) ? known.socket(place)->get() : -1),
+      names_(topology_[place_].links) {}
+
+HostWay HostView::way(const IpAddress& to) const {
+    HostWay way;
+    const auto reply = kernel::query_route(socket_, {to, {}, 0, 0, 0, false});
+    if (!reply || reply->error != 0 || !reply->route) return way;
+    const auto& route = *reply->route;
+    way.local = route.kind == RTN_LOCAL;
+    way.output = names_[route.hop.index];
+    if (way.local || route.hop.gateway || route.hop.index == 0) return way;
+    for (const auto& port : owners_on_segment(topology_, {place_, route.hop.index}, to))
+        way.owners.push_back(topology_[port.place].target);
+    way.all_known = whole_;
+    return way;
+}
+
+HostOutside HostView::outside(Family family) const {
+    HostOutside out;
+    const auto& facts = topology_[place_];
+    const auto reply = kernel::query_route(socket_, {somebody_outside(family), {}, 0, 0, 0, false});
+    std::uint32_t index = 0;
+    if (reply && reply->error == 0 && reply->route) index = reply->route->hop.index;
+    const auto first_address = [&](std::uint32_t wanted) -> std::optional<IpAddress> {
+        for (const auto& one : facts.addresses) {
+            const auto& address = one.prefix.address();
+            if (one.index == wanted && address.family() == family && is_reachable(address)) return address;
+        }
+        return std::nullopt;
+    };
+    for (const auto& link : facts.links) {
+        if (index == 0 && is_uplink(link) && first_address(link.index)) index = link.index;
+    }
+    if (index == 0) return out;
+    out.interface = names_[index];
+    out.address = first_address(index);
+    out.forwards = forwards(family, index);
+    return out;
+}
+
+std::optional<bool> HostView::forwards(Family family, std::uint32_t index) const {
+    const auto settings = kernel::query_settings(socket_, family, index);
+    return settings ? kernel::forwards(family, *settings) : std::nullopt;
+}
+
+std::vector<IpAddress> HostView::addresses() const {
+    std::vector<IpAddress> out;
+    for (const auto& one : topology_[place_].addresses)
+        out.push_back(one.prefix.address());
+    return out;
+}
+
+std::vector<ContainerAddress> addresses_of(const NamespaceFacts& facts) {
+    const InterfaceNames names(facts.links);
+    std::vector<ContainerAddress> out;
+    for (const auto& one : facts.addresses) {
+        if (is_reachable(one.prefix.address())) out.push_back({one.prefix.address(), names[one.index]});
+    }
+    return out;
+}
+
+}  // namespace netlab::operations

@@ -1,0 +1,43 @@
+#pragma once
+
+#include "daemon/kernel/processes.hpp"
+#include "daemon/operations/port_judgement.hpp"
+#include "daemon/operations/proxy_processes.hpp"
+#include "daemon/operations/topology_reader.hpp"
+
+/// What the host's kernel says of the way between the outside and containers.
+namespace netlab::operations {
+
+/// The place of the namespace that the daemon is in; nullopt: it is not among them. For `prepare`, before any
+/// is entered.
+[[nodiscard]] std::optional<std::size_t> find_host(Namespaces& namespaces);
+
+[[nodiscard]] Error host_not_known();
+
+/// For `run`: routes and addresses, asked when they are wanted.
+class HostView {
+  public:
+    /// `place` of the host in `known` and `topology`, which are borrowed.
+    HostView(const KnownNamespaces& known, const ReadTopology& read, std::size_t place, bool truncated);
+
+    [[nodiscard]] int route_socket() const { return socket_; }
+    [[nodiscard]] std::size_t place() const { return place_; }
+    [[nodiscard]] const InterfaceNames& names() const { return names_; }
+    [[nodiscard]] HostWay way(const IpAddress& to) const;
+    [[nodiscard]] HostOutside outside(Family family) const;
+    [[nodiscard]] std::vector<IpAddress> addresses() const;
+    /// Whether what comes in by that interface is sent on; nullopt: not known.
+    [[nodiscard]] std::optional<bool> forwards(Family family, std::uint32_t index) const;
+
+  private:
+    const Topology& topology_;
+    bool whole_;
+    std::size_t place_;
+    int socket_;
+    InterfaceNames names_;
+};
+
+/// The addresses of a namespace that others can send to.
+[[nodiscard]] std::vector<ContainerAddress> addresses_of(const NamespaceFacts& facts);
+
+}  // namespace netlab::operations

@@ -1,0 +1,197 @@
+#include "daemon/operations/nat_judgement.hpp"
+
+#include "daemon/operations/port_judgement.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
+#include <linux/netfilter.h>
+
+namespace netlab::operations {
+
+namespace {
+
+using api::NatVerdict;
+using kernel::PacketRule;
+using kernel::RuleAction;
+using kernel::RuleChain;
+
+kernel::PacketFacts packet(const WayOut& way) {
+    constexpr std::uint16_t any_port = 40'000;
+    constexpr std::uint16_t web = 443;
+    kernel::PacketFacts out{way.source, somebody_outside(way.source.family()), IPPROTO_TCP, any_port, web};
+    out.input = way.bridge;
+    out.output = way.output;
+    out.destination_local = false;
+    out.mark = 0;
+    out.flow = kernel::flow_is_new;
+    return out;
+}
+
+void say(api::NatOutRow& row, NatVerdict verdict, std::string explanation, std::string suggestion = {}) {
+    row.verdict = verdict;
+    row.explanation = std::move(explanation);
+    row.suggestion = std::move(suggestion);
+}
+
+void doubt(api::NatOutRow& row, const RuleChain* chain, const PacketRule* rule) {
+    std::string why = "not all of the host's rules are understood";
+    if (rule != nullptr) {
+        const auto described = describe_rule(*chain, *rule);
+        why = place_of(described) + " may decide otherwise: " + described.text;
+    }
+    say(row, NatVerdict::unknown, std::move(why));
+}
+
+/// False where it is dropped, or may be; then it has been said.
+bool passes_filter(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row) {
+    const auto dropped = kernel::find_drop(rules.chains, NF_INET_FORWARD, packet(way));
+    if (dropped.uncertain) {
+        doubt(row, dropped.doubtful_chain, dropped.doubtful);
+        return false;
+    }
+    if (!dropped.dropped) return true;
+    if (dropped.rule != nullptr) row.rule = describe_rule(*dropped.chain, *dropped.rule);
+    const auto where =
+        row.rule ? place_of(*row.rule) : "the policy of " + dropped.chain->table + " " + dropped.chain->name;
+    say(row, NatVerdict::blocked, "what leaves by " + way.bridge + " is dropped by " + where);
+    return false;
+}
+
+void translate(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row) {
+    auto facts = packet(way);
+    // Rules of NAT's last hook do not see it with every kernel.
+    facts.input.reset();
+    const auto nat = kernel::find_nat(rules.chains, NF_INET_POST_ROUTING, facts);
+    if (nat.uncertain) return doubt(row, nat.doubtful_chain, nat.doubtful);
+    if (nat.rule == nullptr) {
+        row.as = way.source;
+        return say(row, NatVerdict::routed,
+                   "no MASQUERADE or SNAT rule applies: it leaves with its own address, and whoever answers "
+                   "must know the way back");
+    }
+    row.rule = describe_rule(*nat.chain, *nat.rule);
+    switch (nat.rule->action) {
+        case RuleAction::masquerade:
+            row.as = way.host_address;
+            return say(row, NatVerdict::translated, {});
+        case RuleAction::snat:
+            row.as = nat.rule->to_address ? nat.rule->to_address : way.source;
+            return say(row, NatVerdict::translated, {});
+        default:
+            return say(row, NatVerdict::blocked, "it is dropped by " + place_of(*row.rule));
+    }
+}
+
+/// The chains that packets come to, by table and name.
+std::set<std::pair<std::string, std::string>> reached_chains(const std::vector<RuleChain>& chains) {
+    std::set<std::pair<std::string, std::string>> reached;
+    std::vector<const RuleChain*> left;
+    const auto reach = [&](const RuleChain& chain) {
+        const auto key = std::pair((chain.legacy ? "legacy " : "") + chain.table, chain.name);
+        if (reached.insert(key).second) left.push_back(&chain);
+    };
+    for (const auto& chain : chains) {
+        if (chain.hook) reach(chain);
+    }
+    while (!left.empty()) {
+        const auto* chain = left.back();
+        left.pop_back();
+        for (const auto& rule : chain->rules) {
+            if (rule.action != RuleAction::jump && rule.action != RuleAction::go_to) continue;
+            for (const auto& other : chains) {
+                if (other.legacy == chain->legacy && other.table == chain->table && other.name == rule.chain)
+                    reach(other);
+            }
+        }
+    }
+    return reached;
+}
+
+bool is_only(const std::optional<kernel::Condition<IpPrefix>>& condition, const IpAddress& address) {
+    const unsigned whole = address.is_v4() ? 32 : 128;
+    return condition && !condition->inverted && condition->value.length() == whole &&
+           condition->value.address() == address;
+}
+
+std::string protocol_of(const PacketRule& rule) {
+    if (!rule.protocol || rule.protocol->inverted) return {};
+    switch (rule.protocol->value) {
+        case IPPROTO_TCP:
+            return "tcp";
+        case IPPROTO_UDP:
+            return "udp";
+        case IPPROTO_SCTP:
+            return "sctp";
+        default:
+            return std::to_string(rule.protocol->value);
+    }
+}
+
+}  // namespace
+
+void judge_way_out(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row) {
+    row.bridge = way.bridge;
+    row.output = way.output;
+    const bool v4 = way.source.is_v4();
+    if (way.forwards == false)
+        return say(row, NatVerdict::not_forwarded,
+                   "the host does not forward " + std::string(v4 ? "IPv4" : "IPv6") + ": nothing leaves",
+                   v4 ? "sysctl -w net.ipv4.ip_forward=1" : "sysctl -w net.ipv6.conf.all.forwarding=1");
+    if (way.output.empty())
+        return say(row, NatVerdict::no_route,
+                   "the host has no " + std::string(v4 ? "IPv4" : "IPv6") + " route to the outside");
+    if (!rules.known) return say(row, NatVerdict::unknown, "the host's rules could not be read as a whole");
+    if (!way.forwards) return say(row, NatVerdict::unknown, "whether the host forwards could not be read");
+    if (passes_filter(rules, way, row)) translate(rules, way, row);
+}
+
+std::vector<DnatRule> find_dnat_rules(const std::vector<RuleChain>& chains) {
+    const auto reached = reached_chains(chains);
+    std::vector<DnatRule> out;
+    for (const auto& chain : chains) {
+        const bool leads =
+            reached.contains(std::pair((chain.legacy ? "legacy " : "") + chain.table, chain.name));
+        for (const auto& rule : chain.rules) {
+            if (rule.action == RuleAction::dnat) out.push_back({&chain, &rule, leads});
+        }
+    }
+    return out;
+}
+
+std::optional<api::NatRule> find_hairpin(const std::vector<RuleChain>& chains, const api::Endpoint& target) {
+    for (const auto& chain : chains) {
+        for (const auto& rule : chain.rules) {
+            const bool gives = rule.action == RuleAction::masquerade || rule.action == RuleAction::snat;
+            const bool port = !rule.destination_port || (rule.destination_port->value.first <= target.port &&
+                                                         target.port <= rule.destination_port->value.second);
+            if (gives && port && is_only(rule.source, target.address) &&
+                is_only(rule.destination, target.address))
+                return describe_rule(chain, rule);
+        }
+    }
+    return std::nullopt;
+}
+
+api::NatInRow describe_dnat(const DnatRule& found, Family family, const std::vector<RuleChain>& chains) {
+    const auto& rule = *found.rule;
+    api::NatInRow row;
+    row.family = family;
+    row.protocol = protocol_of(rule);
+    if (rule.destination && !rule.destination->inverted &&
+        is_only(rule.destination, rule.destination->value.address()))
+        row.host_address = rule.destination->value.address();
+    if (rule.destination_port && !rule.destination_port->inverted)
+        row.host_port = rule.destination_port->value.first;
+    if (rule.to_address) {
+        row.to = api::Endpoint{*rule.to_address, rule.to_port.value_or(0)};
+        row.hairpin =
+            find_hairpin(chains, {*rule.to_address, rule.to_port.value_or(row.host_port.value_or(0))});
+    }
+    row.rule = describe_rule(*found.chain, rule);
+    row.reached = found.reached;
+    return row;
+}
+
+}  // namespace netlab::operations

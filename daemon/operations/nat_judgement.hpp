@@ -1,0 +1,37 @@
+#pragma once
+
+#include "common/api/nat.hpp"
+#include "daemon/operations/host_rules.hpp"
+
+/// Which rules change the addresses of what goes out and comes in. Pure.
+namespace netlab::operations {
+
+/// The way of a packet that came to the host from one of its bridges.
+struct WayOut {
+    IpAddress source;
+    std::string bridge;                       ///< the host's interface that it comes in by
+    std::string output;                       ///< that it leaves by; "" where the host has no route
+    std::optional<IpAddress> host_address{};  ///< that MASQUERADE gives there
+    std::optional<bool> forwards{};           ///< the host sends on what comes in by the bridge
+};
+
+/// Puts verdict, rule, address and words into a row that has the rest.
+void judge_way_out(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row);
+
+/// A rule that changes destinations, wherever it is; those in the order of their chains.
+struct DnatRule {
+    const kernel::RuleChain* chain = nullptr;  ///< points into the chains
+    const kernel::PacketRule* rule = nullptr;
+    bool reached = false;  ///< a chain that packets come to by themselves leads there
+};
+[[nodiscard]] std::vector<DnatRule> find_dnat_rules(const std::vector<kernel::RuleChain>& chains);
+
+/// The rule that gives a target the host's address where it comes to itself by its published port.
+[[nodiscard]] std::optional<api::NatRule> find_hairpin(const std::vector<kernel::RuleChain>& chains,
+                                                       const api::Endpoint& target);
+
+/// Without target and network.
+[[nodiscard]] api::NatInRow describe_dnat(const DnatRule& found, Family family,
+                                          const std::vector<kernel::RuleChain>& chains);
+
+}  // namespace netlab::operations

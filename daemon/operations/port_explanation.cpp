@@ -1,0 +1,163 @@
+#include "daemon/operations/port_explanation.hpp"
+
+#include "common/endpoint.hpp"
+#include "daemon/operations/host_rules.hpp"
+#include "daemon/operations/network_facts.hpp"
+
+#include <algorithm>
+
+namespace netlab::operations {
+
+namespace {
+
+using api::PortVerdict;
+
+std::string upper(std::string text) {
+    std::ranges::transform(text, text.begin(), [](char c) {
+        return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+    });
+    return text;
+}
+
+std::string any_address(Family family) {
+    return family == Family::ipv4 ? "0.0.0.0" : "[::]";
+}
+
+std::string numbers(const std::vector<std::uint16_t>& ports) {
+    constexpr std::size_t most = 8;
+    std::vector<std::string> words;
+    for (const auto port : ports) {
+        if (words.size() < most) words.push_back(std::to_string(port));
+    }
+    if (ports.size() > most) words.emplace_back("others");
+    return list_and(words);
+}
+
+std::string takes(const api::PortRow& row) {
+    return row.protocol == "udp" ? "takes datagrams" : "listens";
+}
+
+std::uint16_t wanted_port(const api::PortRow& row) {
+    return row.to ? row.to->port : row.container_port;
+}
+
+/// "in co1 only 127.0.0.1:80 (httpd, PID 7) listens"
+std::string only(const api::PortRow& row) {
+    const auto& listener = *row.listener;
+    auto text = "in " + row.target + " only " + endpoint_text(listener.address, listener.port);
+    if (listener.process && listener.pid)
+        text += " (" + *listener.process + ", PID " + std::to_string(*listener.pid) + ")";
+    return text + " " + takes(row);
+}
+
+std::string holder(const api::PortCarrier& carrier) {
+    if (carrier.process && carrier.pid)
+        return *carrier.process + ", PID " + std::to_string(*carrier.pid) + " on the host,";
+    return "a process of the host";
+}
+
+std::string host_end(const api::PortRow& row) {
+    return endpoint_text(row.host_address.value_or(IpAddress()), row.host_port.value_or(0));
+}
+
+}  // namespace
+
+std::string port_words(const api::PortRow& row, std::uint16_t port) {
+    return upper(row.protocol) + " port " + std::to_string(port);
+}
+
+Explanation explain_listener(const api::PortRow& row) {
+    const auto port = wanted_port(row);
+    const auto nothing = "nothing in " + row.target + " " + takes(row) + " on " + port_words(row, port);
+    const auto bind = "let it bind to " + any_address(row.to ? row.to->address.family() : row.family) + ":" +
+                      std::to_string(port);
+    switch (row.verdict) {
+        case PortVerdict::no_listener:
+            return {nothing, "netlab sockets " + row.target + " -l (shows what listens there)"};
+        case PortVerdict::other_port: {
+            const auto& other = row.listening.front();
+            return {nothing + ": it " + takes(row) + " on " + numbers(row.listening),
+                    "publish the port that listens: -p " + std::to_string(row.host_port.value_or(0)) + ":" +
+                        std::to_string(other) + (row.protocol == "udp" ? "/udp" : "")};
+        }
+        case PortVerdict::loopback_only:
+            return {only(row) + ": a loopback address, which nobody outside of " + row.target + " reaches",
+                    bind};
+        case PortVerdict::other_address:
+            if (row.listener->interface)
+                return {only(row) + ", on interface " + *row.listener->interface + " alone", bind};
+            return {only(row) + ", and packets come to " + (row.to ? row.to->address.to_string() : "another"),
+                    bind};
+        case PortVerdict::other_family: {
+            const bool v4 = row.listener->address.is_v4();
+            return {
+                only(row) + ", which takes " + (v4 ? "IPv4" : "IPv6") + " alone, and packets come by " +
+                    (v4 ? "IPv6" : "IPv4"),
+                v4 ? "let it bind to [::]:" + std::to_string(port) + ", or publish on an IPv4 address only"
+                   : bind};
+        }
+        case PortVerdict::queue_full:
+            return {"the accept queue of " + endpoint_text(row.listener->address, row.listener->port) +
+                        " in " + row.target + " is full: its program does not accept connections",
+                    "netlab sockets " + row.target + " -tl"};
+        default:
+            return {};
+    }
+}
+
+std::string restore_rules(const api::PortRow& row) {
+    if (row.engine == api::Runtime::podman) return "podman network reload " + row.target;
+    return "docker restart " + row.target + " (all of Docker's: systemctl restart docker)";
+}
+
+Explanation explain_not_carried(const api::PortRow& row) {
+    return {engine_name(row.engine) + " says that " + host_end(row) +
+                " is published, and no rule and no process of the host leads to " + row.target +
+                ": the rules may have been flushed",
+            restore_rules(row)};
+}
+
+Explanation explain_shadowing_rule(const api::PortRow& row, const api::PortCarrier& carrier, bool nobody) {
+    const auto& rule = *carrier.rule;
+    auto text = place_of(rule) + " comes first and leads to " +
+                (carrier.to ? endpoint_text(carrier.to->address, carrier.to->port) : std::string("the host"));
+    if (carrier.owner) {
+        text +=
+            *carrier.owner == row.target ? ", another port of " + row.target : " (" + *carrier.owner + ")";
+    } else {
+        text += nobody ? ", which nobody has" : ", which no target that netlab knows has";
+    }
+    return {text, delete_command(rule)};
+}
+
+Explanation explain_shadowing_process(const api::PortRow& row, const api::PortCarrier& carrier) {
+    return {"no rule leads to " + row.target + ", and " + holder(carrier) + " has " + host_end(row),
+            carrier.pid ? "end PID " + std::to_string(*carrier.pid) + ", or publish another port; then " +
+                              restore_rules(row)
+                        : restore_rules(row)};
+}
+
+Explanation explain_stale_proxy(const api::PortRow& row, const api::PortCarrier& carrier) {
+    auto text = holder(carrier) + " leads to " +
+                (carrier.to ? endpoint_text(carrier.to->address, carrier.to->port) : "another address");
+    text += carrier.owner ? " (" + *carrier.owner + ")" : ", which is no address of " + row.target;
+    return {text, restore_rules(row)};
+}
+
+Explanation explain_blocked(const api::PortRow& row, const std::string& chain,
+                            const std::optional<api::NatRule>& rule) {
+    const auto where = row.to ? endpoint_text(row.to->address, row.to->port) : host_end(row);
+    const auto what = "what comes from outside for " + where + " is dropped by ";
+    if (rule) return {what + place_of(*rule) + ": " + rule->text, delete_command(*rule)};
+    const auto policy = what + "the policy of " + chain + ", as no rule accepts it";
+    if (row.engine == api::Runtime::podman && row.to) {
+        // Docker's rules are for Docker's own bridges, and it sets the policy for all.
+        return {policy + " (where Docker runs beside Podman, that policy is Docker's)",
+                std::string(row.family == Family::ipv4 ? "iptables" : "ip6tables") + " -I FORWARD -d " +
+                    row.to->address.to_string() + " -p " + row.protocol + " --dport " +
+                    std::to_string(row.to->port) + " -j ACCEPT"};
+    }
+    return {policy + ": the rules may have been flushed", restore_rules(row)};
+}
+
+}  // namespace netlab::operations

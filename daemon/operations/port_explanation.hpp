@@ -1,0 +1,35 @@
+#pragma once
+
+#include "common/api/ports.hpp"
+#include "daemon/operations/explanation.hpp"
+
+/// Why a published port cannot work, in words. Pure.
+namespace netlab::operations {
+
+/// "tcp 8080", "udp 53".
+[[nodiscard]] std::string port_words(const api::PortRow& row, std::uint16_t port);
+
+/// Of the verdicts about what listens in the container: by the row's `to`, `listener` and `listening`.
+[[nodiscard]] Explanation explain_listener(const api::PortRow& row);
+
+/// Nothing on the host leads there.
+[[nodiscard]] Explanation explain_not_carried(const api::PortRow& row);
+
+/// The rule leads elsewhere: to its owner, to `nobody`, or to who is not known.
+[[nodiscard]] Explanation explain_shadowing_rule(const api::PortRow& row, const api::PortCarrier& carrier,
+                                                 bool nobody);
+
+/// Another process has the port.
+[[nodiscard]] Explanation explain_shadowing_process(const api::PortRow& row, const api::PortCarrier& carrier);
+
+/// A proxy leads to an address that is not the container's.
+[[nodiscard]] Explanation explain_stale_proxy(const api::PortRow& row, const api::PortCarrier& carrier);
+
+/// `rule` absent: the policy of `chain`.
+[[nodiscard]] Explanation explain_blocked(const api::PortRow& row, const std::string& chain,
+                                          const std::optional<api::NatRule>& rule);
+
+/// Docker's and Podman's command that makes their rules anew.
+[[nodiscard]] std::string restore_rules(const api::PortRow& row);
+
+}  // namespace netlab::operations

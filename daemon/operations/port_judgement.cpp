@@ -1,0 +1,305 @@
+#include "daemon/operations/port_judgement.hpp"
+
+#include "common/endpoint.hpp"
+#include "daemon/operations/network_facts.hpp"
+#include "daemon/operations/port_explanation.hpp"
+#include "daemon/operations/port_trace.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
+#include <linux/netfilter.h>
+
+namespace netlab::operations {
+
+namespace {
+
+using api::CarrierClients;
+using api::CarrierKind;
+using api::PortCarrier;
+using api::PortVerdict;
+
+IpAddress loopback(Family family) {
+    return family == Family::ipv4 ? *IpAddress::parse("127.0.0.1") : *IpAddress::parse("::1");
+}
+
+api::PortListener described(const HeldListener& held) {
+    api::PortListener out{held.listener.address,   held.listener.port, held.listener.v6only,
+                          held.listener.interface, held.pid,           {}};
+    if (!held.process.empty()) out.process = held.process;
+    return out;
+}
+
+PortVerdict verdict_of(ListenerVerdict verdict) {
+    switch (verdict) {
+        case ListenerVerdict::takes:
+            return PortVerdict::works;
+        case ListenerVerdict::full:
+            return PortVerdict::queue_full;
+        case ListenerVerdict::loopback_only:
+            return PortVerdict::loopback_only;
+        case ListenerVerdict::other_address:
+        case ListenerVerdict::interface:
+            return PortVerdict::other_address;
+        case ListenerVerdict::ipv6_only:
+        case ListenerVerdict::ipv4_only:
+            return PortVerdict::other_family;
+        case ListenerVerdict::none:
+            break;
+    }
+    return PortVerdict::no_listener;
+}
+
+class Judge {
+  public:
+    Judge(const HostFacts& host, const ContainerFacts& container, const api::PublishedPort& port)
+        : host_(host), container_(container), port_(port), host_trace_(host, container, port, row_) {
+        row_.target = container.target.name;
+        row_.engine = container.target.runtime;
+        row_.protocol = port.protocol;
+        row_.host_address = port.host_address;
+        row_.host_port = port.host_port;
+        row_.container_port = port.container_port;
+        if (port.host_address) row_.family = port.host_address->family();
+    }
+
+    api::PortRow judge() {
+        const bool known_protocol = port_.protocol == "tcp" || port_.protocol == "udp";
+        if (!known_protocol) {
+            say(PortVerdict::unknown, {"netlab does not look at sockets of " + port_.protocol, {}});
+        } else if (!port_.host_address || !port_.host_port) {
+            look_inside({host_trace_.container_address(Family::ipv4), port_.container_port});
+            say(PortVerdict::not_published, {});
+        } else {
+            judge_published();
+        }
+        if (row_.verdict == PortVerdict::works && container_.target.state == api::State::paused) {
+            say(PortVerdict::paused,
+                {row_.target + " is paused: its kernel takes the packets, its program does not run",
+                 engine_command(row_.engine) + " unpause " + row_.target});
+        }
+        return std::move(row_);
+    }
+
+  private:
+    void say(PortVerdict verdict, const Explanation& why) {
+        row_.verdict = verdict;
+        row_.explanation = why.explanation;
+        row_.suggestion = why.suggestion;
+    }
+
+    [[nodiscard]] bool is_tcp() const { return port_.protocol != "udp"; }
+
+    void judge_published() {
+        const auto& address = *port_.host_address;
+        const auto& outside = host_.outside(row_.family);
+        if (!address.is_unspecified() && !address.is_loopback() &&
+            std::ranges::find(host_.addresses, address) == host_.addresses.end()) {
+            return say(PortVerdict::not_carried,
+                       {"the host does not have the address " + address.to_string(),
+                        "publish on one that it has (netlab addrs host), or on all of them"});
+        }
+        const auto local = loopback(row_.family);
+        const auto from_host = address.is_loopback() ? address : local;
+        if (address.is_loopback()) {
+            row_.notes.emplace_back("published on a loopback address: only the host itself reaches it");
+            return follow(host_trace_.trace(from_host, false), false);
+        }
+        const auto to = address.is_unspecified() ? outside.address : std::optional(address);
+        if (!to) {
+            row_.notes.push_back("the host has no " + family_name() +
+                                 " address towards the outside: only the host itself reaches it");
+            return follow(host_trace_.trace(from_host, false), false);
+        }
+        auto first = host_trace_.trace(*to, true);
+        if (address.is_unspecified()) second_carrier(first, host_trace_.trace(local, false));
+        follow(std::move(first), true);
+    }
+
+    [[nodiscard]] std::string family_name() const { return row_.family == Family::ipv4 ? "IPv4" : "IPv6"; }
+
+    /// What the host's own programs meet at its loopback address, where that is something else.
+    void second_carrier(PortTrace& first, PortTrace second) {
+        if (!second.carrier) {
+            if (first.carrier && !second.verdict)
+                row_.notes.push_back("on the host itself " +
+                                     endpoint_text(loopback(row_.family), *port_.host_port) +
+                                     " leads nowhere");
+            return;
+        }
+        auto carrier = *second.carrier;
+        if (first.carrier && *first.carrier == carrier) return;
+        if (first.carrier) first.carrier->clients = CarrierClients::outside;
+        carrier.clients = CarrierClients::localhost;
+        second_ = std::move(carrier);
+    }
+
+    /// From the host on into the container.
+    void follow(PortTrace way, bool from_outside) {
+        if (way.carrier) row_.carried_by.push_back(*way.carrier);
+        if (second_) row_.carried_by.push_back(*second_);
+        if (way.verdict) return say(*way.verdict, way.why);
+        if (!way.carrier) return say(PortVerdict::not_carried, explain_not_carried(row_));
+        const auto carrier = *way.carrier;
+        switch (carrier.kind) {
+            case CarrierKind::process:
+                return say(PortVerdict::shadowed, explain_shadowing_process(row_, carrier));
+            case CarrierKind::dnat:
+                if (!leads_here(carrier)) return say_elsewhere(carrier);
+                look_inside(*carrier.to);
+                if (const auto stop = from_outside ? host_trace_.stopped(*carrier.to) : std::nullopt)
+                    return say(*stop->verdict, stop->why);
+                return tell_localhost();
+            case CarrierKind::proxy:
+                if (!leads_here(carrier))
+                    return say(PortVerdict::shadowed, explain_stale_proxy(row_, carrier));
+                look_inside(*carrier.to);
+                note_proxy(from_outside);
+                return tell_localhost();
+            case CarrierKind::host_network:
+                break;
+        }
+    }
+
+    [[nodiscard]] bool leads_here(const PortCarrier& carrier) const {
+        return carrier.to && host_trace_.is_containers(carrier.to->address) &&
+               carrier.to->port == port_.container_port;
+    }
+
+    void say_elsewhere(const PortCarrier& carrier) {
+        const bool nobody = !carrier.owner && host_.way(carrier.to->address).all_known;
+        say(PortVerdict::shadowed, explain_shadowing_rule(row_, carrier, nobody));
+    }
+
+    void note_proxy(bool from_outside) {
+        if (!from_outside) return;
+        const bool other_family = row_.to->address.family() != row_.family;
+        row_.notes.push_back("carried by a process: the program in " + row_.target +
+                             " sees the host as its client" + (other_family ? ", by IPv4" : std::string()));
+        if (row_.engine == api::Runtime::docker && row_.family == Family::ipv4)
+            row_.notes.push_back(
+                "Docker makes a DNAT rule for it, which is not there: the rules may have been "
+                "flushed; " +
+                restore_rules(row_));
+    }
+
+    /// What listens in the container.
+    void look_inside(const api::Endpoint& to) {
+        row_.to = to;
+        const auto& held = container_.listeners.of(is_tcp());
+        const auto listeners = without_holders(held);
+        std::vector<std::string> came_by;
+        for (const auto& one : container_.addresses) {
+            if (one.address == to.address) came_by.push_back(one.interface);
+        }
+        const auto judged = judge_listeners(listeners, to.address, to.port, came_by);
+        row_.verdict = verdict_of(judged.verdict);
+        if (judged.verdict != ListenerVerdict::none) {
+            if (const auto* holder = find_held(held, judged.listener)) row_.listener = described(*holder);
+        } else {
+            find_other_ports(listeners, to.address, came_by);
+        }
+        say(row_.verdict, explain_listener(row_));
+    }
+
+    void find_other_ports(const std::vector<api::Listener>& listeners, const IpAddress& to,
+                          const std::vector<std::string>& came_by) {
+        // Above it UDP sockets are clients mostly.
+        constexpr std::uint16_t first_ephemeral = 32'768;
+        std::set<std::uint16_t> ports;
+        for (const auto& listener : listeners) {
+            const bool server = is_tcp() || listener.port < first_ephemeral;
+            const auto verdict = judge_listeners(std::span(&listener, 1), to, listener.port, came_by).verdict;
+            if (server && verdict == ListenerVerdict::takes) ports.insert(listener.port);
+        }
+        row_.listening.assign(ports.begin(), ports.end());
+        if (!ports.empty()) row_.verdict = PortVerdict::other_port;
+    }
+
+    /// `localhost` is ::1 first.
+    void tell_localhost() {
+        const bool bad = row_.verdict == PortVerdict::other_family;
+        if (bad && row_.family == Family::ipv6 && port_.host_address->is_unspecified())
+            row_.explanation += "; programs on the host that try localhost try this one first";
+    }
+
+    const HostFacts& host_;
+    const ContainerFacts& container_;
+    const api::PublishedPort& port_;
+    api::PortRow row_;
+    HostTrace host_trace_;
+    std::optional<PortCarrier> second_;
+};
+
+/// Whether what comes from outside reaches a socket of the host's.
+void judge_way_to_host(const HostFacts& host, const IpAddress& address, bool tcp, api::PortRow& row) {
+    const auto& rules = host.rules.of(row.family);
+    constexpr std::uint16_t any_port = 40'000;
+    kernel::PacketFacts facts{somebody_outside(row.family), address,
+                              static_cast<std::uint8_t>(tcp ? IPPROTO_TCP : IPPROTO_UDP), any_port,
+                              *row.host_port};
+    facts.input = host.outside(row.family).interface;
+    facts.output = "";
+    facts.destination_local = true;
+    facts.mark = 0;
+    facts.flow = kernel::flow_is_new;
+    const auto nat = kernel::find_nat(rules.chains, NF_INET_PRE_ROUTING, facts);
+    const auto dropped = kernel::find_drop(rules.chains, NF_INET_LOCAL_IN, facts);
+    if (!rules.known || nat.uncertain || dropped.uncertain) {
+        row.verdict = PortVerdict::unknown;
+        row.explanation = "not all of the host's rules are understood";
+    } else if (nat.rule != nullptr && nat.rule->action == kernel::RuleAction::dnat) {
+        auto& carrier = row.carried_by.emplace_back();
+        carrier.rule = describe_rule(*nat.chain, *nat.rule);
+        carrier.clients = CarrierClients::outside;
+        carrier.to =
+            api::Endpoint{nat.rule->to_address.value_or(address), nat.rule->to_port.value_or(*row.host_port)};
+        const auto owners = host.way(carrier.to->address).owners;
+        if (!owners.empty()) carrier.owner = owners.front();
+        row.verdict = PortVerdict::shadowed;
+        tell(row, explain_shadowing_rule(row, carrier, false));
+    } else if (dropped.dropped) {
+        row.verdict = PortVerdict::blocked;
+        std::optional<api::NatRule> rule;
+        if (dropped.rule != nullptr) rule = describe_rule(*dropped.chain, *dropped.rule);
+        tell(row, explain_blocked(row, dropped.chain->table + " " + dropped.chain->name, rule));
+    }
+}
+
+}  // namespace
+
+IpAddress somebody_outside(Family family) {
+    return family == Family::ipv4 ? *IpAddress::parse("203.0.113.1") : *IpAddress::parse("2001:db8:203::1");
+}
+
+api::PortRow judge_port(const HostFacts& host, const ContainerFacts& container,
+                        const api::PublishedPort& port) {
+    return Judge(host, container, port).judge();
+}
+
+api::PortRow judge_host_socket(const HostFacts& host, const api::Target& target, const HeldListener& held,
+                               bool tcp) {
+    const auto& listener = held.listener;
+    api::PortRow row;
+    row.target = target.name;
+    row.engine = target.runtime;
+    row.protocol = tcp ? "tcp" : "udp";
+    row.host_address = listener.address;
+    row.host_port = row.container_port = listener.port;
+    row.family = listener.address.family();
+    row.carried_by.push_back({CarrierKind::host_network, CarrierClients::all, {}, {}, {}, {}, {}});
+    row.to = api::Endpoint{listener.address, listener.port};
+    row.listener = described(held);
+    row.verdict = PortVerdict::works;
+    const auto& outside = host.outside(row.family).address;
+    if (listener.address.is_loopback()) {
+        row.carried_by.front().clients = CarrierClients::localhost;
+        row.notes.emplace_back("it listens on a loopback address: only the host itself reaches it");
+    } else if (outside) {
+        judge_way_to_host(host, *outside, tcp, row);
+    }
+    return row;
+}
+
+}  // namespace netlab::operations

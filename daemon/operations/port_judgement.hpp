@@ -1,0 +1,74 @@
+#pragma once
+
+#include "common/api/ports.hpp"
+#include "daemon/operations/host_rules.hpp"
+#include "daemon/operations/listeners.hpp"
+
+#include <functional>
+
+/// Whether a published port can work: what takes a packet on the host, where that leads, and what listens
+/// there. Pure.
+namespace netlab::operations {
+
+/// A socket that listens, and who holds it.
+struct HeldListener {
+    api::Listener listener;
+    std::optional<std::int32_t> pid{};  ///< as the host counts; absent: not known
+    std::string process{};              ///< "" where it is not known
+    bool holder_known = true;           ///< false: it may be anybody, an engine's process too
+    std::optional<api::Endpoint> to{};  ///< of docker-proxy: where it leads
+};
+struct HeldListeners {
+    std::vector<HeldListener> tcp;
+    std::vector<HeldListener> udp;
+    [[nodiscard]] const std::vector<HeldListener>& of(bool is_tcp) const { return is_tcp ? tcp : udp; }
+};
+
+/// How the host reaches an address of a container.
+struct HostWay {
+    std::string output;                 ///< interface; "" where it has no route there
+    bool local = false;                 ///< the address is the host's own
+    std::vector<std::string> owners{};  ///< targets that have it there
+    bool all_known = false;             ///< false: somebody that netlab cannot look into may have it
+};
+
+/// Where the outside comes in.
+struct HostOutside {
+    std::string interface;               ///< of the default route; "" where there is none
+    std::optional<IpAddress> address{};  ///< that the host has there
+    std::optional<bool> forwards{};      ///< what comes in there is sent on
+};
+
+struct HostFacts {
+    RuleSet rules;
+    HeldListeners listeners;
+    std::vector<IpAddress> addresses;
+    HostOutside outside_v4;
+    HostOutside outside_v6;
+    std::function<HostWay(const IpAddress&)> way;
+    [[nodiscard]] const HostOutside& outside(Family family) const {
+        return family == Family::ipv4 ? outside_v4 : outside_v6;
+    }
+};
+
+/// Anybody out there, by a documentation address.
+[[nodiscard]] IpAddress somebody_outside(Family family);
+
+struct ContainerAddress {
+    IpAddress address;
+    std::string interface;
+};
+struct ContainerFacts {
+    const api::Target& target;
+    std::vector<ContainerAddress> addresses;  ///< as its kernel says
+    HeldListeners listeners;
+};
+
+[[nodiscard]] api::PortRow judge_port(const HostFacts& host, const ContainerFacts& container,
+                                      const api::PublishedPort& port);
+
+/// A socket of a container that has the host's network.
+[[nodiscard]] api::PortRow judge_host_socket(const HostFacts& host, const api::Target& target,
+                                             const HeldListener& listener, bool tcp);
+
+}  // namespace netlab::operations

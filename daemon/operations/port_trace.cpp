@@ -1,0 +1,176 @@
+#include "daemon/operations/port_trace.hpp"
+
+#include "common/endpoint.hpp"
+#include "daemon/operations/port_explanation.hpp"
+#include "daemon/operations/proxy_processes.hpp"
+
+#include <algorithm>
+
+#include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
+#include <linux/netfilter.h>
+
+namespace netlab::operations {
+
+namespace {
+
+using api::CarrierKind;
+using api::PortVerdict;
+using kernel::RuleAction;
+
+PortTrace doubt(const kernel::RuleChain* chain, const kernel::PacketRule* rule) {
+    PortTrace out;
+    out.verdict = PortVerdict::unknown;
+    out.why.explanation = "not all that decides is understood";
+    if (rule != nullptr) {
+        const auto described = describe_rule(*chain, *rule);
+        out.why.explanation = place_of(described) + " may decide otherwise: " + described.text;
+    }
+    return out;
+}
+
+}  // namespace
+
+std::vector<api::Listener> without_holders(const std::vector<HeldListener>& held) {
+    std::vector<api::Listener> out;
+    for (const auto& one : held)
+        out.push_back(one.listener);
+    return out;
+}
+
+const HeldListener* find_held(const std::vector<HeldListener>& held, const api::Listener& wanted) {
+    const auto found = std::ranges::find_if(held, [&](const HeldListener& one) {
+        return one.listener.address == wanted.address && one.listener.port == wanted.port &&
+               one.listener.interface == wanted.interface;
+    });
+    return found == held.end() ? nullptr : &*found;
+}
+
+IpAddress HostTrace::container_address(Family family) const {
+    const auto& all = container_.addresses;
+    const auto same = std::ranges::find_if(
+        all, [&](const ContainerAddress& one) { return one.address.family() == family; });
+    if (same != all.end()) return same->address;
+    return all.empty() ? IpAddress() : all.front().address;
+}
+
+bool HostTrace::is_containers(const IpAddress& address) const {
+    return std::ranges::find(container_.addresses, address, &ContainerAddress::address) !=
+           container_.addresses.end();
+}
+
+kernel::PacketFacts HostTrace::packet(const IpAddress& to, bool from_outside) const {
+    const auto protocol = static_cast<std::uint8_t>(is_tcp() ? IPPROTO_TCP : IPPROTO_UDP);
+    constexpr std::uint16_t any_port = 40'000;
+    kernel::PacketFacts out{from_outside ? somebody_outside(row_.family) : to, to, protocol, any_port,
+                            *port_.host_port};
+    out.input = from_outside ? host_.outside(row_.family).interface : "";
+    out.output = from_outside ? "" : "lo";
+    out.destination_local = true;
+    out.mark = 0;
+    out.flow = kernel::flow_is_new;
+    return out;
+}
+
+PortTrace HostTrace::blocked(const kernel::FilterDecision& decision) const {
+    PortTrace out;
+    out.verdict = PortVerdict::blocked;
+    std::optional<api::NatRule> rule;
+    if (decision.rule != nullptr) rule = describe_rule(*decision.chain, *decision.rule);
+    const auto chain = decision.chain == nullptr ? std::string("a chain")
+                                                 : decision.chain->table + " " + decision.chain->name;
+    out.why = explain_blocked(row_, chain, rule);
+    return out;
+}
+
+PortTrace HostTrace::trace(const IpAddress& to, bool from_outside) const {
+    if (!host_.rules.of(row_.family).known) {
+        PortTrace out;
+        out.verdict = PortVerdict::unknown;
+        out.why.explanation = "the host's rules could not be read as a whole";
+        return out;
+    }
+    const auto facts = packet(to, from_outside);
+    const std::uint32_t hook = from_outside ? NF_INET_PRE_ROUTING : NF_INET_LOCAL_OUT;
+    const auto dropped = kernel::find_drop(chains(), hook, facts);
+    if (dropped.uncertain || dropped.dropped) return decided(dropped);
+    const auto nat = kernel::find_nat(chains(), hook, facts);
+    if (nat.uncertain) return doubt(nat.doubtful_chain, nat.doubtful);
+    if (nat.rule == nullptr) return by_socket(to, *port_.host_port, from_outside);
+    if (nat.rule->action == RuleAction::redirect)
+        return by_socket(to, nat.rule->to_port.value_or(*port_.host_port), from_outside);
+    if (nat.rule->action != RuleAction::dnat) return blocked({true, nat.chain, nat.rule, false});
+    PortTrace out;
+    auto& carrier = out.carrier.emplace();
+    carrier.kind = CarrierKind::dnat;
+    carrier.rule = describe_rule(*nat.chain, *nat.rule);
+    carrier.to =
+        api::Endpoint{nat.rule->to_address.value_or(to), nat.rule->to_port.value_or(*port_.host_port)};
+    carrier.owner = owner_of(carrier.to->address);
+    return out;
+}
+
+std::optional<std::string> HostTrace::owner_of(const IpAddress& address) const {
+    if (is_containers(address)) return row_.target;
+    const auto way = host_.way(address);
+    if (way.local) return "host";
+    return way.owners.empty() ? std::nullopt : std::optional(way.owners.front());
+}
+
+PortTrace HostTrace::by_socket(const IpAddress& to, std::uint16_t port, bool from_outside) const {
+    PortTrace out;
+    const auto& held = host_.listeners.of(is_tcp());
+    const std::vector<std::string> came_by{from_outside ? host_.outside(row_.family).interface : "lo"};
+    const auto judged = judge_listeners(without_holders(held), to, port, came_by);
+    if (judged.verdict != ListenerVerdict::takes && judged.verdict != ListenerVerdict::full) return out;
+    const auto* holder = find_held(held, judged.listener);
+    // A connection to it stays in its queue for ever.
+    if (holder != nullptr && only_reserves_port(holder->process)) return out;
+    auto& carrier = out.carrier.emplace();
+    const bool proxy = holder != nullptr && is_port_proxy(holder->process);
+    carrier.kind = proxy ? CarrierKind::proxy : CarrierKind::process;
+    if (holder == nullptr || !holder->holder_known) {
+        out.verdict = PortVerdict::unknown;
+        out.why.explanation =
+            "who holds " + endpoint_text(judged.listener.address, port) + " on the host could not be seen";
+        return out;
+    }
+    carrier.pid = holder->pid;
+    if (!holder->process.empty()) carrier.process = holder->process;
+    if (!proxy) return out;
+    carrier.to = holder->to.value_or(api::Endpoint{container_address(row_.family), port_.container_port});
+    carrier.owner = owner_of(carrier.to->address);
+    if (!from_outside) return out;
+    const auto dropped = kernel::find_drop(chains(), NF_INET_LOCAL_IN, packet(to, true));
+    if (dropped.uncertain || dropped.dropped) {
+        auto stop = decided(dropped);
+        out.verdict = stop.verdict;
+        out.why = std::move(stop.why);
+    }
+    return out;
+}
+
+std::optional<PortTrace> HostTrace::stopped(const api::Endpoint& to) const {
+    const auto& outside = host_.outside(row_.family);
+    if (outside.forwards == false) {
+        PortTrace out;
+        out.verdict = PortVerdict::blocked;
+        out.why = {"the host does not forward what comes in by " + outside.interface,
+                   row_.family == Family::ipv4 ? "sysctl -w net.ipv4.ip_forward=1"
+                                               : "sysctl -w net.ipv6.conf.all.forwarding=1"};
+        return out;
+    }
+    auto facts = packet(to.address, true);
+    facts.destination_port = to.port;
+    facts.output = host_.way(to.address).output;
+    facts.destination_local = false;
+    facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
+    const auto dropped = kernel::find_drop(chains(), NF_INET_FORWARD, facts);
+    if (!dropped.uncertain && !dropped.dropped) return std::nullopt;
+    return decided(dropped);
+}
+
+PortTrace HostTrace::decided(const kernel::FilterDecision& decision) const {
+    return decision.uncertain ? doubt(decision.doubtful_chain, decision.doubtful) : blocked(decision);
+}
+
+}  // namespace netlab::operations

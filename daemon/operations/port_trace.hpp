@@ -1,0 +1,54 @@
+#pragma once
+
+#include "daemon/operations/explanation.hpp"
+#include "daemon/operations/port_judgement.hpp"
+
+/// What becomes of one client's first packet to a published port, on the host. Pure.
+namespace netlab::operations {
+
+struct PortTrace {
+    std::optional<api::PortCarrier> carrier;
+    std::optional<api::PortVerdict> verdict;  ///< where it is decided already
+    Explanation why;
+};
+
+class HostTrace {
+  public:
+    /// All are borrowed; `row` says in explanations what is known by then.
+    HostTrace(const HostFacts& host, const ContainerFacts& container, const api::PublishedPort& port,
+              const api::PortRow& row)
+        : host_(host), container_(container), port_(port), row_(row) {}
+
+    /// Where the host's rules and sockets take what is sent to that address of the host.
+    [[nodiscard]] PortTrace trace(const IpAddress& to, bool from_outside) const;
+    /// Whether what came from outside and was translated is not sent on: the verdict then.
+    [[nodiscard]] std::optional<PortTrace> stopped(const api::Endpoint& to) const;
+
+    [[nodiscard]] bool is_containers(const IpAddress& address) const;
+    /// Of the family where it has one.
+    [[nodiscard]] IpAddress container_address(Family family) const;
+
+  private:
+    [[nodiscard]] bool is_tcp() const { return port_.protocol != "udp"; }
+    [[nodiscard]] const std::vector<kernel::RuleChain>& chains() const {
+        return host_.rules.of(row_.family).chains;
+    }
+    [[nodiscard]] kernel::PacketFacts packet(const IpAddress& to, bool from_outside) const;
+    [[nodiscard]] PortTrace blocked(const kernel::FilterDecision& decision) const;
+    [[nodiscard]] PortTrace decided(const kernel::FilterDecision& decision) const;
+    [[nodiscard]] std::optional<std::string> owner_of(const IpAddress& address) const;
+    [[nodiscard]] PortTrace by_socket(const IpAddress& to, std::uint16_t port, bool from_outside) const;
+
+    const HostFacts& host_;
+    const ContainerFacts& container_;
+    const api::PublishedPort& port_;
+    const api::PortRow& row_;
+};
+
+/// Without their holders, as judge_listeners() takes them.
+[[nodiscard]] std::vector<api::Listener> without_holders(const std::vector<HeldListener>& held);
+/// nullptr where it is none of them.
+[[nodiscard]] const HeldListener* find_held(const std::vector<HeldListener>& held,
+                                            const api::Listener& wanted);
+
+}  // namespace netlab::operations

@@ -1,0 +1,210 @@
+#include "common/api/ports.hpp"
+
+#include "daemon/operations/container_processes.hpp"
+#include "daemon/operations/host_view.hpp"
+#include "daemon/operations/network_facts.hpp"
+
+#include <algorithm>
+
+/// `netlab ports`: what the engines publish, held against the host's rules and sockets and the containers'.
+namespace netlab::operations::ports {
+
+namespace {
+
+struct Handles {
+    std::vector<Result<UniqueFd>> diags;  ///< by target
+    std::size_t host = 0;                 ///< place
+    UniqueFd host_diag;
+    HostRules rules;
+    kernel::SocketHolders holders;
+    ProxyProcesses proxies;
+    ContainerProcesses host_containers;
+    std::vector<bool> on_host;  ///< by target: it lives in the host's namespace
+    KnownNamespaces known;
+};
+
+Result<Handles> prepare(Namespaces& namespaces, const api::PortsRequest&, const api::Context& context) {
+    const auto host = find_host(namespaces);
+    if (!host) return host_not_known();
+    std::vector<bool> on_host;
+    std::vector<std::int32_t> first_processes;
+    for (std::size_t i = 0; i < context.targets.size(); ++i) {
+        const bool same = namespaces[i].device == namespaces[*host].device &&
+                          namespaces[i].inode == namespaces[*host].inode;
+        on_host.push_back(same);
+        const auto& target = context.targets[i];
+        if (same && is_container(target) && target.pid > 0) first_processes.push_back(target.pid);
+    }
+    auto holders = kernel::SocketHolders::read();
+    auto proxies = ProxyProcesses::read();
+    auto host_containers = ContainerProcesses::read(first_processes);
+    auto diags = open_in_each(namespaces, 0, context.targets.size(),
+                              [](std::size_t) { return kernel::open_sock_diag_socket(); });
+    if (auto entered = namespaces.enter(*host); !entered) return entered.error();
+    auto host_diag = kernel::open_sock_diag_socket();
+    if (!host_diag) return host_diag.error();
+    auto rules = HostRules::ask();
+    return Handles{std::move(diags),
+                   *host,
+                   std::move(*host_diag),
+                   std::move(rules),
+                   std::move(holders),
+                   std::move(proxies),
+                   std::move(host_containers),
+                   std::move(on_host),
+                   KnownNamespaces(namespaces, context)};
+}
+
+class Inspection {
+  public:
+    Inspection(Handles& handles, const api::PortsRequest& request, const api::Context& context)
+        : handles_(handles),
+          request_(request),
+          context_(context),
+          topology_(read_topology(handles.known, context)),
+          view_(handles.known, topology_, handles.host, context.truncated) {
+        may_see_host_ = std::ranges::count(context.roles, api::Role::host) > 0;
+    }
+
+    Result<void> read_host() {
+        handles_.holders.settle();
+        handles_.proxies.settle();
+        host_.rules = handles_.rules.read(view_.names());
+        host_.addresses = view_.addresses();
+        host_.outside_v4 = view_.outside(Family::ipv4);
+        host_.outside_v6 = view_.outside(Family::ipv6);
+        host_.way = [this](const IpAddress& to) { return view_.way(to); };
+        auto listeners = read_held(handles_.host_diag.get(), view_.names());
+        if (!listeners) return listeners.error();
+        host_.listeners = std::move(*listeners);
+        return {};
+    }
+
+    Result<void> target(std::size_t i, Rows& rows) {
+        rows.note(topology_.consistent);
+        const auto& target = context_.targets[i];
+        if (handles_.on_host[i]) return host_network(target, rows);
+        if (!handles_.diags[i]) return handles_.diags[i].error();
+        const auto& facts = topology_.topology[handles_.known.home(i)];
+        auto listeners = read_held(handles_.diags[i]->get(), InterfaceNames(facts.links));
+        if (!listeners) return listeners.error();
+        const ContainerFacts container{target, addresses_of(facts), std::move(*listeners)};
+        for (const auto& port : target.ports) {
+            if (!port.host_port && !request_.exposed) continue;
+            add(judge_port(host_, container, port), rows);
+        }
+        return {};
+    }
+
+  private:
+    /// A container there has no ports of its own: those that its processes listen on are the host's.
+    Result<void> host_network(const api::Target& target, Rows& rows) {
+        if (!is_container(target)) return {};
+        for (const bool tcp : {true, false}) {
+            for (const auto& [listener, inode] : numbered(tcp)) {
+                const auto holders = handles_.holders.of(inode);
+                const auto holder = std::ranges::find_if(holders, [&](const auto& one) {
+                    return handles_.host_containers.belongs(handles_.holders.process(one).host_pid,
+                                                            target.pid);
+                });
+                if (holder == holders.end()) continue;
+                HeldListener held{listener};
+                if (may_see_host_) {
+                    const auto& process = handles_.holders.process(*holder);
+                    held.pid = process.host_pid;
+                    held.process = process.name;
+                }
+                add_host_socket(target, held, tcp, rows);
+            }
+        }
+        return {};
+    }
+
+    /// One that takes both families is two ports.
+    void add_host_socket(const api::Target& target, const HeldListener& held, bool tcp, Rows& rows) {
+        const auto& listener = held.listener;
+        if (listener.address.is_v6() && listener.address.is_unspecified() && listener.v6only == false) {
+            auto as_v4 = held;
+            as_v4.listener.address = IpAddress();
+            auto row = judge_host_socket(host_, target, as_v4, tcp);
+            row.listener->address = listener.address;
+            add(row, rows);
+        }
+        add(judge_host_socket(host_, target, held, tcp), rows);
+    }
+
+    const std::vector<NumberedListener>& numbered(bool tcp) {
+        auto& list = tcp ? host_tcp_ : host_udp_;
+        if (!list) {
+            auto read = read_listening_sockets(handles_.host_diag.get(), tcp, view_.names());
+            list = read ? std::move(*read) : std::vector<NumberedListener>();
+        }
+        return *list;
+    }
+
+    static void add(const api::PortRow& row, Rows& rows) {
+        rows.add(row);
+        using api::PortVerdict;
+        if (row.verdict != PortVerdict::works && row.verdict != PortVerdict::not_published) rows.finding();
+    }
+
+    Result<HeldListeners> read_held(int diag, const InterfaceNames& names) {
+        HeldListeners out;
+        for (const bool tcp : {true, false}) {
+            auto read = read_listening_sockets(diag, tcp, names);
+            if (!read) return read.error();
+            auto& list = tcp ? out.tcp : out.udp;
+            for (auto& one : *read)
+                list.push_back(held(std::move(one), diag == handles_.host_diag.get()));
+        }
+        return out;
+    }
+
+    HeldListener held(NumberedListener&& one, bool on_host) const {
+        HeldListener out{std::move(one.listener)};
+        const auto holders = handles_.holders.of(one.inode);
+        out.holder_known = !holders.empty() || handles_.holders.complete();
+        if (holders.empty()) return out;
+        // dockerd may have handed the socket to its proxy and hold it, too.
+        const auto engines = std::ranges::find_if(holders, [&](const auto& holder) {
+            const auto& name = handles_.holders.process(holder).name;
+            return is_port_proxy(name) || only_reserves_port(name);
+        });
+        const bool is_engines = engines != holders.end();
+        if (on_host && !is_engines && !may_see_host_) return out;
+        const auto& process = handles_.holders.process(is_engines ? *engines : holders.front());
+        out.pid = process.host_pid;
+        out.process = process.name;
+        out.to = handles_.proxies.target(process.host_pid);
+        return out;
+    }
+
+    Handles& handles_;
+    const api::PortsRequest& request_;
+    const api::Context& context_;
+    ReadTopology topology_;
+    HostView view_;
+    HostFacts host_;
+    bool may_see_host_ = false;
+    std::optional<std::vector<NumberedListener>> host_tcp_;
+    std::optional<std::vector<NumberedListener>> host_udp_;
+};
+
+Result<void> run(Handles& handles, const api::PortsRequest& request, const api::Context& context,
+                 Output& output) {
+    Inspection inspection(handles, request, context);
+    if (auto read = inspection.read_host(); !read) return read;
+    return inspect_each(context, output,
+                        [&](std::size_t i, Rows& rows) { return inspection.target(i, rows); });
+}
+
+const Registration<api::PortsRequest> registered{
+    operation<prepare, run>({.net_admin = true,
+                             .processes = true,
+                             .cpu_seconds = 60,
+                             .address_space = large_tables,
+                             .descriptors = 4 * many_descriptors})};
+
+}  // namespace
+
+}  // namespace netlab::operations::ports

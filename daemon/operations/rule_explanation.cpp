@@ -1,0 +1,193 @@
+#include "daemon/operations/rule_explanation.hpp"
+
+#include "daemon/operations/known_namespaces.hpp"
+#include "daemon/operations/network_facts.hpp"
+
+#include <algorithm>
+
+namespace netlab::operations {
+
+namespace {
+
+class Explainer {
+  public:
+    Explainer(const WhyFacts& facts, const api::WhyRule& rule, bool answer)
+        : facts_(facts), rule_(rule), answer_(answer) {}
+
+    Explanation explain() {
+        if (rule_.owner == "docker" && rule_.chain.starts_with("DOCKER-ISOLATION")) return isolation();
+        if (rule_.chain == "DOCKER-USER")
+            return {"the rule is in DOCKER-USER, which Docker leaves to the administrator" + whose(),
+                    removal()};
+        if (step_ == nullptr) return by_table();
+        if (!rule_.handle) return policy();
+        if (is_docker_drop()) return docker_drop();
+        if (step_->step.hook == "input") return input();
+        if (const auto* before = accepted_before()) return accept_is_not_final(*before);
+        return {"a rule of " + (rule_.owner.empty() ? rule_.target + "'s administrator" : rule_.owner) + " " +
+                    verb() + whose(),
+                removal()};
+    }
+
+  private:
+    [[nodiscard]] std::string whose() const { return answer_ ? "; it is the answer that it drops" : ""; }
+    [[nodiscard]] std::string verb() const {
+        return step_ != nullptr && step_->rejects ? "rejects it" : "drops it";
+    }
+
+    [[nodiscard]] std::optional<api::Target> peer() const {
+        if (facts_.context.peer) return facts_.context.peer;
+        return std::nullopt;
+    }
+
+    [[nodiscard]] const api::Target& from() const { return facts_.context.targets.front(); }
+
+    /// A command as it is to be typed on the host.
+    [[nodiscard]] std::string in_namespace(const std::string& command) const {
+        if (step_ == nullptr) return command;
+        const auto& target = target_at(facts_.context, step_->place);
+        if (target.runtime == api::Runtime::host) return command;
+        if (target.runtime == api::Runtime::netns) return "ip netns exec " + target.name + " " + command;
+        return "nsenter --net=/proc/" + std::to_string(target.pid) + "/ns/net " + command;
+    }
+
+    [[nodiscard]] std::string removal() const {
+        if (!rule_.handle) return {};
+        return in_namespace("nft delete rule " + rule_.family + " " + rule_.table + " " + rule_.chain +
+                            " handle " + std::to_string(*rule_.handle));
+    }
+
+    /// Before a chain's own end, so that it decides first.
+    [[nodiscard]] std::string permission(const std::string& condition) const {
+        return in_namespace("nft insert rule " + rule_.family + " " + rule_.table + " " + rule_.chain + " " +
+                            condition + " accept");
+    }
+
+    [[nodiscard]] Explanation isolation() const {
+        // Networks that may not leave are kept in by the first stage itself.
+        if (rule_.chain == "DOCKER-ISOLATION-STAGE-1") {
+            const auto& inside = is_container(from()) ? from() : peer().value_or(from());
+            return {"one of the two networks is internal (" + where_it_is(inside) +
+                        "): Docker lets nothing in or out of it",
+                    outside_network(inside)};
+        }
+        if (const auto other = peer()) {
+            if (auto apart = explain_apart(from(), *other)) return *apart;
+        }
+        return {"Docker keeps its bridge networks apart", {}};
+    }
+
+    [[nodiscard]] static std::string outside_network(const api::Target& target) {
+        if (!is_container(target)) return {};
+        return engine_command(target.runtime) + " network connect " + default_network(target.runtime) + " " +
+               target.name;
+    }
+
+    /// Docker 28's own drops: in the table raw, or at the end of a network's chain.
+    [[nodiscard]] bool is_docker_drop() const { return rule_.owner == "docker"; }
+    [[nodiscard]] Explanation docker_drop() const {
+        if (const auto other = peer()) {
+            if (auto apart = explain_apart(from(), *other)) return *apart;
+        }
+        const auto port = std::to_string(facts_.flow.remote_port);
+        return {"Docker lets only published ports in from outside of the network, and " +
+                    (facts_.flow.remote_port == 0 ? std::string("an echo has none") : port + " is not one"),
+                facts_.flow.remote_port == 0 ? std::string() : "docker run -p " + port + ":" + port + " …"};
+    }
+
+    /// Nothing was traced: the rule is known from the table alone.
+    [[nodiscard]] Explanation by_table() const {
+        const auto place = rule_.family + " " + rule_.table + " " + rule_.chain;
+        if (rule_.text == "policy drop")
+            return {"no rule of " + place + " accepts it, and the chain's policy is to drop", {}};
+        return {"a rule in " + place + " of " + rule_.target + " stops it, as the rules read",
+                facts_.rules ? facts_.rules->removal : std::string()};
+    }
+
+    [[nodiscard]] Explanation policy() const {
+        const bool forward = step_->step.hook == "forward";
+        Explanation out;
+        out.explanation = "no rule of " + rule_.family + " " + rule_.table + " " + rule_.chain +
+                          " accepts it, and the chain's policy is to drop" + whose();
+        const bool containers = is_container(from()) || (peer() && is_container(*peer()));
+        if (forward && containers && !met_engine()) {
+            out.explanation +=
+                "; Docker's rules, which would accept it, are not there: something has "
+                "flushed them";
+            out.suggestion = "systemctl restart docker (it writes its rules again)";
+            return out;
+        }
+        if (forward)
+            out.suggestion = permission(conditions());
+        else
+            out.suggestion = permission("iifname " + quoted_name(step_->step.input));
+        return out;
+    }
+
+    /// A chain of an engine's was on the way.
+    [[nodiscard]] bool met_engine() const {
+        return std::ranges::any_of(facts_.trace, [&](const TracedStep& one) {
+            return one.step.target == rule_.target && one.step.answer == answer_ &&
+                   one.step.table == rule_.table && one.step.hook == "forward" &&
+                   (one.step.owner == "docker" || one.step.verdict.find("DOCKER") != std::string::npos);
+        });
+    }
+
+    static std::string quoted_name(const std::string& interface) { return "\"" + interface + "\""; }
+
+    [[nodiscard]] std::string conditions() const {
+        std::string text;
+        if (!step_->step.input.empty()) text = "iifname " + quoted_name(step_->step.input);
+        if (!step_->step.output.empty())
+            text += (text.empty() ? "" : " ") + std::string("oifname ") + quoted_name(step_->step.output);
+        return text;
+    }
+
+    [[nodiscard]] Explanation input() const {
+        const auto& interface = step_->step.input;
+        Explanation out;
+        out.explanation = "the firewall of " + rule_.target + " " + verb() + ": what comes from " +
+                          facts_.request.from + " to " + rule_.target + " itself passes its input chain" +
+                          whose();
+        if (rule_.owner == "ufw")
+            out.suggestion = "ufw allow in on " + interface;
+        else if (rule_.owner == "firewalld")
+            out.suggestion = "firewall-cmd --zone=trusted --add-interface=" + interface;
+        else
+            out.suggestion = permission("iifname " + quoted_name(interface));
+        return out;
+    }
+
+    [[nodiscard]] const TracedStep* accepted_before() const {
+        const TracedStep* found = nullptr;
+        for (const auto& one : facts_.trace) {
+            if (&one == step_) return found;
+            const bool other = one.step.table != rule_.table || one.step.family != rule_.family;
+            if (one.place == step_->place && one.step.answer == answer_ && other &&
+                one.step.hook == step_->step.hook && one.step.verdict == "accept")
+                found = &one;
+        }
+        return nullptr;
+    }
+
+    [[nodiscard]] Explanation accept_is_not_final(const TracedStep& before) const {
+        return {before.step.family + " " + before.step.table + " " + before.step.chain +
+                    " accepts it, but an accept ends its own chain only: " + rule_.family + " " +
+                    rule_.table + " " + rule_.chain + " comes later on the same hook, and " + verb() +
+                    whose(),
+                permission(conditions())};
+    }
+
+    const WhyFacts& facts_;
+    const api::WhyRule& rule_;
+    bool answer_;
+    const TracedStep* step_ = ending_step(facts_.trace);
+};
+
+}  // namespace
+
+Explanation explain_rule(const WhyFacts& facts, const api::WhyRule& rule, bool answer) {
+    return Explainer(facts, rule, answer).explain();
+}
+
+}  // namespace netlab::operations

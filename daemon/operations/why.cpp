@@ -1,0 +1,150 @@
+#include "common/api/why.hpp"
+
+#include "daemon/operations/host_view.hpp"
+#include "daemon/operations/inspection.hpp"
+#include "daemon/operations/name_explanation.hpp"
+#include "daemon/operations/request_time.hpp"
+#include "daemon/operations/topology_reader.hpp"
+#include "daemon/operations/why_question.hpp"
+
+#include <algorithm>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+/// `netlab why`: one packet from FROM to TO, followed by the kernels' tables, by its trace through the rules,
+/// and by eye.
+namespace netlab::operations::why {
+
+namespace {
+
+using api::Context;
+using api::WhyProtocol;
+using api::WhyReport;
+using api::WhyRequest;
+using api::WhyVerdict;
+
+bool has(const Context& context, api::Role role) {
+    return std::ranges::find(context.roles, role) != context.roles.end();
+}
+
+/// FROM, TO, who publishes the port, and the host; of those that share a namespace the first.
+std::set<std::size_t> places_to_watch(Namespaces& namespaces, const Context& context,
+                                      std::optional<std::size_t> host) {
+    std::set<std::size_t> wanted;
+    const auto add = [&](std::size_t place) {
+        const auto same = [&](std::size_t other) {
+            return namespaces[other].inode == namespaces[place].inode &&
+                   namespaces[other].device == namespaces[place].device;
+        };
+        if (place == 0 || std::ranges::none_of(wanted, same)) wanted.insert(place);
+    };
+    for (std::size_t place = 0; place < named_places(context); ++place)
+        add(place);
+    if (host) add(*host);
+    return wanted;
+}
+
+Result<void> open_echoes(std::optional<EchoSocket>& v4, std::optional<EchoSocket>& v6,
+                         const WhyRequest& request, std::uint16_t id) {
+    if (!request.probe || request.protocol != WhyProtocol::icmp) return {};
+    EchoOptions options;
+    options.dont_fragment = request.size > 0;
+    options.transmit_times = false;
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
+        if (request.family && request.family != family) continue;
+        auto socket = EchoSocket::open(family, id, options);
+        if (!socket && socket.error().code != errc::unsupported) return socket.error();
+        if (socket) (family == Family::ipv4 ? v4 : v6) = std::move(*socket);
+    }
+    return {};
+}
+
+std::optional<WhyHostTables> ask_host(Namespaces& namespaces, std::optional<std::size_t> place) {
+    if (!place || !namespaces.enter(*place)) return std::nullopt;
+    auto rules = HostRules::ask();
+    return WhyHostTables{*place, std::move(rules), kernel::ConntrackTable::ask()};
+}
+
+Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, const Context& context) {
+    const auto id = static_cast<std::uint16_t>(::getpid());
+    const auto host_place = find_host(namespaces);
+    auto sight = WhySight::open(namespaces, places_to_watch(namespaces, context, host_place), request.probe,
+                                request.probe && request.trace && has(context, api::Role::trace));
+    if (!sight) return sight.error();
+    auto host = ask_host(namespaces, host_place);
+    auto destination = DestinationHandles::open(namespaces, request, context);
+    if (!destination) return destination.error();
+    std::optional<EchoSocket> v4;
+    std::optional<EchoSocket> v6;
+    if (auto opened = open_echoes(v4, v6, request, id); !opened) return opened.error();
+    UniqueFd own(::fcntl(namespaces[0].net.get(), F_DUPFD_CLOEXEC, 3));
+    if (!own) return system_error(errc::operation_failed, "keep the namespace", errno);
+    KnownNamespaces known(namespaces, context);
+    // `run` opens its sockets where it is left.
+    namespaces[0].net = std::move(own);
+    if (auto entered = namespaces.enter(0); !entered) return entered.error();
+    return WhyHandles{std::move(v4),           std::move(v6),   id, std::move(*sight), std::move(host),
+                      std::move(*destination), std::move(known)};
+}
+
+void unresolved(WhyReport& report, const WhyRequest& request, const Context& context,
+                const Resolution& resolution) {
+    report.verdict = WhyVerdict::unresolved;
+    report.where = api::WhyPlace{request.from, "the name " + request.to};
+    const auto why = explain_unresolved(context, request, resolution);
+    report.explanation = why.explanation;
+    report.suggestion = why.suggestion;
+}
+
+/// Without Role::probe no packet is sent, and a question to a resolver is one.
+Result<void> check_silence(const WhyRequest& request, const Context& context) {
+    if (request.probe || has(context, api::Role::probe) ||
+        destination_way(request, context) != DestinationWay::name)
+        return {};
+    return Error{errc::permission_denied,
+                 "to ask for the name '" + request.to + "' sends packets, and needs the role probe",
+                 "--address takes the address of the target of that name",
+                 {}};
+}
+
+Result<void> run(WhyHandles& handles, const WhyRequest& request, const Context& context, Output& output) {
+    const auto begin = Output::Clock::now();
+    if (auto silent = check_silence(request, context); !silent) return silent;
+    WhyReport report;
+    report.from = request.from;
+    report.to = request.to;
+    report.protocol = request.protocol;
+    if (request.port != 0) report.port = request.port;
+    report.resolution.name = request.to;
+    const auto chosen = choose_destination(request, context, handles.destination.sources(),
+                                           handles.destination.watch, output);
+    if (!chosen) return chosen.error();
+    if (const auto* resolution = std::get_if<Resolution>(&*chosen)) {
+        unresolved(report, request, context, *resolution);
+    } else {
+        const auto& destination = std::get<Destination>(*chosen);
+        report.resolution.address = destination.to.address;
+        report.resolution.resolved_by = destination.resolved_by;
+        const auto read = read_topology(handles.known, context);
+        if (!read.consistent) report.notes.emplace_back("the interfaces changed while they were read");
+        if (auto answered =
+                follow_packet(handles, request, context, destination, read.topology, output, report);
+            !answered)
+            return answered;
+    }
+    report.elapsed_ms = to_ms(Output::Clock::now() - begin);
+    output.event(report);
+    return {};
+}
+
+const Registration<WhyRequest> registered{operation<prepare, run>({.net_raw = true,
+                                                                   .net_admin = true,
+                                                                   .resolver_files = true,
+                                                                   .ip_sockets = true,
+                                                                   .address_space = large_tables,
+                                                                   .descriptors = many_descriptors})};
+
+}  // namespace
+
+}  // namespace netlab::operations::why

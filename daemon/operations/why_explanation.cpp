@@ -1,0 +1,330 @@
+#include "daemon/operations/why_explanation.hpp"
+
+#include "common/endpoint.hpp"
+#include "daemon/operations/known_namespaces.hpp"
+#include "daemon/operations/listener_explanation.hpp"
+#include "daemon/operations/network_facts.hpp"
+#include "daemon/operations/route_verdict.hpp"
+#include "daemon/operations/rule_explanation.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace netlab::operations {
+
+namespace {
+
+using api::RouteStep;
+using api::WhyProtocol;
+using api::WhyVerdict;
+
+class Explainer {
+  public:
+    Explainer(const WhyFacts& facts, const WhyDecision& decision) : facts_(facts), decision_(decision) {}
+
+    Explanation explain() {
+        switch (decision_.verdict) {
+            case WhyVerdict::delivered:
+                return delivered();
+            case WhyVerdict::refused:
+                return refused();
+            case WhyVerdict::dropped:
+            case WhyVerdict::rejected:
+                return decision_.rule ? explain_rule(facts_, *decision_.rule, decision_.answer) : local();
+            case WhyVerdict::unreachable:
+                return unreachable();
+            case WhyVerdict::lost:
+                return lost();
+            default:
+                return undecided();
+        }
+    }
+
+  private:
+    [[nodiscard]] const api::Target& from() const { return facts_.context.targets.front(); }
+    [[nodiscard]] api::Endpoint last_destination() const {
+        return facts_.translated.value_or(api::Endpoint{facts_.flow.remote, facts_.flow.remote_port});
+    }
+    [[nodiscard]] std::string what() const {
+        if (facts_.flow.protocol == WhyProtocol::icmp) return "the echo";
+        return facts_.flow.protocol == WhyProtocol::tcp ? "the SYN" : "the datagram";
+    }
+    /// Of the target where the way ends, as the engine has it.
+    [[nodiscard]] const api::Target* final_target() const {
+        if (!facts_.way.end_place) return nullptr;
+        return &target_at(facts_.context, *facts_.way.end_place);
+    }
+
+    [[nodiscard]] Explanation delivered() const {
+        if (!facts_.stale.empty()) return stale();
+        const auto* target = final_target();
+        if (target != nullptr && target->state == api::State::paused)
+            return {target->name + " is paused: its kernel answers, and no program in it does",
+                    engine_command(target->runtime) + " unpause " + target->name};
+        return {};
+    }
+
+    /// It works for whoever begins now, and not for who goes on.
+    [[nodiscard]] Explanation stale() const {
+        const auto& dead = facts_.stale.front();
+        return {"a new flow arrives, but old conntrack entries still send those who go on to " +
+                    endpoint_text(dead.address, dead.port) + ", which nobody has any more",
+                "conntrack -D -p " + std::string(facts_.flow.protocol == WhyProtocol::udp ? "udp" : "tcp") +
+                    " --orig-dst " + facts_.flow.remote.to_string() + " --orig-port-dst " +
+                    std::to_string(facts_.flow.remote_port) + " --reply-src " + dead.address.to_string()};
+    }
+
+    [[nodiscard]] Explanation by_listener() const {
+        if (!facts_.listener) return {};
+        const auto to = last_destination();
+        ReachRequest request(facts_.request);
+        const ListenerQuestion question{facts_.final_target,
+                                        to.address,
+                                        to.port,
+                                        facts_.flow.protocol == WhyProtocol::udp,
+                                        {},
+                                        {},
+                                        {},
+                                        request};
+        return explain_listeners(question, *facts_.listener);
+    }
+
+    [[nodiscard]] Explanation refused() const {
+        auto out = by_listener();
+        if (out.explanation.empty())
+            out.explanation = facts_.end && facts_.end->from
+                                  ? facts_.end->from->to_string() + " says that nothing has that port"
+                                  : "the connection was refused";
+        if (facts_.listener && facts_.listener->verdict == ListenerVerdict::loopback_only) {
+            const auto port = std::to_string(last_destination().port);
+            out.explanation += ": a program there must listen on 0.0.0.0:" + port + " to be reached";
+        }
+        return out;
+    }
+
+    /// FROM's kernel would not send, and no trace says why.
+    [[nodiscard]] Explanation local() const {
+        return {facts_.request.from + " does not send it: a rule of its own forbids it",
+                "netlab firewall " + facts_.request.from};
+    }
+
+    [[nodiscard]] Explanation by_stray() const {
+        if (!facts_.stray) return {};
+        const auto& stray = *facts_.stray;
+        return {stray.target + " sends what is for " + stray.address.to_string() + " by " + stray.output +
+                    ", and " + stray.expected + " is where that address is: its route " + stray.entry +
+                    " is in the way",
+                on(stray.target, "ip route del " + stray.entry)};
+    }
+
+    /// A command for a target's namespace, as it is to be typed on the host.
+    [[nodiscard]] std::string on(const std::string& name, const std::string& command) const {
+        if (name != from().name || from().runtime == api::Runtime::host) return command;
+        if (from().runtime == api::Runtime::netns) return "ip netns exec " + name + " " + command;
+        return "nsenter --net=/proc/" + std::to_string(from().pid) + "/ns/net " + command;
+    }
+
+    /// FROM's own way out is not by its network's gateway.
+    [[nodiscard]] Explanation by_gateway() const {
+        if (!facts_.next_hop || !is_container(from())) return {};
+        std::vector<std::string> gateways;
+        std::optional<IpAddress> right;
+        for (const auto& network : from().networks) {
+            if (!network.gateway) continue;
+            if (*network.gateway == *facts_.next_hop) return {};
+            gateways.push_back(network.gateway->to_string() + " of " + network.name);
+            if (!right) right = network.gateway;
+        }
+        if (!right) return {};
+        return {from().name + " sends it to " + facts_.next_hop->to_string() +
+                    ", and its networks' gateway is " + list_and(gateways),
+                on(from().name, "ip route replace default via " + right->to_string())};
+    }
+
+    [[nodiscard]] Explanation unreachable() const {
+        if (!facts_.segment.explanation.empty()) return facts_.segment;
+        if (auto stray = by_stray(); !stray.explanation.empty()) return stray;
+        if (auto gateway = by_gateway(); !gateway.explanation.empty()) return gateway;
+        const auto& way = facts_.way;
+        if (way.end == RouteStep::not_forwarded) return not_forwarded();
+        if (way.end == RouteStep::unreachable && way.end_target == from().name) return no_route();
+        if (facts_.silent)
+            return {"nobody answers for " + facts_.silent->address.to_string() + " on " +
+                        facts_.silent->interface + " of " + facts_.silent->target + dead_translation(),
+                    stale_entry()};
+        if (is_lost(way.end)) return {way.note, {}};
+        if (facts_.end && facts_.end->from)
+            return {
+                facts_.end->from->to_string() + owner_text(*facts_.end->from) + " says: " + facts_.end->what,
+                {}};
+        return {facts_.end ? facts_.end->what : way.note, {}};
+    }
+
+    [[nodiscard]] std::string owner_text(const IpAddress& address) const {
+        for (const auto& name : facts_.context.names) {
+            if (name.address == address) return " (" + name.name + ")";
+        }
+        return {};
+    }
+
+    [[nodiscard]] Explanation not_forwarded() const {
+        const auto setting =
+            facts_.flow.remote.is_v4() ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
+        return {facts_.way.end_target + " does not forward packets (" + setting + " is 0)",
+                on(facts_.way.end_target, std::string("sysctl -w ") + setting + "=1")};
+    }
+
+    [[nodiscard]] Explanation no_route() const {
+        Explanation out{from().name + " has no route to " + facts_.flow.remote.to_string(), {}};
+        if (!is_container(from())) return out;
+        if (facts_.context.peer) {
+            if (auto apart = explain_apart(from(), *facts_.context.peer)) {
+                out.explanation += ": " + apart->explanation;
+                out.suggestion = apart->suggestion;
+                return out;
+            }
+        }
+        std::vector<std::string> inside;
+        for (const auto& network : from().networks)
+            inside.push_back(network.name);
+        if (inside.empty()) return {out.explanation + ": " + where_it_is(from()), {}};
+        out.explanation += ": it is on " + list_and(inside) +
+                           " alone, and has no default route: an internal "
+                           "network, or the route was taken away";
+        const auto command = engine_command(from().runtime);
+        out.suggestion = command + " network connect " + default_network(from().runtime) + " " + from().name;
+        return out;
+    }
+
+    [[nodiscard]] bool is_known(const IpAddress& address) const {
+        return std::ranges::any_of(facts_.context.names,
+                                   [&](const auto& name) { return name.address == address; });
+    }
+
+    /// "; conntrack still sends it to …": a translation to an address that nobody has.
+    [[nodiscard]] std::string dead_translation() const {
+        if (!facts_.translated || is_known(facts_.translated->address)) return {};
+        const auto to = endpoint_text(facts_.translated->address, facts_.translated->port);
+        return ": its destination has been translated to " + to + ", which no target has" +
+               (by_rule() ? "" : "; no rule does that now, so it is an old conntrack entry");
+    }
+
+    /// A rule of the trace has translated it.
+    [[nodiscard]] bool by_rule() const {
+        return std::ranges::any_of(facts_.trace, [&](const TracedStep& step) {
+            return !step.step.answer && step.step.text.find("dnat to") != std::string::npos;
+        });
+    }
+
+    [[nodiscard]] std::string stale_entry() const {
+        if (!facts_.translated || is_known(facts_.translated->address) || by_rule()) return {};
+        const std::string protocol = facts_.flow.protocol == WhyProtocol::udp   ? "udp"
+                                     : facts_.flow.protocol == WhyProtocol::tcp ? "tcp"
+                                                                                : "icmp";
+        return "conntrack -D -p " + protocol + " --orig-dst " + facts_.flow.remote.to_string() +
+               " --reply-src " + facts_.translated->address.to_string();
+    }
+
+    [[nodiscard]] Explanation lost() const {
+        if (!facts_.segment.explanation.empty()) return facts_.segment;
+        if (auto stray = by_stray(); !stray.explanation.empty()) return stray;
+        if (facts_.end && facts_.end->kind == ProbeEnd::Kind::answered)
+            return {"something else answers for " + facts_.flow.remote.to_string() + ": " +
+                        facts_.final_target + " has not seen the packet",
+                    {}};
+        if (facts_.small_passes.value_or(false)) return black_hole();
+        if (const auto dead = dead_translation(); !dead.empty())
+            return {what() + " leads nowhere" + dead, stale_entry()};
+        if (auto gateway = by_gateway(); !gateway.explanation.empty()) return gateway;
+        auto listener = by_listener();
+        const auto* last = facts_.way.points.empty() ? nullptr : &facts_.way.points.back();
+        if (last != nullptr && last->hop.seen.value_or(false) && !decision_.answer) {
+            if (!listener.explanation.empty()) return listener;
+            return {what() + " came to " + facts_.final_target + ", and its kernel has not answered", {}};
+        }
+        if (decision_.answer)
+            return {facts_.final_target + " has answered, and the answer has not come back", {}};
+        if (last != nullptr && last->hop.kind == "outside")
+            return {what() + " left, and nothing has come back from outside of what netlab sees", {}};
+        return {what() + " went no further, and no rule that netlab sees has dropped it", {}};
+    }
+
+    [[nodiscard]] Explanation black_hole() const {
+        const auto size = std::to_string(facts_.request.size);
+        const auto between = decision_.where ? " between " + decision_.where->point : std::string();
+        return {
+            "packets of " + size + " bytes are lost" + between +
+                " and small ones pass: a link on the way has a smaller MTU, and the ICMP error that should "
+                "say so does not come",
+            "docker network create -o com.docker.network.driver.mtu=" + std::string("MTU") + " …"};
+    }
+
+    [[nodiscard]] Explanation undecided() const {
+        if (!facts_.probed) {
+            if (facts_.way.end == RouteStep::delivered)
+                return {
+                    "the way is there by the kernels' tables; whether a rule stops the packet only a "
+                    "probe tells",
+                    {}};
+            return {facts_.way.note, {}};
+        }
+        if (facts_.flow.protocol == WhyProtocol::udp)
+            return {"the datagram left, and nothing came back: of UDP that says nothing", {}};
+        return {facts_.way.note, {}};
+    }
+
+    /// Nothing was sent, and nothing stands in the way.
+    [[nodiscard]] Explanation by_tables() const {
+        std::string text = "the way is there by the kernels' tables";
+        if (facts_.rules && !facts_.rules->doubt.empty())
+            text += "; whether this rule stops it netlab cannot say: " + facts_.rules->doubt;
+        else if (facts_.rules && facts_.rules->known)
+            text += ", and no rule of the host's stops the packet as netlab reads them";
+        return {text + "; only a probe tells", {}};
+    }
+
+    const WhyFacts& facts_;
+    const WhyDecision& decision_;
+};
+
+}  // namespace
+
+Explanation explain_why(const WhyFacts& facts, const WhyDecision& decision) {
+    return Explainer(facts, decision).explain();
+}
+
+namespace {
+
+/// What the rules say as a table, and what the packet met.
+void add_disagreement(std::vector<std::string>& notes, const WhyFacts& facts, const WhyDecision& decision) {
+    if (!facts.probed || !facts.rules || !facts.rules->known || decision.by_table) return;
+    const auto& rules = *facts.rules;
+    const bool stopped = decision.rule && !decision.answer && decision.rule->target == facts.host;
+    if (rules.rule && decision.verdict == WhyVerdict::delivered)
+        notes.push_back("as netlab reads the host's rules, " + rules.rule->family + " " + rules.rule->table +
+                        " " + rules.rule->chain + " (" + rules.rule->text +
+                        ") should have stopped it; the packet has come through");
+    else if (stopped && !rules.rule && rules.doubt.empty())
+        notes.emplace_back("as netlab reads the host's rules, none of them should have stopped it");
+}
+
+}  // namespace
+
+std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& decision) {
+    std::vector<std::string> notes;
+    if (facts.probed && !facts.traced && decision.verdict != WhyVerdict::delivered)
+        notes.push_back("the packet's way through the rules was not traced (" + facts.untraced +
+                        "): what stopped it is told from where it was seen alone");
+    if (decision.by_table && facts.probed)
+        notes.emplace_back(facts.rules->legacy
+                               ? "iptables-legacy's rules cannot be traced: this one is what they say by "
+                                 "themselves, and the packet was not seen behind it"
+                               : "the rule is what the host's rules say by themselves");
+    add_disagreement(notes, facts, decision);
+    if (!facts.saw_all) notes.emplace_back("some packets were not seen: the kernel had no room for them");
+    if (facts.probed && decision.verdict == WhyVerdict::delivered && is_lost(facts.way.end))
+        notes.push_back("by the tables it should not arrive: " + facts.way.note);
+    return notes;
+}
+
+}  // namespace netlab::operations

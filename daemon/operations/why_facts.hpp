@@ -1,0 +1,87 @@
+#pragma once
+
+#include "common/api/context.hpp"
+#include "common/api/why.hpp"
+#include "daemon/operations/explanation.hpp"
+#include "daemon/operations/listeners.hpp"
+#include "daemon/operations/sightings.hpp"
+#include "daemon/operations/why_probe.hpp"
+#include "daemon/operations/why_trace.hpp"
+#include "daemon/operations/why_way.hpp"
+
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace netlab::operations {
+
+/// A next hop whose link-layer address nobody has told.
+struct SilentNeighbour {
+    std::string target;  ///< who has asked
+    std::string interface;
+    IpAddress address;
+};
+
+/// A route of a namespace on the way that leads elsewhere than to whose address it is for.
+struct StrayRoute {
+    std::string target;  ///< in whose tables
+    std::string entry;  ///< the route that decides, as ip(8) takes it: "172.18.0.0/17 via 192.0.2.1 dev eth0"
+    std::string output;    ///< where it leads
+    std::string expected;  ///< the interface behind which the address is
+    IpAddress address;
+};
+
+/// What the host's rules decide of a packet, read as a table.
+struct RulesDecision {
+    bool known = false;                ///< all of its rules could be read
+    std::optional<api::WhyRule> rule;  ///< that drops it
+    bool legacy = false;               ///< that one is iptables-legacy's
+    std::string removal;               ///< the command that deletes it; "" of a policy
+    std::string doubt;                 ///< a rule that is not understood may decide otherwise
+};
+
+/// All that is known of one question.
+struct WhyFacts {
+    WhyFacts(const api::Context& its_context, const api::WhyRequest& its_request)
+        : context(its_context), request(its_request) {}
+
+    const api::Context& context;
+    const api::WhyRequest& request;
+    Flow flow;                          ///< its remote end, too, where nothing was sent
+    std::optional<std::string> target;  ///< whose address that is, where netlab knows
+    Way way;
+    bool probed = false;
+    std::optional<ProbeEnd> end;  ///< what came of the packet; absent: nothing came
+    std::vector<Sighting> sightings;
+    bool saw_all = true;
+    std::set<std::size_t> observed;  ///< places whose packets were seen
+    std::vector<TracedStep> trace;
+    bool traced = false;
+    std::string untraced;  ///< why not
+    /// The place where the way ends, and what its sockets say; absent where they could not be asked.
+    std::optional<Judgement> listener;
+    std::string final_target;
+    std::string host;                         ///< what the host is called; "" where it is not known
+    std::optional<api::Endpoint> translated;  ///< its last destination, where that is not the first
+    std::optional<SilentNeighbour> silent;
+    std::optional<StrayRoute> stray;
+    std::optional<IpAddress> next_hop;   ///< FROM's, where that is not the destination itself
+    std::optional<RulesDecision> rules;  ///< absent where it does not pass the host's rules
+    std::vector<api::Endpoint> stale;    ///< destinations that nobody has, to which old conntrack entries of
+                                         ///< the same service still lead
+    Explanation segment;                 ///< what is wrong with the links that FROM or TO hang on
+    std::optional<bool> small_passes;    ///< with a size: whether an echo without it was answered
+};
+
+/// What the facts come to, without the words.
+struct WhyDecision {
+    api::WhyVerdict verdict = api::WhyVerdict::unknown;
+    std::optional<api::WhyPlace> where;
+    std::optional<api::WhyRule> rule;
+    bool answer = false;    ///< it is the answer that does not arrive
+    bool by_table = false;  ///< the rule is the one that reads so, not one that the kernel has told of
+    std::optional<std::size_t> last;  ///< point of the way where it was seen last
+};
+
+}  // namespace netlab::operations

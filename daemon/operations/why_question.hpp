@@ -1,0 +1,41 @@
+#pragma once
+
+#include "common/api/why.hpp"
+#include "daemon/kernel/conntrack.hpp"
+#include "daemon/operations/destination_handles.hpp"
+#include "daemon/operations/host_rules.hpp"
+#include "daemon/operations/known_namespaces.hpp"
+#include "daemon/operations/why_sight.hpp"
+
+#include <optional>
+
+namespace netlab::operations {
+
+/// What is asked of netfilter on the host; absent where that is not known.
+struct WhyHostTables {
+    std::size_t place = 0;
+    HostRules rules;
+    Result<kernel::ConntrackTable> conntrack;
+};
+
+/// What `prepare` opens for `netlab why`.
+struct WhyHandles {
+    std::optional<EchoSocket> v4;
+    std::optional<EchoSocket> v6;
+    std::uint16_t id = 0;
+    WhySight sight;
+    std::optional<WhyHostTables> host;
+    DestinationHandles destination;
+    KnownNamespaces known;
+};
+
+/// The places that are FROM's, the peer's and the publishers': all but those of Context::others.
+[[nodiscard]] std::size_t named_places(const api::Context& context);
+
+/// Follows one packet from FROM's namespace to an address, and fills the report. errc::target_gone,
+/// errc::operation_failed, and those of walk().
+[[nodiscard]] Result<void> follow_packet(WhyHandles& handles, const api::WhyRequest& request,
+                                         const api::Context& context, const Destination& destination,
+                                         const Topology& topology, Output& output, api::WhyReport& report);
+
+}  // namespace netlab::operations

@@ -1,0 +1,126 @@
+#include "daemon/operations/why_rules.hpp"
+
+#include <linux/netfilter.h>
+#include <netinet/in.h>
+
+namespace netlab::operations {
+
+namespace {
+
+using api::WhyProtocol;
+
+std::uint8_t protocol_number(const Flow& flow) {
+    if (flow.protocol == WhyProtocol::tcp) return IPPROTO_TCP;
+    if (flow.protocol == WhyProtocol::udp) return IPPROTO_UDP;
+    if (flow.remote.is_v4()) return IPPROTO_ICMP;
+    return IPPROTO_ICMPV6;
+}
+
+kernel::PacketFacts facts_of(const HostPassage& passage, const Flow& flow, const IpAddress& source) {
+    kernel::PacketFacts facts;
+    facts.source = source;
+    facts.destination = flow.remote;
+    facts.protocol = protocol_number(flow);
+    if (flow.protocol != WhyProtocol::icmp) {
+        facts.source_port = flow.own;
+        facts.destination_port = flow.remote_port;
+    }
+    facts.input = passage.input;
+    facts.flow = kernel::flow_is_new;
+    return facts;
+}
+
+/// "ip nat" -> its family and its name; of iptables-legacy the name alone.
+api::WhyRule rule_of(const kernel::FilterDecision& decision, const std::string& target) {
+    api::WhyRule rule;
+    rule.target = target;
+    const auto& chain = *decision.chain;
+    const auto blank = chain.table.find(' ');
+    rule.family = chain.legacy || blank == std::string::npos ? "ip (legacy)" : chain.table.substr(0, blank);
+    rule.table = chain.legacy || blank == std::string::npos ? chain.table : chain.table.substr(blank + 1);
+    rule.chain = chain.name;
+    rule.text = "policy drop";
+    if (decision.rule == nullptr) return rule;
+    rule.text = decision.rule->to_string();
+    rule.handle = decision.rule->handle;
+    if (decision.rule->number)
+        rule.text = "rule " + std::to_string(*decision.rule->number) + ": " + rule.text;
+    return rule;
+}
+
+std::string doubt_of(const kernel::FilterDecision& decision) {
+    if (decision.doubtful_chain == nullptr) return "a rule that netlab does not understand";
+    auto text = decision.doubtful_chain->table + " " + decision.doubtful_chain->name;
+    if (decision.doubtful != nullptr) text += ": " + decision.doubtful->to_string();
+    return text;
+}
+
+}  // namespace
+
+std::optional<HostPassage> passage_of(const Way& way, const std::string& host) {
+    HostPassage passage;
+    passage.target = host;
+    bool there = false;
+    for (const auto& point : way.points) {
+        if (point.hop.target != host) continue;
+        const auto& kind = point.hop.kind;
+        if (point.forwards) return std::nullopt;
+        there = true;
+        if (kind == "source") {
+            passage.output = point.hop.interface;
+        } else if (kind == "destination") {
+            passage.input = point.hop.interface;
+            passage.for_host = true;
+        } else if (kind == "route") {
+            passage.output = point.hop.interface;
+        } else if ((kind == "port" || kind == "bridge") && passage.output.empty()) {
+            passage.input = point.hop.interface;
+        }
+    }
+    return there ? std::optional(passage) : std::nullopt;
+}
+
+std::optional<api::Endpoint> destination_by_rules(const FamilyRules& rules, const HostPassage& passage,
+                                                  const Flow& flow, const IpAddress& source) {
+    auto facts = facts_of(passage, flow, source);
+    facts.destination_local = passage.for_host;
+    const auto hook =
+        passage.input.empty() || passage.input == "lo" ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
+    const auto nat = kernel::find_nat(rules.chains, hook, facts);
+    if (nat.uncertain || nat.rule == nullptr || nat.rule->action != kernel::RuleAction::dnat)
+        return std::nullopt;
+    return api::Endpoint{nat.rule->to_address.value_or(flow.remote),
+                         nat.rule->to_port.value_or(flow.remote_port)};
+}
+
+RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passage, const Flow& flow,
+                              const IpAddress& source, const api::Endpoint& destination) {
+    RulesDecision out;
+    out.known = rules.known;
+    auto facts = facts_of(passage, flow, source);
+    const bool local = passage.input.empty() || passage.input == "lo";
+    const auto look = [&](std::uint32_t hook) {
+        const auto decision = kernel::find_drop(rules.chains, hook, facts);
+        if (decision.uncertain && out.doubt.empty()) out.doubt = doubt_of(decision);
+        if (!decision.dropped || decision.uncertain || out.rule || decision.chain == nullptr) return;
+        out.rule = rule_of(decision, passage.target);
+        out.legacy = decision.chain->legacy;
+        if (decision.rule != nullptr)
+            out.removal = delete_command(describe_rule(*decision.chain, *decision.rule));
+    };
+    look(local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING);
+    if (destination.address != facts.destination || destination.port != flow.remote_port) {
+        facts.destination = destination.address;
+        facts.destination_port = destination.port;
+        facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
+    }
+    facts.output = passage.output;
+    facts.destination_local = passage.for_host;
+    if (passage.for_host)
+        look(NF_INET_LOCAL_IN);
+    else if (!local)
+        look(NF_INET_FORWARD);
+    return out;
+}
+
+}  // namespace netlab::operations

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "daemon/operations/host_rules.hpp"
+#include "daemon/operations/why_facts.hpp"
+
+#include <optional>
+#include <string>
+
+/// What the host's rules, read as a table, would do to a packet. Pure. It is held against what the packet met
+/// in truth, and stands for it where nothing was sent or nf_tables does not tell (iptables-legacy).
+namespace netlab::operations {
+
+/// How a packet passes the host.
+struct HostPassage {
+    std::string target;  ///< what the host is called
+    std::string input;   ///< interface; "": it is made there
+    std::string output;  ///< interface; "": it is for the host itself, or that is not known
+    bool for_host = false;
+    friend bool operator==(const HostPassage&, const HostPassage&) = default;
+};
+
+/// nullopt where it does not, or a bridge there passes it on without a look at addresses.
+[[nodiscard]] std::optional<HostPassage> passage_of(const Way& way, const std::string& host);
+
+/// The destination that the rules give a packet which comes to the host, or is made there.
+[[nodiscard]] std::optional<api::Endpoint> destination_by_rules(const FamilyRules& rules,
+                                                                const HostPassage& passage, const Flow& flow,
+                                                                const IpAddress& source);
+
+/// What the rules decide of the packet on its whole way through the host; `destination` is what it has behind
+/// the rules that translate.
+[[nodiscard]] RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passage,
+                                            const Flow& flow, const IpAddress& source,
+                                            const api::Endpoint& destination);
+
+}  // namespace netlab::operations

@@ -1,0 +1,231 @@
+#include "daemon/operations/why_trace.hpp"
+
+#include "daemon/operations/rule_owner.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+
+namespace netlab::operations {
+
+namespace {
+
+using api::WhyProtocol;
+using kernel::TraceEvent;
+using kernel::TraceKind;
+
+constexpr std::string_view own_tables = "netlab-trace-";
+
+std::string family_name(std::uint8_t family) {
+    switch (family) {
+        case NFPROTO_IPV4:
+            return "ip";
+        case NFPROTO_IPV6:
+            return "ip6";
+        case NFPROTO_INET:
+            return "inet";
+        case NFPROTO_BRIDGE:
+            return "bridge";
+        case NFPROTO_ARP:
+            return "arp";
+        case NFPROTO_NETDEV:
+            return "netdev";
+        default:
+            return std::to_string(family);
+    }
+}
+
+std::string verdict_text(const TraceEvent& event) {
+    if (event.kind == TraceKind::policy)
+        return event.policy == NF_DROP ? "drop" : event.policy == NF_ACCEPT ? "accept" : "policy";
+    switch (event.verdict.value_or(NFT_CONTINUE)) {
+        case NF_ACCEPT:
+            return "accept";
+        case NF_DROP:
+            return "drop";
+        case NF_STOLEN:
+            return "stolen";
+        case NF_QUEUE:
+            return "queue";
+        case NFT_JUMP:
+            return "jump " + event.jump;
+        case NFT_GOTO:
+            return "goto " + event.jump;
+        case NFT_RETURN:
+            return "return";
+        default:
+            return "continue";
+    }
+}
+
+/// The headers that the first event of a walk through a base chain tells.
+std::optional<ProbePacket> packet_of(const TraceEvent& event) {
+    if (event.network_header.empty() || event.transport_header.empty()) return std::nullopt;
+    std::vector<std::uint8_t> bytes;
+    for (const auto* part : {&event.network_header, &event.transport_header})
+        std::ranges::transform(*part, std::back_inserter(bytes),
+                               [](std::byte byte) { return std::to_integer<std::uint8_t>(byte); });
+    if (auto packet = parse_probe_packet(bytes)) return packet;
+    return parse_echo_packet(bytes);
+}
+
+/// nullopt: it is another flow's.
+std::optional<bool> is_answer(const Flow& flow, const ProbePacket& packet) {
+    if (packet.echo != (flow.protocol == WhyProtocol::icmp)) return std::nullopt;
+    if (!packet.echo && packet.tcp != (flow.protocol == WhyProtocol::tcp)) return std::nullopt;
+    if (packet.destination_port == flow.own) return true;
+    if (packet.source_port == flow.own) return false;
+    return std::nullopt;
+}
+
+/// One namespace's events in their order.
+class Reader {
+  public:
+    Reader(const Flow& flow, std::size_t place, const TracedNamespace& traced)
+        : flow_(flow), place_(place), traced_(traced) {}
+
+    void read(std::vector<TracedStep>& out) {
+        for (const auto& event : traced_.events) {
+            if (const auto packet = packet_of(event)) begin(event, *packet);
+            const auto walk = walks_.find(event.id);
+            if (walk == walks_.end() || event.table.starts_with(own_tables)) continue;
+            out.push_back(step(event, walk->second));
+        }
+    }
+
+  private:
+    struct Walk {
+        bool answer = false;
+        std::string hook;
+        std::uint32_t input = 0;  ///< told with the headers only
+        std::uint32_t output = 0;
+    };
+
+    void begin(const TraceEvent& event, const ProbePacket& packet) {
+        const auto answer = is_answer(flow_, packet);
+        if (!answer) {
+            walks_.erase(event.id);
+            return;
+        }
+        walks_[event.id] = {*answer, hook_of(event), event.input, event.output};
+    }
+
+    [[nodiscard]] const TableText* table_of(const TraceEvent& event) const {
+        return traced_.rules ? find_table(*traced_.rules, family_name(event.family), event.table) : nullptr;
+    }
+
+    [[nodiscard]] std::string hook_of(const TraceEvent& event) const {
+        const auto* table = table_of(event);
+        const auto* chain = table == nullptr ? nullptr : find_chain(*table, event.chain);
+        return chain != nullptr && chain->hook ? chain->hook->hook : std::string();
+    }
+
+    [[nodiscard]] std::string name(std::uint32_t index) const {
+        const auto found = traced_.interfaces.find(index);
+        if (found != traced_.interfaces.end()) return found->second;
+        return index == 0 ? std::string() : "if" + std::to_string(index);
+    }
+
+    [[nodiscard]] TracedStep step(const TraceEvent& event, const Walk& walk) const {
+        TracedStep out;
+        out.place = place_;
+        auto& step = out.step;
+        step.target = traced_.target;
+        step.family = family_name(event.family);
+        step.table = event.table;
+        step.chain = event.chain;
+        if (event.kind != TraceKind::policy) step.handle = event.handle;
+        step.verdict = verdict_text(event);
+        step.hook = walk.hook;
+        step.answer = walk.answer;
+        step.input = name(walk.input);
+        step.output = name(walk.output);
+        out.drops = step.verdict == "drop";
+        if (event.kind == TraceKind::policy) step.text = "policy " + step.verdict;
+        describe(step, event);
+        out.rejects = out.drops && step.text.find("reject") != step.text.npos;
+        return out;
+    }
+
+    /// What the rules' text says of a step.
+    void describe(api::WhyStep& step, const TraceEvent& event) const {
+        const auto* table = table_of(event);
+        const auto* chain = table == nullptr ? nullptr : find_chain(*table, event.chain);
+        if (chain == nullptr) return;
+        const auto rule = std::ranges::find(chain->rules, event.handle.value_or(0), &RuleText::handle);
+        if (event.kind == TraceKind::policy || rule == chain->rules.end()) {
+            step.owner = chain_owner(*table, *chain);
+            return;
+        }
+        step.text = rule->text;
+        step.owner = rule_owner(*table, *chain, *rule);
+    }
+
+    const Flow& flow_;
+    std::size_t place_;
+    const TracedNamespace& traced_;
+    std::map<std::uint32_t, Walk> walks_;  // by the packet's id
+};
+
+}  // namespace
+
+std::string trace_table_name(std::uint32_t process) {
+    return std::string(own_tables) + std::to_string(process);
+}
+
+std::string trace_commands(const std::string& table, WhyProtocol protocol, bool v4, std::uint16_t own) {
+    // NF_IP_PRI_FIRST in include/uapi/linux/netfilter_ipv4.h
+    constexpr auto first = "priority -2147483648";
+    const auto port = std::to_string(own);
+    std::vector<std::string> matches;
+    switch (protocol) {
+        case WhyProtocol::icmp: {
+            const std::string name = v4 ? "icmp" : "icmpv6";
+            matches = {name + " type echo-request " + name + " id " + port,
+                       name + " type echo-reply " + name + " id " + port};
+            break;
+        }
+        case WhyProtocol::tcp:
+            matches = {"tcp sport " + port, "tcp dport " + port};
+            break;
+        case WhyProtocol::udp:
+            matches = {"udp sport " + port, "udp dport " + port};
+            break;
+    }
+    auto text = "add table inet " + table + " { flags owner; }\n";
+    for (const std::string hook : {"prerouting", "output"}) {
+        text.append("add chain inet ").append(table).append(" ").append(hook);
+        text.append(" { type filter hook ").append(hook).append(" ").append(first).append("; }\n");
+        for (const auto& match : matches) {
+            text.append("add rule inet ").append(table).append(" ").append(hook).append(" meta nfproto ");
+            text.append(v4 ? "ipv4 " : "ipv6 ").append(match);
+            text.append(" limit rate 100/second burst 100 packets meta nftrace set 1\n");
+        }
+    }
+    return text;
+}
+
+std::vector<TracedStep> read_trace(const Flow& flow, const std::map<std::size_t, TracedNamespace>& traced) {
+    std::vector<TracedStep> out;
+    for (const auto& [place, one] : traced)
+        Reader(flow, place, one).read(out);
+    return out;
+}
+
+const TracedStep* ending_step(std::span<const TracedStep> steps) {
+    const TracedStep* of_answer = nullptr;
+    for (const auto& step : steps) {
+        if (!step.drops) continue;
+        if (!step.step.answer) return &step;
+        if (of_answer == nullptr) of_answer = &step;
+    }
+    return of_answer;
+}
+
+bool tells_of_drop(std::span<const TraceEvent> events) {
+    return std::ranges::any_of(events, [](const TraceEvent& event) { return verdict_text(event) == "drop"; });
+}
+
+}  // namespace netlab::operations

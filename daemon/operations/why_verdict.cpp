@@ -1,0 +1,249 @@
+#include "daemon/operations/why_verdict.hpp"
+
+#include "daemon/operations/route_verdict.hpp"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace netlab::operations {
+
+namespace {
+
+using api::RouteStep;
+using api::WhyProtocol;
+using api::WhyVerdict;
+
+bool is_seen(const WayPoint& point) {
+    return point.hop.seen.value_or(false);
+}
+
+/// The last point where the packet was seen; nullopt where it was not.
+std::optional<std::size_t> last_seen(const Way& way) {
+    std::optional<std::size_t> last;
+    for (std::size_t i = 0; i < way.points.size(); ++i) {
+        if (is_seen(way.points[i])) last = i;
+    }
+    return last;
+}
+
+/// The last point before TO, from its end, where the answer was seen.
+std::optional<std::size_t> last_of_answer(const Way& way) {
+    for (std::size_t i = 0; i < way.points.size(); ++i) {
+        if (way.points[i].hop.back.value_or(false)) return i;
+    }
+    return std::nullopt;
+}
+
+api::WhyPlace place_of(const WayPoint& point) {
+    return {point.hop.target, point.hop.interface};
+}
+
+/// "veth12 and eth0 of co2": where it was seen and where it was not.
+api::WhyPlace between(const Way& way, std::size_t last, bool backwards) {
+    auto place = place_of(way.points[last]);
+    const auto is_point = [](const WayPoint& point) { return point.hop.seen.has_value(); };
+    if (backwards) {
+        for (std::size_t i = last; i-- > 0;) {
+            if (!is_point(way.points[i])) continue;
+            place.point += " and " + way.points[i].hop.interface + " of " + way.points[i].hop.target;
+            break;
+        }
+        return place;
+    }
+    const auto next =
+        std::find_if(way.points.begin() + static_cast<std::ptrdiff_t>(last) + 1, way.points.end(), is_point);
+    if (next != way.points.end())
+        place.point += " and " + next->hop.interface + " of " + next->hop.target;
+    else if (!way.points.empty() && way.points.back().hop.kind == "outside")
+        place.point += " and what is behind it";
+    return place;
+}
+
+class Decider {
+  public:
+    explicit Decider(const WhyFacts& facts) : facts_(facts) {}
+
+    WhyDecision decide() {
+        out_.last = last_seen(facts_.way);
+        if (!facts_.probed) {
+            by_tables();
+        } else if (answered()) {
+            take_answer();
+        } else if (const auto* step = ending_step(facts_.trace)) {
+            stopped_by(*step);
+        } else if (legacy_stops()) {
+            stopped_by_table(*facts_.rules->rule);
+        } else if (facts_.end) {
+            by_error(*facts_.end);
+        } else {
+            by_silence();
+        }
+        return out_;
+    }
+
+  private:
+    void settle(WhyVerdict verdict, std::optional<api::WhyPlace> where = std::nullopt) {
+        out_.verdict = verdict;
+        out_.where = std::move(where);
+    }
+
+    [[nodiscard]] bool answered() const { return facts_.end && facts_.end->kind == ProbeEnd::Kind::answered; }
+    [[nodiscard]] const WayPoint* final_point() const {
+        const auto& points = facts_.way.points;
+        return !points.empty() && points.back().hop.kind == "destination" ? &points.back() : nullptr;
+    }
+    [[nodiscard]] api::WhyPlace final_place() const {
+        return final_point() != nullptr ? place_of(*final_point()) : api::WhyPlace{facts_.final_target, ""};
+    }
+    [[nodiscard]] bool watched(const WayPoint& point) const { return point.hop.seen.has_value(); }
+
+    /// Nothing was sent.
+    void by_tables() {
+        const auto& way = facts_.way;
+        if (facts_.rules && facts_.rules->rule) {
+            stopped_by_table(*facts_.rules->rule);
+            return;
+        }
+        if (is_lost(way.end)) {
+            settle(WhyVerdict::unreachable, end_place());
+            return;
+        }
+        if (way.end == RouteStep::delivered && facts_.listener &&
+            facts_.listener->verdict != ListenerVerdict::takes) {
+            settle(WhyVerdict::refused, final_place());
+            return;
+        }
+        settle(WhyVerdict::unknown, end_place());
+    }
+
+    [[nodiscard]] api::WhyPlace end_place() const {
+        const auto& points = facts_.way.points;
+        return points.empty() ? api::WhyPlace{facts_.request.from, ""} : place_of(points.back());
+    }
+
+    /// Somebody answered: TO, unless its namespace was watched and saw nothing.
+    void take_answer() {
+        const auto* last = final_point();
+        if (last != nullptr && watched(*last) && !is_seen(*last) && facts_.saw_all) {
+            settle(WhyVerdict::lost,
+                   out_.last ? std::optional(between(facts_.way, *out_.last, false)) : std::nullopt);
+            return;
+        }
+        settle(WhyVerdict::delivered, final_place());
+    }
+
+    void stopped_by(const TracedStep& step) {
+        settle(step.rejects ? WhyVerdict::rejected : WhyVerdict::dropped,
+               api::WhyPlace{step.step.target,
+                             step.step.family + " " + step.step.table + " " + step.step.chain});
+        out_.rule = static_cast<const api::WhyRule&>(step.step);
+        out_.answer = step.step.answer;
+    }
+
+    /// Not as the kernel told it, but as its rules read.
+    void stopped_by_table(const api::WhyRule& rule) {
+        const bool rejects = rule.text.find("reject") != std::string::npos;
+        settle(rejects ? WhyVerdict::rejected : WhyVerdict::dropped,
+               api::WhyPlace{rule.target, rule.family + " " + rule.table + " " + rule.chain});
+        out_.rule = rule;
+        out_.by_table = true;
+    }
+
+    /// nf_tables tells nothing of iptables-legacy's rules.
+    [[nodiscard]] bool legacy_stops() const {
+        return facts_.rules && facts_.rules->rule && (facts_.rules->legacy || !facts_.traced);
+    }
+
+    void by_error(const ProbeEnd& end) {
+        if (end.kind == ProbeEnd::Kind::reset || end.no_port) {
+            settle(WhyVerdict::refused, final_place());
+            return;
+        }
+        if (end.kind == ProbeEnd::Kind::not_sent) {
+            // A rule of FROM's own says EPERM; which one, only a trace tells.
+            settle(end.error_number == EPERM ? WhyVerdict::dropped : WhyVerdict::unreachable,
+                   api::WhyPlace{facts_.request.from, ""});
+            return;
+        }
+        api::WhyPlace where = end_place();
+        if (out_.last) where = between(facts_.way, *out_.last, false);
+        settle(WhyVerdict::unreachable, where);
+    }
+
+    void by_silence() {
+        const auto* last = final_point();
+        if (last != nullptr && is_seen(*last)) {
+            in_target();
+            return;
+        }
+        if (facts_.silent) {
+            settle(WhyVerdict::unreachable, api::WhyPlace{facts_.silent->target, facts_.silent->interface});
+            return;
+        }
+        if (is_lost(facts_.way.end) && !last_is_after_end()) {
+            settle(WhyVerdict::unreachable, end_place());
+            return;
+        }
+        if (!out_.last) {
+            // Not even where it was sent: another namespace's sockets may have missed it, FROM's have not.
+            settle(facts_.observed.contains(0) && facts_.saw_all ? WhyVerdict::lost : WhyVerdict::unknown,
+                   api::WhyPlace{facts_.request.from, "before any interface"});
+            return;
+        }
+        if (outside_is_next() && facts_.flow.protocol == WhyProtocol::udp) {
+            settle(WhyVerdict::unknown, between(facts_.way, *out_.last, false));
+            return;
+        }
+        settle(WhyVerdict::lost, between(facts_.way, *out_.last, false));
+    }
+
+    /// It came further than the tables say.
+    [[nodiscard]] bool last_is_after_end() const { return facts_.translated.has_value(); }
+
+    [[nodiscard]] bool outside_is_next() const {
+        const auto& points = facts_.way.points;
+        return points.back().hop.kind == "outside" && out_.last && *out_.last + 2 >= points.size();
+    }
+
+    /// It came to TO, and nothing came back to FROM.
+    void in_target() {
+        if (const auto back = last_of_answer(facts_.way)) {
+            settle(WhyVerdict::lost, between(facts_.way, *back, true));
+            out_.answer = true;
+            return;
+        }
+        const bool takes = facts_.listener && facts_.listener->verdict == ListenerVerdict::takes;
+        if (facts_.flow.protocol == WhyProtocol::udp && takes) {
+            settle(WhyVerdict::delivered, final_place());
+            return;
+        }
+        settle(WhyVerdict::lost,
+               api::WhyPlace{final_place().target, final_place().point + " and its answer"});
+    }
+
+    const WhyFacts& facts_;
+    WhyDecision out_;
+};
+
+}  // namespace
+
+void mark_sightings(Way& way, const std::vector<Sighting>& sightings, const std::set<std::size_t>& observed) {
+    for (auto& point : way.points) {
+        if (!point.port || !observed.contains(point.port->place)) continue;
+        // A bridge's port takes frames for anybody's address.
+        const bool any_address = point.hop.kind == "port";
+        const auto seen = [&](bool answer) {
+            return std::ranges::any_of(sightings, [&](const Sighting& one) {
+                return one.port == *point.port && one.answer == answer && (any_address || !one.other_host);
+            });
+        };
+        point.hop.seen = seen(false);
+        point.hop.back = seen(true);
+    }
+}
+
+WhyDecision decide(const WhyFacts& facts) {
+    return Decider(facts).decide();
+}
+
+}  // namespace netlab::operations

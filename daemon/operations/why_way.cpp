@@ -1,0 +1,148 @@
+#include "daemon/operations/why_way.hpp"
+
+#include <algorithm>
+
+namespace netlab::operations {
+
+namespace {
+
+using api::RouteHop;
+using api::RouteStep;
+
+std::optional<std::size_t> place_of(const Topology& topology, const std::string& target) {
+    for (std::size_t i = 0; i < topology.size(); ++i) {
+        if (topology[i].target == target && !topology[i].links.empty()) return i;
+    }
+    return std::nullopt;
+}
+
+class Builder {
+  public:
+    explicit Builder(const Topology& topology) : topology_(topology) {}
+
+    Way from(const std::vector<RouteHop>& hops) {
+        for (const auto& hop : hops)
+            add(hop, &hop == &hops.front());
+        if (!hops.empty()) {
+            const auto& last = hops.back();
+            way_.end = last.step;
+            way_.end_target = last.target;
+            way_.end_place = place_of(topology_, last.target);
+            way_.note = last.note;
+        }
+        return std::move(way_);
+    }
+
+  private:
+    void add(const RouteHop& hop, bool first) {
+        switch (hop.step) {
+            case RouteStep::switched:
+                add_bridge(hop);
+                break;
+            case RouteStep::routed:
+                if (first) {
+                    add_source(hop);
+                } else {
+                    add_input(hop, "routed by " + hop.target);
+                    point(hop, hop.output, "route", next_hop(hop));
+                }
+                point(hop, hop.output_port, "port", {});
+                break;
+            case RouteStep::delivered:
+                add_port(hop);
+                point(hop, hop.input.value_or("lo"), "destination", hop.note);
+                break;
+            case RouteStep::leaves:
+                point(hop, std::nullopt, "outside", hop.note);
+                break;
+            default:
+                add_end(hop, first);
+        }
+    }
+
+    void add_source(const RouteHop& hop) {
+        auto detail = hop.route && hop.route->source ? "from " + hop.route->source->to_string() + ", " : "";
+        point(hop, hop.output, "source", detail + next_hop(hop));
+    }
+
+    static std::string next_hop(const RouteHop& hop) {
+        std::string text;
+        if (hop.next_hop) text = "next hop " + hop.next_hop->to_string();
+        if (!hop.note.empty()) text += (text.empty() ? "" : "; ") + hop.note;
+        return text;
+    }
+
+    void add_bridge(const RouteHop& hop) {
+        add_port(hop);
+        point(hop, hop.input, "bridge", hop.note);
+        way_.points.back().forwards = true;
+        way_.points.back().port.reset();
+        point(hop, hop.output_port, "port", {});
+    }
+
+    void add_port(const RouteHop& hop) { point(hop, hop.port, "port", {}); }
+
+    void add_input(const RouteHop& hop, const std::string& detail) {
+        add_port(hop);
+        point(hop, hop.input, hop.port ? "bridge" : "port", detail);
+    }
+
+    /// Where it is lost, or what netlab does not know.
+    void add_end(const RouteHop& hop, bool first) {
+        add_port(hop);
+        const auto& interface = hop.input ? hop.input : hop.output;
+        const auto words = hop.note.empty() ? std::string() : hop.note;
+        if (interface) {
+            point(hop, interface, first ? "source" : "route", words);
+        } else {
+            way_.points.push_back({std::nullopt, false, {hop.target, "", "route", {}, {}, words}});
+        }
+    }
+
+    void point(const RouteHop& hop, const std::optional<std::string>& interface, const char* kind,
+               std::string detail) {
+        if (!interface && std::string_view(kind) != "outside") return;
+        WayPoint one;
+        one.hop = {hop.target, interface.value_or(""), kind, {}, {}, std::move(detail)};
+        if (interface) one.port = find(hop.target, *interface);
+        way_.points.push_back(std::move(one));
+    }
+
+    [[nodiscard]] std::optional<Port> find(const std::string& target, const std::string& interface) const {
+        const auto place = place_of(topology_, target);
+        if (!place) return std::nullopt;
+        const auto& links = topology_[*place].links;
+        const auto found = std::ranges::find(links, interface, &kernel::Link::name);
+        return found == links.end() ? std::nullopt : std::optional(Port{*place, found->index});
+    }
+
+    const Topology& topology_;
+    Way way_;
+};
+
+}  // namespace
+
+Way way_of(const Topology& topology, const std::vector<RouteHop>& hops) {
+    return Builder(topology).from(hops);
+}
+
+Way joined(Way first, const Way& rest, const std::string& translation) {
+    // It is not taken there, but sent on: what it was delivered by is where it came in.
+    if (!first.points.empty() && first.points.back().hop.kind == "destination") {
+        first.points.back().hop.kind = first.points.back().hop.interface == "lo" ? "source" : "port";
+        if (first.points.back().hop.kind == "source") first.points.pop_back();
+    }
+    first.points.push_back({std::nullopt, false, {first.end_target, "", "nat", {}, {}, translation}});
+    for (const auto& point : rest.points) {
+        first.points.push_back(point);
+        // The second walk begins in the middle.
+        if (first.points.back().hop.kind == "source") first.points.back().hop.kind = "route";
+    }
+    first.end = rest.end;
+    first.end_target = rest.end_target;
+    first.end_place = rest.end_place;
+    first.note = rest.note;
+    return first;
+}
+
+}  // namespace netlab::operations

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "common/api/route.hpp"
+#include "common/api/why.hpp"
+#include "daemon/operations/topology.hpp"
+
+#include <optional>
+#include <vector>
+
+/// The way of a packet as the kernels' tables have it, as the points where it can be seen. Pure.
+namespace netlab::operations {
+
+/// One place on the way.
+struct WayPoint {
+    std::optional<Port> port;  ///< where packets can be seen; absent of a decision, and of what is outside
+    bool forwards = false;     ///< a bridge that passes the frame on between its ports: no packet shows there
+    api::WhyHop hop;
+};
+
+struct Way {
+    std::vector<WayPoint> points;
+    api::RouteStep end = api::RouteStep::unknown;  ///< of the last namespace
+    std::string end_target;                        ///< whose that is
+    std::optional<std::size_t> end_place;
+    std::string note;  ///< why it ends there, where it is lost
+};
+
+/// From the hops of a walk() that began in `place`.
+[[nodiscard]] Way way_of(const Topology& topology, const std::vector<api::RouteHop>& hops);
+
+/// Where it went on under another destination: `rest` is walked from the namespace where `first` ends.
+[[nodiscard]] Way joined(Way first, const Way& rest, const std::string& translation);
+
+}  // namespace netlab::operations

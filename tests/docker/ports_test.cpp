@@ -1,0 +1,437 @@
+#include "tests/docker/lab.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <set>
+
+#include <boost/json/serialize.hpp>
+
+using namespace netlab;
+using namespace netlab::lab;
+using boost::json::object;
+
+namespace {
+
+constexpr std::string_view host_address = "198.51.100.2";
+constexpr std::string_view host_address_v6 = "[2001:db8:51::2]";
+
+Words in_namespace(const std::string& name, const Words& words) {
+    Words all{"nsenter", "--net=/run/netns/" + name};
+    all.insert(all.end(), words.begin(), words.end());
+    return all;
+}
+
+Finished on_host(const Words& words) {
+    return support::run(in_namespace(host_namespace(), words));
+}
+
+/// A real request over HTTP from the outside world to the lab's host, or from the host itself.
+bool answers(const std::string& to, bool from_outside = true) {
+    const Words curl{"curl",      "--silent",   "--globoff", "--output",
+                     "/dev/null", "--max-time", "2",         "http://" + to + "/"};
+    return support::run(in_namespace(from_outside ? instance() + "inet" : host_namespace(), curl)).status ==
+           0;
+}
+bool answers(std::uint16_t port) {
+    return answers(std::string(host_address) + ":" + std::to_string(port));
+}
+
+struct Ports {
+    Finished finished;
+    std::vector<object> rows;
+};
+
+Ports ports(const support::Daemon& daemon, Words words) {
+    words.insert(words.begin(), {"-j", "ports"});
+    Ports out{daemon.netlab(words), {}};
+    for (auto& line : out.finished.json_lines()) {
+        if (line.contains("type") && line.at("type").as_string() == "port")
+            out.rows.push_back(std::move(line));
+    }
+    return out;
+}
+
+/// The row for IPv4, or for IPv6; empty where there is none.
+object row_of(const Ports& ports, std::string_view family = "ipv4") {
+    for (const auto& row : ports.rows) {
+        if (text(row, "family") == family) return row;
+    }
+    return {};
+}
+
+/// Asks until the verdict is that one: the engine's events and the program's start take their time.
+object row_with(const support::Daemon& daemon, const std::string& target, std::string_view verdict,
+                std::string_view family = "ipv4") {
+    object row;
+    (void)support::eventually(
+        [&] {
+            row = row_of(ports(daemon, {target}), family);
+            return text(row, "verdict") == verdict;
+        },
+        std::chrono::seconds(6));
+    INFO(target << " " << boost::json::serialize(row));
+    CHECK(text(row, "verdict") == verdict);
+    return row;
+}
+
+const object& carrier(const object& row, std::size_t i = 0) {
+    return row.at("carried_by").at(i).as_object();
+}
+
+void serve(const Container& container, const std::string& where) {
+    docker({"exec", "-d", container.name(), "httpd", "-f", "-h", "/", "-p", where});
+}
+
+/// The rules of a table on the lab's host, a line each.
+std::vector<std::string> saved(const std::string& table) {
+    return on_host({"iptables-save", "-c", "-t", table}).lines();
+}
+
+std::string line_with(const std::vector<std::string>& lines, std::initializer_list<std::string_view> parts) {
+    for (const auto& line : lines) {
+        if (std::ranges::all_of(parts, [&](auto part) { return line.find(part) != line.npos; })) return line;
+    }
+    return {};
+}
+
+/// The tables as they are, put back at the end.
+class SavedRules {
+  public:
+    SavedRules() : rules_(on_host({"iptables-save"}).out) {}
+    ~SavedRules() { (void)on_host({"sh", "-c", "printf '%s' \"$1\" | iptables-restore", "sh", rules_}); }
+    SavedRules(const SavedRules&) = delete;
+    SavedRules& operator=(const SavedRules&) = delete;
+
+  private:
+    std::string rules_;
+};
+
+}  // namespace
+
+TEST_CASE("ports: the tutorial's py-server1 works, and is carried by the rule and the proxy that are there",
+          "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    (void)row_with(daemon, "py-server1", "works");
+    CHECK(answers(8080));
+    const auto all = ports(daemon, {"py-server1"});
+    const auto row = row_of(all);
+    CHECK(all.finished.status == 0);
+    const auto published = docker({"port", "py-server1", "8080/tcp"}).lines();
+    CHECK(std::ranges::count(published, text(row, "host_address") + ":8080") == 1);
+    // The rule, by iptables' own words.
+    const auto address = address_of("py-server1", "bridge");
+    CHECK(row.at("to") == object{{"address", address}, {"port", 8080}});
+    CHECK(text(carrier(row), "kind") == "dnat");
+    CHECK(text(carrier(row), "clients") == "outside");
+    CHECK(text(carrier(row), "owner") == "py-server1");
+    const auto& rule = carrier(row).at("rule").as_object();
+    CHECK(text(rule, "text") == "iifname != \"docker0\" tcp dport 8080 dnat to " + address + ":8080");
+    const auto line = line_with(saved("nat"), {"-A DOCKER", "--dport 8080 ", "--to-destination " + address});
+    INFO(line);
+    CHECK(line.starts_with("[" + std::to_string(rule.at("packets").to_number<int>()) + ":" +
+                           std::to_string(rule.at("bytes").to_number<int>()) + "]"));
+    const auto listed = on_host({"nft", "-a", "list", "chain", "ip", "nat", "DOCKER"}).lines();
+    CHECK_FALSE(
+        line_with(listed, {"dport 8080", "# handle " + std::to_string(rule.at("handle").to_number<int>())})
+            .empty());
+    // The process that has the host's port, by ss.
+    CHECK(text(carrier(row, 1), "kind") == "proxy");
+    CHECK(text(carrier(row, 1), "process") == "docker-proxy");
+    const auto pid = "pid=" + std::to_string(carrier(row, 1).at("pid").to_number<int>()) + ",";
+    CHECK_FALSE(line_with(on_host({"ss", "-Hltnp"}).lines(), {"0.0.0.0:8080", "docker-proxy", pid}).empty());
+    CHECK(text(row.at("listener").as_object(), "process") == "httpd");
+}
+
+TEST_CASE("ports: over IPv6 docker-proxy carries to IPv4, and that is said", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const auto row = row_with(daemon, "py-server1", "works", "ipv6");
+    CHECK(answers(std::string(host_address_v6) + ":8080"));
+    CHECK(text(carrier(row), "kind") == "proxy");
+    CHECK(row.at("to").at("address").as_string() == address_of("py-server1", "bridge"));
+    CHECK(boost::json::serialize(row.at("notes")).find("sees the host as its client, by IPv4") !=
+          std::string::npos);
+}
+
+TEST_CASE("ports: without a target every container that publishes, as docker ps has them",
+          "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    (void)row_with(daemon, "py-server2", "works");
+    std::set<std::string> by_docker;
+    for (const auto& name : docker({"ps", "--format", "{{.Names}}"}).lines()) {
+        for (const auto& line : docker({"port", name}).lines()) {
+            const auto arrow = line.find(" -> ");
+            by_docker.insert(name + " " + line.substr(arrow + 4) + " " + line.substr(0, arrow));
+        }
+    }
+    std::set<std::string> by_netlab;
+    for (const auto& row : ports(daemon, {}).rows) {
+        if (text(row, "engine") != "docker" || text(carrier(row), "kind") == "host_network") continue;
+        const auto address = text(row, "host_address");
+        by_netlab.insert(text(row, "target") + " " + (address == "::" ? "[::]" : address) + ":" +
+                         std::to_string(row.at("host_port").to_number<int>()) + " " +
+                         std::to_string(row.at("container_port").to_number<int>()) + "/" +
+                         text(row, "protocol"));
+    }
+    CHECK(by_netlab == by_docker);
+}
+
+TEST_CASE("ports: nothing listens, then something does", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-none", {"-p", "18001:80"});
+    const auto row = row_with(daemon, "p-none", "no_listener");
+    CHECK_FALSE(answers(18001));
+    CHECK(ports(daemon, {"p-none"}).finished.status == 1);
+    CHECK(text(row, "explanation") == "nothing in p-none listens on TCP port 80");
+    serve(container, "80");
+    (void)row_with(daemon, "p-none", "works");
+    CHECK(answers(18001));
+}
+
+TEST_CASE("ports: a listener on a loopback address is named as the cause", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-loop", {"-p", "18002:80"});
+    serve(container, "127.0.0.1:80");
+    const auto row = row_with(daemon, "p-loop", "loopback_only");
+    CHECK_FALSE(answers(18002));
+    CHECK(row.at("listener").at("address").as_string() == "127.0.0.1");
+    CHECK(text(row, "explanation").find("127.0.0.1:80 (httpd") != std::string::npos);
+    CHECK(text(row, "suggestion") == "let it bind to 0.0.0.0:80");
+    docker({"exec", "-d", "p-loop", "httpd", "-f", "-h", "/", "-p", address_of("p-loop", "bridge") + ":80"});
+    (void)row_with(daemon, "p-loop", "works");
+    CHECK(answers(18002));
+}
+
+TEST_CASE("ports: the container listens on another port, which is said", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-other", {"-p", "18003:80"});
+    serve(container, "8000");
+    const auto row = row_with(daemon, "p-other", "other_port");
+    CHECK_FALSE(answers(18003));
+    CHECK(text(row, "explanation") == "nothing in p-other listens on TCP port 80: it listens on 8000");
+    CHECK(text(row, "suggestion") == "publish the port that listens: -p 18003:8000");
+}
+
+TEST_CASE("ports: published on 127.0.0.1 it works from the host alone", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-local", {"-p", "127.0.0.1:18004:80"});
+    serve(container, "80");
+    const auto row = row_with(daemon, "p-local", "works");
+    CHECK(answers("127.0.0.1:18004", false));
+    CHECK_FALSE(answers(18004));
+    CHECK(text(carrier(row), "kind") == "proxy");
+    CHECK(boost::json::serialize(row.at("notes")).find("only the host itself") != std::string::npos);
+}
+
+TEST_CASE("ports: UDP is looked at as TCP is", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-udp", {"-p", "18005:5353/udp"});
+    CHECK(text(row_with(daemon, "p-udp", "no_listener"), "protocol") == "udp");
+    const support::Process server(
+        {"nsenter", "-t", std::to_string(pid_of("p-udp")), "-n", "python3", "-c",
+         "import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind((\"\", 5353)); "
+         "time.sleep(60)"});
+    (void)row_with(daemon, "p-udp", "works");
+}
+
+TEST_CASE("ports: a paused container is said to be paused", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-pause", {"-p", "18006:80"});
+    serve(container, "80");
+    (void)row_with(daemon, "p-pause", "works");
+    docker({"pause", "p-pause"});
+    CHECK(text(row_with(daemon, "p-pause", "paused"), "suggestion") == "docker unpause p-pause");
+    CHECK_FALSE(answers(18006));
+    docker({"unpause", "p-pause"});
+    (void)row_with(daemon, "p-pause", "works");
+    CHECK(answers(18006));
+}
+
+TEST_CASE("ports: with nat flushed the proxy still carries it, and without that nothing does",
+          "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-flush", {"-p", "0.0.0.0:18007:80"});
+    serve(container, "80");
+    const auto before = row_with(daemon, "p-flush", "works");
+    const auto proxy = carrier(before, 1).at("pid").to_number<int>();
+    const SavedRules saved_rules;
+    REQUIRE(on_host({"iptables", "-t", "nat", "-F"}).status == 0);
+    const auto row = row_with(daemon, "p-flush", "works");
+    CHECK(answers(18007));
+    CHECK(text(carrier(row), "kind") == "proxy");
+    CHECK(boost::json::serialize(row.at("notes")).find("may have been flushed") != std::string::npos);
+    REQUIRE(::kill(proxy, SIGKILL) == 0);
+    const auto after = row_with(daemon, "p-flush", "not_carried");
+    CHECK_FALSE(answers(18007));
+    CHECK(text(after, "suggestion").starts_with("docker restart p-flush"));
+}
+
+TEST_CASE("ports: with filter flushed and its policy DROP what is carried is dropped", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-drop", {"-p", "18008:80"});
+    serve(container, "80");
+    (void)row_with(daemon, "p-drop", "works");
+    CHECK(answers(18008));
+    const SavedRules saved_rules;
+    REQUIRE(on_host({"iptables", "-F", "FORWARD"}).status == 0);
+    const auto row = row_with(daemon, "p-drop", "blocked");
+    CHECK_FALSE(answers(18008));
+    CHECK(text(row, "explanation").find("policy of ip filter FORWARD") != std::string::npos);
+}
+
+TEST_CASE("ports: a rule in DOCKER-USER that drops is named", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-user", {"-p", "18009:80"});
+    serve(container, "80");
+    (void)row_with(daemon, "p-user", "works");
+    const SavedRules saved_rules;
+    REQUIRE(
+        on_host({"iptables", "-I", "DOCKER-USER", "-i", "eth0", "-p", "tcp", "--dport", "80", "-j", "DROP"})
+            .status == 0);
+    const auto row = row_with(daemon, "p-user", "blocked");
+    CHECK_FALSE(answers(18009));
+    const auto suggestion = text(row, "suggestion");
+    CHECK(suggestion.starts_with("nft delete rule ip filter DOCKER-USER handle "));
+    // What it says helps.
+    REQUIRE(on_host({"sh", "-c", suggestion}).status == 0);
+    (void)row_with(daemon, "p-user", "works");
+    CHECK(answers(18009));
+}
+
+TEST_CASE("ports: an older rule to an address that nobody has shadows the good one", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-shadow", {"-p", "18010:80"});
+    serve(container, "80");
+    (void)row_with(daemon, "p-shadow", "works");
+    const SavedRules saved_rules;
+    REQUIRE(on_host({"iptables", "-t", "nat", "-I", "DOCKER", "!", "-i", "docker0", "-p", "tcp", "--dport",
+                     "18010", "-j", "DNAT", "--to-destination", "172.17.0.200:80"})
+                .status == 0);
+    const auto row = row_with(daemon, "p-shadow", "shadowed");
+    CHECK_FALSE(answers(18010));
+    CHECK(text(row, "explanation").find("172.17.0.200:80, which nobody has") != std::string::npos);
+    REQUIRE(on_host({"sh", "-c", text(row, "suggestion")}).status == 0);
+    (void)row_with(daemon, "p-shadow", "works");
+    CHECK(answers(18010));
+}
+
+TEST_CASE("ports: a rule that leads to another container says whose it is", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-whose", {"-p", "18011:80"});
+    (void)row_with(daemon, "p-whose", "no_listener");
+    const SavedRules saved_rules;
+    REQUIRE(on_host({"iptables", "-t", "nat", "-I", "DOCKER", "-p", "tcp", "--dport", "18011", "-j", "DNAT",
+                     "--to-destination", address_of("py-server1", "bridge") + ":8080"})
+                .status == 0);
+    const auto row = row_with(daemon, "p-whose", "shadowed");
+    CHECK(text(carrier(row), "owner") == "py-server1");
+    CHECK(answers(18011));  // by the other one
+}
+
+TEST_CASE("ports: what netlab does not understand makes it unknown, never fine", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-doubt", {"-p", "18012:80"});
+    serve(container, "80");
+    (void)row_with(daemon, "p-doubt", "works");
+    const SavedRules saved_rules;
+    REQUIRE(
+        on_host({"iptables", "-I", "DOCKER-USER", "-m", "limit", "--limit", "1/hour", "-j", "DROP"}).status ==
+        0);
+    const auto row = row_with(daemon, "p-doubt", "unknown");
+    CHECK(text(row, "explanation").find("DOCKER-USER handle ") != std::string::npos);
+    CHECK(ports(daemon, {"p-doubt"}).finished.status == 1);
+}
+
+TEST_CASE("ports: on an IPv6 network docker-proxy leads to the IPv6 address, where it must listen too",
+          "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-six", {"--network", "net6", "-p", "18013:80"});
+    docker({"exec", "-d", "p-six", "httpd", "-f", "-h", "/", "-p", address_of("p-six", "net6") + ":80"});
+    (void)row_with(daemon, "p-six", "works");
+    CHECK(answers(18013));
+    const auto row = row_with(daemon, "p-six", "other_family", "ipv6");
+    CHECK_FALSE(answers(std::string(host_address_v6) + ":18013"));
+    CHECK(text(row, "explanation").find("takes IPv4 alone") != std::string::npos);
+    const auto address = text(inspect("p-six").at("NetworkSettings").at("Networks").at("net6").as_object(),
+                              "GlobalIPv6Address");
+    docker({"exec", "-d", "p-six", "httpd", "-f", "-h", "/", "-p", "[" + address + "]:80"});
+    (void)row_with(daemon, "p-six", "works", "ipv6");
+    CHECK(answers(std::string(host_address_v6) + ":18013"));
+}
+
+TEST_CASE("ports: on the host's network a container's own sockets are its ports", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-host", {"--network", "host"});
+    serve(container, "18014");
+    object row;
+    CHECK(support::eventually(
+        [&] {
+            row = row_of(ports(daemon, {"p-host"}), "ipv6");
+            return !row.empty();
+        },
+        std::chrono::seconds(5)));
+    INFO(boost::json::serialize(row));
+    CHECK(answers(18014));
+    CHECK(text(carrier(row), "kind") == "host_network");
+    CHECK(row.at("host_port").to_number<int>() == 18014);
+    CHECK(text(row, "verdict") == "works");
+    const auto both = ports(daemon, {"p-host"});
+    CHECK(both.rows.size() == 2);
+    CHECK(text(row_of(both), "verdict") == "works");
+    CHECK(answers(std::string(host_address_v6) + ":18014"));
+}
+
+TEST_CASE("ports: exposed and not published only where it is asked for", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-expose", {"--expose", "8081"});
+    CHECK(support::eventually(
+        [&] {
+            return ports(daemon, {"--exposed", "p-expose"}).rows.size() == 1;
+        },
+        std::chrono::seconds(5)));
+    const auto shown = ports(daemon, {"--exposed", "p-expose"});
+    CHECK(text(row_of(shown), "verdict") == "not_published");
+    CHECK(shown.finished.status == 0);
+    CHECK(ports(daemon, {"p-expose"}).rows.empty());
+}
+
+TEST_CASE("ports: Podman's web is dropped by the policy that Docker set, until a rule accepts it",
+          "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const SavedRules saved_rules;
+    const auto row = row_with(daemon, "web", "blocked");
+    CHECK_FALSE(answers(8088));
+    CHECK(answers(std::string(host_address) + ":8088", false));
+    CHECK(text(row, "engine") == "podman");
+    CHECK(text(carrier(row), "kind") == "dnat");
+    CHECK(text(carrier(row).at("rule").as_object(), "chain").starts_with("NETAVARK-DN-"));
+    REQUIRE(on_host({"sh", "-c", text(row, "suggestion")}).status == 0);
+    (void)row_with(daemon, "web", "works");
+    CHECK(answers(8088));
+}
+
+TEST_CASE("ports: without Podman's rules only conmon has the port, which carries nothing",
+          "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    (void)row_with(daemon, "web", "blocked");
+    const SavedRules saved_rules;
+    REQUIRE(on_host({"iptables", "-t", "nat", "-F"}).status == 0);
+    CHECK(text(row_with(daemon, "web", "not_carried"), "suggestion") == "podman network reload web");
+    CHECK_FALSE(answers(8088));
+    CHECK_FALSE(answers("127.0.0.1:8088", false));
+}
+
+TEST_CASE("ports: as text a line for each, then the cause and what to do", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-text", {"-p", "0.0.0.0:18015:80"});
+    (void)row_with(daemon, "p-text", "no_listener");
+    const auto finished = daemon.netlab({"ports", "p-text"});
+    INFO(finished.out << finished.err);
+    CHECK(finished.status == 1);
+    CHECK(finished.lines().at(0).starts_with("CONTAINER"));
+    CHECK(finished.lines().at(1).find("0.0.0.0:18015/tcp") != std::string::npos);
+    CHECK(finished.lines().at(1).ends_with("no listener"));
+    CHECK(finished.out.find("p-text 0.0.0.0:18015/tcp: nothing in p-text listens on TCP port 80\n") !=
+          std::string::npos);
+    CHECK(daemon.netlab({"ports", "co1"}).out == "no published ports\n");
+    CHECK(daemon.netlab({"ports", "nobody"}).status == 3);
+}

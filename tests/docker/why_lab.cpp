@@ -1,0 +1,85 @@
+#include "tests/docker/why_lab.hpp"
+
+namespace netlab::lab {
+
+namespace {
+
+Finished shell_in(const std::string& network_namespace, const std::string& command) {
+    return support::run({"nsenter", "--net=" + network_namespace, "env",
+                         "DOCKER_HOST=unix://" + docker_socket(), "sh", "-c", command});
+}
+
+std::string well(const Finished& finished) {
+    INFO(finished.out << finished.err);
+    REQUIRE(finished.status == 0);
+    return finished.out;
+}
+
+std::string first_line(const std::string& text) {
+    return text.substr(0, text.find('\n'));
+}
+
+std::string host_path() {
+    return "/run/netns/" + host_namespace();
+}
+
+}  // namespace
+
+Finished why(const support::Daemon& daemon, Words words) {
+    words.insert(words.begin(), {"why", "-o", "json"});
+    return daemon.netlab(words);
+}
+
+boost::json::object why_report(const Finished& finished) {
+    INFO(finished.out << finished.err);
+    const auto lines = finished.json_lines();
+    REQUIRE(!lines.empty());
+    REQUIRE(lines.back().at("type") == "report");
+    return lines.back();
+}
+
+boost::json::object ask_why(const support::Daemon& daemon, Words words) {
+    return why_report(why(daemon, std::move(words)));
+}
+
+std::string on_host(const std::string& command) {
+    return well(shell_in(host_path(), command));
+}
+
+std::string in_container(const std::string& container, const std::string& command) {
+    return well(shell_in("/proc/" + std::to_string(pid_of(container)) + "/ns/net", command));
+}
+
+std::string outside(const std::string& command) {
+    auto name = host_namespace();
+    name.replace(name.rfind("host"), 4, "inet");
+    return well(shell_in("/run/netns/" + name, command));
+}
+
+void follow(const boost::json::object& report) {
+    const auto suggestion = text(report, "suggestion");
+    INFO(report);
+    REQUIRE(!suggestion.empty());
+    // What is in brackets is another way, or a remark.
+    on_host(suggestion.substr(0, suggestion.find(" (")));
+}
+
+Undo::~Undo() {
+    (void)shell_in(host_path(), command_);
+}
+
+std::string bridge_of(const std::string& network) {
+    const auto name = first_line(docker({"network", "inspect", "-f",
+                                         R"({{index .Options "com.docker.network.bridge.name"}})", network})
+                                     .out);
+    if (!name.empty()) return name;
+    return "br-" + docker({"network", "inspect", "-f", "{{.Id}}", network}).out.substr(0, 12);
+}
+
+std::string host_end(const std::string& container, const std::string& interface) {
+    const auto link = ip_json(container, {"link", "show", interface}).front().as_object();
+    const auto index = link.at("link_index").as_int64();
+    return first_line(on_host("ip -o link | awk -F': |@' '$1 == " + std::to_string(index) + " {print $2}'"));
+}
+
+}  // namespace netlab::lab

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "tests/docker/lab.hpp"
+
+/// What the tests of `netlab why` have in common: a question, and commands on the lab's host.
+namespace netlab::lab {
+
+/// `netlab why -o json WORDS…`.
+Finished why(const support::Daemon& daemon, Words words);
+/// Its report, which must be there.
+[[nodiscard]] boost::json::object why_report(const Finished& finished);
+[[nodiscard]] boost::json::object ask_why(const support::Daemon& daemon, Words words);
+
+/// A command of the shell in the network namespace of the lab's host; must end well.
+std::string on_host(const std::string& command);
+/// The same in a container's namespace, with the host's programs.
+std::string in_container(const std::string& container, const std::string& command);
+/// The same in the world outside.
+std::string outside(const std::string& command);
+
+/// Does what a report suggests, as an administrator would type it on the host.
+void follow(const boost::json::object& report);
+
+/// Something on the host that is undone at the end, whatever becomes of the test.
+class Undo {
+  public:
+    explicit Undo(std::string command) : command_(std::move(command)) {}
+    ~Undo();
+    Undo(const Undo&) = delete;
+    Undo& operator=(const Undo&) = delete;
+
+  private:
+    std::string command_;
+};
+
+/// The bridge of a Docker network.
+[[nodiscard]] std::string bridge_of(const std::string& network);
+/// The host's end of a container's interface.
+[[nodiscard]] std::string host_end(const std::string& container, const std::string& interface = "eth0");
+
+}  // namespace netlab::lab

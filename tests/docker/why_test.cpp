@@ -1,0 +1,468 @@
+#include "common/json.hpp"
+#include "tests/docker/why_lab.hpp"
+
+#include <algorithm>
+#include <csignal>
+#include <memory>
+
+using namespace netlab;
+using namespace netlab::lab;
+using namespace std::chrono_literals;
+
+namespace {
+
+bool contains(const std::string& text, std::string_view part) {
+    return text.find(part) != text.npos;
+}
+
+std::string verdict(const boost::json::object& report) {
+    return text(report, "verdict");
+}
+
+boost::json::object rule(const boost::json::object& report) {
+    INFO(report);
+    REQUIRE(report.at("rule").is_object());
+    return report.at("rule").as_object();
+}
+
+/// What nft(8) shows of that rule.
+bool is_rule_of_host(const boost::json::object& rule) {
+    const auto listing = on_host("nft -s -a list chain " + text(rule, "family") + " " + text(rule, "table") +
+                                 " " + text(rule, "chain"));
+    const auto handle = "# handle " + std::to_string(rule.at("handle").to_number<int>()) + "\n";
+    const auto end = listing.find(handle);
+    INFO(listing << rule);
+    REQUIRE(end != listing.npos);
+    const auto begin = listing.rfind('\n', end) + 1;
+    auto line = listing.substr(begin, end - begin);
+    if (const auto counter = line.find("counter "); counter != line.npos) line.erase(counter, 8);
+    return contains(line, text(rule, "text"));
+}
+
+/// Every hop that could be seen was.
+bool all_seen(const boost::json::object& report) {
+    const auto& hops = report.at("hops").as_array();
+    return std::ranges::all_of(hops, [](const auto& hop) {
+        const auto* seen = hop.as_object().if_contains("seen");
+        return seen == nullptr || seen->as_bool();
+    });
+}
+
+void check_delivered(const support::Daemon& daemon, const Words& words) {
+    const auto finished = why(daemon, words);
+    const auto report = why_report(finished);
+    INFO(report);
+    CHECK(verdict(report) == "delivered");
+    CHECK(finished.status == 0);
+}
+
+}  // namespace
+
+TEST_CASE("why: on one network it is delivered, and was seen at each point", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto report = ask_why(daemon, {"co1", "co2"});
+    INFO(report);
+    CHECK(verdict(report) == "delivered");
+    CHECK(report.at("traced").as_bool());
+    CHECK(all_seen(report));
+    const auto& hops = report.at("hops").as_array();
+    REQUIRE(hops.size() == 5);
+    CHECK(hops[0].at("target") == "co1");
+    CHECK(hops[1].at("interface").as_string() == host_end("co1"));
+    CHECK(hops[2].at("kind") == "bridge");
+    CHECK(hops[2].at("interface").as_string() == bridge_of("net"));
+    CHECK(hops[3].at("interface").as_string() == host_end("co2"));
+    CHECK(hops[4].at("target") == "co2");
+    CHECK(report.at("explanation") == "");
+}
+
+TEST_CASE("why: another network's container has no name here, and its address is behind Docker's isolation",
+          "[docker]") {
+    const support::Daemon daemon(settings());
+    auto report = ask_why(daemon, {"co1", "co3"});
+    INFO(report);
+    CHECK(verdict(report) == "unresolved");
+    CHECK(text(report, "suggestion").starts_with("docker network connect net co3"));
+    const auto address = address_of("co3", "bridge");
+    report = ask_why(daemon, {"co1", address});
+    INFO(report);
+    CHECK(verdict(report) == "dropped");
+    const auto stopped = rule(report);
+    CHECK(contains(text(stopped, "chain"), "DOCKER-ISOLATION-STAGE-2"));
+    CHECK(text(stopped, "text") == "oifname \"docker0\" drop");
+    CHECK(text(stopped, "owner") == "docker");
+    CHECK(text(stopped, "target") == "host");
+    CHECK(is_rule_of_host(stopped));
+    CHECK(contains(text(report, "explanation"), "Docker keeps its bridge networks apart"));
+    const Undo undo("docker network disconnect net co3");
+    follow(report);
+    check_delivered(daemon, {"co1", "co3"});
+}
+
+TEST_CASE("why: a container on both networks reaches both", "[docker]") {
+    const support::Daemon daemon(settings());
+    check_delivered(daemon, {"co4", "co1"});
+    check_delivered(daemon, {"co4", "--address", "co3"});
+}
+
+TEST_CASE("why: a published port, from the host and from outside", "[docker]") {
+    auto with_outside = settings();
+    const support::Daemon daemon(with_outside);
+    auto report = ask_why(daemon, {"host", "198.51.100.2:8080"});
+    INFO(report);
+    CHECK(verdict(report) == "delivered");
+    CHECK(text(report, "translated") ==
+          "198.51.100.2:8080 -> " + address_of("py-server1", "bridge") + ":8080");
+    const auto& last = report.at("hops").as_array().back().as_object();
+    CHECK(last.at("target") == "py-server1");
+    CHECK(last.at("seen").as_bool());
+    auto inet = host_namespace();
+    inet.replace(inet.rfind("host"), 4, "inet");
+    report = ask_why(daemon, {"netns:" + inet, "198.51.100.2:8080"});
+    INFO(report);
+    CHECK(verdict(report) == "delivered");
+    CHECK(report.at("hops").as_array().back().at("target") == "py-server1");
+    const auto& trace = report.at("trace").as_array();
+    CHECK(std::ranges::any_of(trace, [](const auto& step) {
+        return contains(text(step.as_object(), "text"), "dnat to") && step.at("chain") == "DOCKER";
+    }));
+}
+
+TEST_CASE("why: a published port behind which nothing listens, or on 127.0.0.1 alone", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Container nothing("why-nothing", {"-p", "18081:80", "lab/busybox", "sleep", "2147483647"});
+    auto report = ask_why(daemon, {"host", "198.51.100.2:18081"});
+    INFO(report);
+    CHECK(verdict(report) == "refused");
+    CHECK(contains(text(report, "explanation"), "nothing in why-nothing listens on TCP port 80"));
+    const Container lonely("why-lonely",
+                           {"-p", "18082:80", "lab/busybox", "httpd", "-f", "-p", "127.0.0.1:80"});
+    REQUIRE(support::eventually(
+        [] { return contains(in_container("why-lonely", "ss -ltn"), "127.0.0.1:80"); }, 5s));
+    report = ask_why(daemon, {"host", "198.51.100.2:18082"});
+    INFO(report);
+    CHECK(verdict(report) == "refused");
+    CHECK(contains(text(report, "explanation"), "only 127.0.0.1:80 listens"));
+    CHECK(contains(text(report, "explanation"), "0.0.0.0:80"));
+}
+
+TEST_CASE("why: to the outside through MASQUERADE", "[docker]") {
+    const support::Daemon daemon(settings());
+    auto report = ask_why(daemon, {"co1", "203.0.113.8:80"});
+    INFO(report);
+    CHECK(verdict(report) == "delivered");
+    CHECK(text(report, "masqueraded") == address_of("co1", "net") + " -> 198.51.100.2");
+    report = ask_why(daemon, {"co1", "www.example.com"});
+    CHECK(verdict(report) == "delivered");
+}
+
+TEST_CASE("why: a host that does not forward", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Undo undo("sysctl -qw net.ipv4.ip_forward=1");
+    on_host("sysctl -qw net.ipv4.ip_forward=0");
+    const auto report = ask_why(daemon, {"co1", "203.0.113.8"});
+    INFO(report);
+    CHECK(verdict(report) == "unreachable");
+    CHECK(report.at("where").at("target") == "host");
+    CHECK(contains(text(report, "explanation"), "net.ipv4.ip_forward is 0"));
+    follow(report);
+    check_delivered(daemon, {"co1", "203.0.113.8"});
+}
+
+TEST_CASE("why: a rule in DOCKER-USER", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Undo undo("iptables -w -D DOCKER-USER -p tcp --dport 80 -d 203.0.113.8 -j DROP");
+    on_host("iptables -w -I DOCKER-USER -p tcp --dport 80 -d 203.0.113.8 -j DROP");
+    const auto report = ask_why(daemon, {"co1", "203.0.113.8:80"});
+    INFO(report);
+    CHECK(verdict(report) == "dropped");
+    const auto stopped = rule(report);
+    CHECK(text(stopped, "chain") == "DOCKER-USER");
+    CHECK(is_rule_of_host(stopped));
+    CHECK(contains(text(report, "explanation"), "DOCKER-USER"));
+    follow(report);
+    check_delivered(daemon, {"co1", "203.0.113.8:80"});
+}
+
+TEST_CASE("why: a rule that rejects is told from one that drops, and from the port's own no", "[docker]") {
+    const support::Daemon daemon(settings());
+    for (const std::string with : {"tcp-reset", "icmp-port-unreachable", "icmp-admin-prohibited"}) {
+        const auto rest = " DOCKER-USER -p tcp --dport 80 -d 203.0.113.8 -j REJECT --reject-with " + with;
+        const Undo undo("iptables -w -D" + rest);
+        on_host("iptables -w -I" + rest);
+        const auto report = ask_why(daemon, {"co1", "203.0.113.8:80"});
+        INFO(report);
+        CHECK(verdict(report) == "rejected");
+        CHECK(text(rule(report), "chain") == "DOCKER-USER");
+    }
+}
+
+TEST_CASE("why: the host's own firewall drops what containers send to the host", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto gateway =
+        docker({"network", "inspect", "-f", "{{(index .IPAM.Config 0).Gateway}}", "net"}).out;
+    const auto address = gateway.substr(0, gateway.find('\n'));
+    const Undo undo("iptables -w -F INPUT");
+    on_host(
+        "iptables -w -A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT && "
+        "iptables -w -A INPUT -i lo -j ACCEPT && iptables -w -A INPUT -j DROP");
+    const auto report = ask_why(daemon, {"co1", address});
+    INFO(report);
+    CHECK(verdict(report) == "dropped");
+    CHECK(text(rule(report), "chain") == "INPUT");
+    CHECK(contains(text(report, "explanation"), "input chain"));
+    follow(report);
+    check_delivered(daemon, {"co1", address});
+}
+
+TEST_CASE("why: another base chain drops what Docker's has accepted", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Undo undo("nft delete table inet own");
+    on_host(
+        "nft 'add table inet own; add chain inet own forward { type filter hook forward priority 10; }; "
+        "add rule inet own forward ip daddr 203.0.113.8 drop'");
+    const auto report = ask_why(daemon, {"co1", "203.0.113.8"});
+    INFO(report);
+    CHECK(verdict(report) == "dropped");
+    CHECK(text(rule(report), "table") == "own");
+    CHECK(text(rule(report), "text") == "ip daddr 203.0.113.8 drop");
+    CHECK(contains(text(report, "explanation"), "an accept ends its own chain only"));
+    follow(report);
+    check_delivered(daemon, {"co1", "203.0.113.8"});
+}
+
+TEST_CASE("why: FORWARD drops where the engine's rules have been flushed", "[docker]") {
+    const support::Daemon daemon(settings());
+    on_host("iptables-save > /tmp/why-rules." + instance());
+    const Undo undo("iptables-restore < /tmp/why-rules." + instance() + " && rm /tmp/why-rules." +
+                    instance());
+    on_host("iptables -w -F && iptables -w -X && iptables -w -P FORWARD DROP");
+    const auto report = ask_why(daemon, {"co1", "203.0.113.8"});
+    INFO(report);
+    CHECK(verdict(report) == "dropped");
+    CHECK(text(rule(report), "chain") == "FORWARD");
+    CHECK(text(rule(report), "text") == "policy drop");
+    CHECK(contains(text(report, "explanation"), "flushed"));
+    // The lab's engine is no service of systemd's.
+    CHECK(contains(text(report, "suggestion"), "restart docker"));
+    on_host("iptables-restore < /tmp/why-rules." + instance());
+    check_delivered(daemon, {"co1", "203.0.113.8"});
+}
+
+TEST_CASE("why: an internal network does not lead outside", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto report = ask_why(daemon, {"priv1", "203.0.113.8"});
+    INFO(report);
+    CHECK(verdict(report) == "unreachable");
+    CHECK(report.at("where").at("target") == "priv1");
+    CHECK(contains(text(report, "explanation"), "internal"));
+    const Undo undo("docker network disconnect bridge priv1");
+    follow(report);
+    check_delivered(daemon, {"priv1", "203.0.113.8"});
+}
+
+TEST_CASE("why: a bridge that lost its address", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto bridge = bridge_of("net");
+    const auto line = on_host("ip -o -4 addr show dev " + bridge + " | awk '{print $4}'");
+    const auto prefix = line.substr(0, line.find('\n'));
+    const Undo undo("ip addr replace " + prefix + " dev " + bridge);
+    on_host("ip addr del " + prefix + " dev " + bridge);
+    in_container("co1", "ip neigh flush all");
+    const auto report = ask_why(daemon, {"co1", "203.0.113.8"});
+    INFO(report);
+    CHECK(verdict(report) == "unreachable");
+    CHECK(contains(text(report, "explanation"), "has lost its address"));
+    follow(report);
+    check_delivered(daemon, {"co1", "203.0.113.8"});
+}
+
+TEST_CASE("why: a veth that was taken off its bridge", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto veth = host_end("co2");
+    const Undo undo("ip link set " + veth + " master " + bridge_of("net"));
+    on_host("ip link set " + veth + " nomaster");
+    in_container("co1", "ip neigh flush all");
+    for (const auto& words : {Words{"co1", "--address", "co2"}, Words{"co2", "203.0.113.8"}}) {
+        const auto report = ask_why(daemon, words);
+        INFO(report);
+        CHECK(verdict(report) != "delivered");
+        CHECK(contains(text(report, "explanation"), veth + " of host"));
+        CHECK(contains(text(report, "explanation"), "is on no bridge"));
+        CHECK(text(report, "suggestion") == "ip link set " + veth + " master " + bridge_of("net"));
+    }
+    on_host("ip link set " + veth + " master " + bridge_of("net"));
+    check_delivered(daemon, {"co1", "--address", "co2"});
+}
+
+TEST_CASE("why: a wrong route in the container", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Container lost("why-lost", {"--network", "net", "lab/busybox", "sleep", "2147483647"});
+    const auto gateway =
+        text(ip_json("why-lost", {"route", "show", "default"}).front().as_object(), "gateway");
+    const auto wrong = gateway.substr(0, gateway.rfind('.')) + ".250";
+    in_container("why-lost", "ip route replace default via " + wrong);
+    const auto report = ask_why(daemon, {"why-lost", "203.0.113.8"});
+    INFO(report);
+    CHECK(verdict(report) == "unreachable");
+    CHECK(report.at("where").at("target") == "why-lost");
+    CHECK(contains(text(report, "explanation"), "sends it to " + wrong));
+    follow(report);
+    check_delivered(daemon, {"why-lost", "203.0.113.8"});
+}
+
+TEST_CASE("why: a route of the host's that overlaps the network's subnet", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto address = address_of("co1", "net");
+    const Undo undo("ip route del " + address + "/32 via 198.51.100.1");
+    on_host("ip route add " + address + "/32 via 198.51.100.1");
+    for (const auto& words : {Words{"host", "--address", "co1"}, Words{"co1", "203.0.113.8"}}) {
+        const auto report = ask_why(daemon, words);
+        INFO(report);
+        CHECK(verdict(report) != "delivered");
+        CHECK(contains(text(report, "explanation"), "is in the way"));
+        CHECK(contains(text(report, "suggestion"), "ip route del " + address));
+    }
+    follow(ask_why(daemon, {"host", "--address", "co1"}));
+    check_delivered(daemon, {"host", "--address", "co1"});
+    check_delivered(daemon, {"co1", "203.0.113.8"});
+}
+
+TEST_CASE("why: an address that two containers have", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Container thief("why-thief", {"--network", "net", "lab/busybox", "sleep", "2147483647"});
+    const auto address = address_of("co2", "net");
+    in_container("why-thief", "ip addr add " + address + "/16 dev eth0");
+    const auto mac = text(ip_json("why-thief", {"link", "show", "eth0"}).front().as_object(), "address");
+    in_container("co1", "ip neigh replace " + address + " lladdr " + mac + " dev eth0");
+    const auto report = ask_why(daemon, {"co1", "--address", "co2"});
+    in_container("co1", "ip neigh flush all");
+    INFO(report);
+    CHECK(verdict(report) == "lost");
+    CHECK(contains(text(report, "explanation"), address + " is there more than once"));
+    CHECK(contains(text(report, "explanation"), "why-thief"));
+    follow(report);
+    check_delivered(daemon, {"co1", "--address", "co2"});
+}
+
+TEST_CASE("why: large packets are lost and small ones pass", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Undo undo("ip link set eth0 mtu 1500; iptables -w -D OUTPUT -p icmp --icmp-type 3/4 -j DROP");
+    on_host("ip link set eth0 mtu 1300 && iptables -w -I OUTPUT -p icmp --icmp-type 3/4 -j DROP");
+    check_delivered(daemon, {"co1", "203.0.113.8", "--size", "1300"});
+    const auto report = ask_why(daemon, {"co1", "203.0.113.8", "--size", "1500"});
+    INFO(report);
+    CHECK(verdict(report) == "lost");
+    CHECK(contains(text(report, "explanation"), "smaller MTU"));
+    CHECK(contains(report.at("where").at("point").as_string().c_str(), "eth0"));
+}
+
+TEST_CASE("why: a UDP service behind which an old conntrack entry leads to nobody", "[docker]") {
+    const support::Daemon daemon(settings());
+    auto inet = host_namespace();
+    inet.replace(inet.rfind("host"), 4, "inet");
+    const Words question{"netns:" + inet, "198.51.100.2:15353/udp"};
+    const Container server("why-udp",
+                           {"-p", "15353:53/udp", "lab/busybox", "udpsvd", "-E", "0.0.0.0", "53", "cat"});
+    REQUIRE(support::eventually([] { return contains(in_container("why-udp", "ss -lun"), ":53 "); }, 5s));
+    check_delivered(daemon, question);
+    const Undo undo("conntrack -D -p udp --orig-dst 198.51.100.2");
+    on_host(
+        "conntrack -I -p udp -t 600 -s 198.51.100.1 -d 198.51.100.2 --sport 40000 --dport 15353 "
+        "--dst-nat 172.17.0.99:53");
+    const auto report = ask_why(daemon, question);
+    INFO(report);
+    CHECK(verdict(report) == "delivered");
+    CHECK(contains(text(report, "explanation"), "172.17.0.99:53, which nobody has any more"));
+    follow(report);
+    CHECK(text(ask_why(daemon, question), "explanation").empty());
+}
+
+TEST_CASE("why: a paused container's kernel answers, and nobody behind it", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Container sleeper("why-paused", {"--network", "net", "lab/busybox", "httpd", "-f", "-p", "80"});
+    REQUIRE(support::eventually([] { return contains(in_container("why-paused", "ss -ltn"), ":80"); }, 5s));
+    docker({"pause", "why-paused"});
+    REQUIRE(support::eventually(
+        [&] {
+            return contains(text(ask_why(daemon, {"co1", "--address", "why-paused:80"}), "explanation"),
+                            "is paused");
+        },
+        5s));
+    const auto report = ask_why(daemon, {"co1", "--address", "why-paused:80"});
+    follow(report);
+    REQUIRE(support::eventually(
+        [&] {
+            return text(ask_why(daemon, {"co1", "why-paused:80"}), "explanation").empty();
+        },
+        5s));
+    check_delivered(daemon, {"co1", "why-paused:80"});
+}
+
+TEST_CASE("why: a rule of iptables-legacy, which no trace shows, is told from the table", "[docker]") {
+    const support::Daemon daemon(settings());
+    const std::string rest = " FORWARD -p tcp -d 203.0.113.8 --dport 80 -j DROP";
+    const Undo undo("iptables-legacy -D" + rest + "; iptables-legacy -P FORWARD ACCEPT");
+    on_host("iptables-legacy -A" + rest);
+    auto report = ask_why(daemon, {"co1", "203.0.113.8:80"});
+    INFO(report);
+    CHECK(verdict(report) == "dropped");
+    CHECK(text(rule(report), "family") == "ip (legacy)");
+    CHECK(text(rule(report), "chain") == "FORWARD");
+    CHECK(contains(json::write(report.at("notes")), "cannot be traced"));
+    on_host("iptables-legacy -D" + rest);
+    check_delivered(daemon, {"co1", "203.0.113.8:80"});
+}
+
+TEST_CASE("why: Podman's network, and its published port", "[docker]") {
+    const support::Daemon daemon(settings());
+    check_delivered(daemon, {"pod1", "--address", "pod2"});
+    const auto report = ask_why(daemon, {"podman:pod1", "203.0.113.8"});
+    INFO(report);
+    CHECK(verdict(report) == "delivered");
+}
+
+TEST_CASE("why: without a probe it says what the tables say, and sends nothing", "[docker]") {
+    const support::Daemon daemon(settings());
+    auto report = ask_why(daemon, {"co1", "--address", "co2", "--no-probe"});
+    INFO(report);
+    CHECK(verdict(report) == "unknown");
+    CHECK_FALSE(report.at("probed").as_bool());
+    CHECK(report.at("hops").as_array().size() == 5);
+    // By the rules, too.
+    const auto apart = ask_why(daemon, {"co1", address_of("co3", "bridge"), "--no-probe"});
+    INFO(apart);
+    CHECK(verdict(apart) == "dropped");
+    CHECK(contains(text(rule(apart), "chain"), "DOCKER-ISOLATION-STAGE-2"));
+    const auto published = ask_why(daemon, {"host", "198.51.100.2:8080", "--no-probe"});
+    INFO(published);
+    CHECK(text(published, "translated") ==
+          "198.51.100.2:8080 -> " + address_of("py-server1", "bridge") + ":8080");
+    CHECK_FALSE(report.at("hops").as_array().front().as_object().contains("seen"));
+    CHECK(contains(text(report, "explanation"), "only a probe tells"));
+}
+
+TEST_CASE("why: no table is left, whatever ends it", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto tables = [] { return on_host("nft list tables") + in_container("co1", "nft list tables"); };
+    const auto before = tables();
+    for (int i = 0; i < 20; ++i) {
+        auto process = daemon.start_netlab({"why", "co1", "--address", "co3", "-W", "5"});
+        const bool worker = i % 2 == 0;
+        std::vector<pid_t> found;
+        (void)support::eventually(
+            [&] {
+                found = daemon.workers("nl:why");
+                return !found.empty();
+            },
+            5s);
+        if (worker) {
+            for (const auto pid : found)
+                ::kill(pid, SIGKILL);
+        } else {
+            ::kill(process.pid(), SIGKILL);
+        }
+    }
+    CHECK(support::eventually([&] { return tables() == before; }, 5s));
+    CHECK(support::eventually([&] { return daemon.workers("nl:why").empty(); }, 5s));
+}

@@ -1,0 +1,217 @@
+#include "daemon/operations/port_judgement.hpp"
+#include "daemon/operations/proxy_processes.hpp"
+#include "tests/support/catch.hpp"
+
+#include <algorithm>
+
+#include <linux/netfilter.h>
+
+using namespace netlab;
+using namespace netlab::operations;
+using api::CarrierClients;
+using api::CarrierKind;
+using api::PortVerdict;
+using kernel::PacketRule;
+using kernel::RuleAction;
+using kernel::RuleChain;
+
+namespace {
+
+IpAddress address(const char* text) {
+    return *IpAddress::parse(text);
+}
+
+HeldListener listener(const char* at, std::uint16_t port, std::string process = "httpd",
+                      std::int32_t pid = 7) {
+    return {{address(at), port, {}, {}, {}, {}}, pid, std::move(process)};
+}
+
+HeldListener proxy(const char* at, std::uint16_t port, const char* to, std::uint16_t to_port) {
+    auto out = listener(at, port, "docker-proxy", 99);
+    out.to = api::Endpoint{address(to), to_port};
+    return out;
+}
+
+PacketRule dnat(std::uint16_t port, const char* to, std::uint16_t to_port) {
+    PacketRule rule;
+    rule.handle = 11;
+    rule.protocol = {IPPROTO_TCP, false};
+    rule.destination_port = {{port, port}, false};
+    rule.input = {"docker0", true};
+    rule.action = RuleAction::dnat;
+    rule.to_address = address(to);
+    rule.to_port = to_port;
+    return rule;
+}
+
+RuleChain prerouting(std::vector<PacketRule> rules) {
+    return {false, "ip nat",         "PREROUTING", kernel::NftHook{NF_INET_PRE_ROUTING, -100},
+            true,  std::move(rules), false};
+}
+RuleChain forward(std::vector<PacketRule> rules, bool drops) {
+    return {false, "ip filter",      "FORWARD", kernel::NftHook{NF_INET_FORWARD, 0},
+            false, std::move(rules), drops};
+}
+
+/// co1 (172.17.0.2) publishes 8080 as 80 on a host with Docker's rules and nothing else.
+struct Stage {
+    Stage() {
+        target.name = "co1";
+        target.state = api::State::running;
+        host.rules.v4 = {{prerouting({dnat(8080, "172.17.0.2", 80)}), forward({}, false)}, true};
+        host.rules.v6 = {{}, true};
+        host.addresses = {address("198.51.100.2"), address("2001:db8:51::2"), address("172.17.0.1")};
+        host.outside_v4 = {"eth0", address("198.51.100.2"), true};
+        host.outside_v6 = {"eth0", address("2001:db8:51::2"), true};
+        host.listeners.tcp = {proxy("0.0.0.0", 8080, "172.17.0.2", 80), proxy("::", 8080, "172.17.0.2", 80)};
+        host.way = [](const IpAddress& to) {
+            HostWay way{"docker0", false, {}, true};
+            if (to == address("172.17.0.3")) way.owners = {"co2"};
+            return way;
+        };
+        listeners.tcp = {listener("0.0.0.0", 80)};
+        port = {address("0.0.0.0"), 8080, 80, "tcp"};
+    }
+    [[nodiscard]] api::PortRow judge() const {
+        const ContainerFacts container{target, {{address("172.17.0.2"), "eth0"}}, listeners};
+        return judge_port(host, container, port);
+    }
+
+    api::Target target;
+    HostFacts host;
+    HeldListeners listeners;
+    api::PublishedPort port;
+};
+
+}  // namespace
+
+TEST_CASE("ports: a rule for the outside and a proxy for localhost carry it", "[unit]") {
+    const auto row = Stage().judge();
+    CHECK(row.verdict == PortVerdict::works);
+    CHECK(row.explanation.empty());
+    REQUIRE(row.carried_by.size() == 2);
+    CHECK(row.carried_by[0].kind == CarrierKind::dnat);
+    CHECK(row.carried_by[0].clients == CarrierClients::outside);
+    CHECK(row.carried_by[0].owner == "co1");
+    CHECK(row.carried_by[1].kind == CarrierKind::proxy);
+    CHECK(row.carried_by[1].clients == CarrierClients::localhost);
+    CHECK(row.to == api::Endpoint{address("172.17.0.2"), 80});
+    REQUIRE(row.listener);
+    CHECK(row.listener->process == "httpd");
+}
+
+TEST_CASE("ports: what listens in the container decides", "[unit]") {
+    Stage stage;
+    stage.listeners.tcp = {};
+    CHECK(stage.judge().verdict == PortVerdict::no_listener);
+    stage.listeners.tcp = {listener("127.0.0.1", 80)};
+    CHECK(stage.judge().verdict == PortVerdict::loopback_only);
+    stage.listeners.tcp = {listener("0.0.0.0", 8000), listener("127.0.0.11", 40'001)};
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::other_port);
+    CHECK(row.listening == std::vector<std::uint16_t>{8000});
+    stage.listeners.tcp = {listener("172.18.0.2", 80)};
+    CHECK(stage.judge().verdict == PortVerdict::other_address);
+    auto only_v6 = listener("::", 80);
+    only_v6.listener.v6only = true;
+    stage.listeners.tcp = {only_v6};
+    CHECK(stage.judge().verdict == PortVerdict::other_family);
+    auto full = listener("0.0.0.0", 80);
+    full.listener.waiting = 6;
+    full.listener.backlog = 5;
+    stage.listeners.tcp = {full};
+    CHECK(stage.judge().verdict == PortVerdict::queue_full);
+}
+
+TEST_CASE("ports: without the rule the proxy carries it, without both nothing does", "[unit]") {
+    Stage stage;
+    stage.host.rules.v4.chains = {};
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::works);
+    CHECK(row.notes.size() == 2);
+    stage.host.listeners.tcp = {};
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::not_carried);
+    CHECK_FALSE(row.suggestion.empty());
+    stage.host.listeners.tcp = {listener("0.0.0.0", 8080, "conmon")};
+    CHECK(stage.judge().verdict == PortVerdict::not_carried);
+    stage.host.listeners.tcp = {listener("0.0.0.0", 8080, "nginx")};
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::shadowed);
+    CHECK(row.explanation.find("nginx, PID 7 on the host,") != std::string::npos);
+    stage.host.listeners.tcp[0].holder_known = false;
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+}
+
+TEST_CASE("ports: the rule that comes first decides, and whose address it leads to", "[unit]") {
+    Stage stage;
+    auto& rules = stage.host.rules.v4.chains[0].rules;
+    rules.insert(rules.begin(), dnat(8080, "172.17.0.9", 80));
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::shadowed);
+    CHECK(row.explanation.ends_with("172.17.0.9:80, which nobody has"));
+    CHECK(row.suggestion == "nft delete rule ip nat PREROUTING handle 11");
+    rules[0].to_address = address("172.17.0.3");
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::shadowed);
+    CHECK(row.carried_by[0].owner == "co2");
+    rules[0].input = {"eth0", true};
+    CHECK(stage.judge().verdict == PortVerdict::works);
+    rules[0].input.reset();
+    rules[0].more_conditions = true;
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+}
+
+TEST_CASE("ports: what is carried may be dropped on its way", "[unit]") {
+    Stage stage;
+    stage.host.rules.v4.chains[1] = forward({}, true);
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.find("the policy of ip filter FORWARD") != std::string::npos);
+    PacketRule accept;
+    accept.output = {"docker0", false};
+    accept.action = RuleAction::accept;
+    stage.host.rules.v4.chains[1] = forward({accept}, true);
+    CHECK(stage.judge().verdict == PortVerdict::works);
+    stage.host.outside_v4.forwards = false;
+    CHECK(stage.judge().verdict == PortVerdict::blocked);
+}
+
+TEST_CASE("ports: rules that could not be read make it unknown, never fine", "[unit]") {
+    Stage stage;
+    stage.host.rules.v4.known = false;
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+    stage.port.protocol = "sctp";
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+}
+
+TEST_CASE("ports: a paused container's kernel takes what nobody answers", "[unit]") {
+    Stage stage;
+    stage.target.state = api::State::paused;
+    const auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::paused);
+    CHECK(row.suggestion == "docker unpause co1");
+}
+
+TEST_CASE("ports: an address that the host does not have is not carried", "[unit]") {
+    Stage stage;
+    stage.port.host_address = address("198.51.100.77");
+    CHECK(stage.judge().verdict == PortVerdict::not_carried);
+}
+
+TEST_CASE("ports: docker-proxy's arguments say where it leads", "[unit]") {
+    // The kernel has a zero after each word.
+    const auto words = [](std::string line) {
+        std::ranges::replace(line, ' ', '\0');
+        return line;
+    };
+    const auto to = parse_docker_proxy(
+        words("/usr/bin/docker-proxy -proto tcp -host-ip :: -host-port 8080 -container-ip 172.17.0.2 "
+              "-container-port 80 "));
+    REQUIRE(to);
+    CHECK(to->address == address("172.17.0.2"));
+    CHECK(to->port == 80);
+    CHECK_FALSE(parse_docker_proxy(words("docker-proxy -container-ip nonsense -container-port x ")));
+    CHECK_FALSE(parse_docker_proxy(words("docker-proxy -container-ip")));
+    CHECK_FALSE(parse_docker_proxy(""));
+}

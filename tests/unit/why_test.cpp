@@ -1,0 +1,312 @@
+#include "daemon/operations/sightings.hpp"
+#include "daemon/operations/why_rules.hpp"
+#include "daemon/operations/why_trace.hpp"
+#include "daemon/operations/why_verdict.hpp"
+#include "tests/support/catch.hpp"
+
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+
+using namespace netlab;
+using namespace netlab::operations;
+using api::RouteStep;
+using api::WhyProtocol;
+using api::WhyVerdict;
+
+namespace {
+
+const IpAddress co1 = *IpAddress::parse("172.18.0.2");
+const IpAddress co2 = *IpAddress::parse("172.18.0.3");
+const IpAddress host = *IpAddress::parse("198.51.100.2");
+
+constexpr std::uint16_t own_port = 40'000;
+constexpr std::uint32_t sequence = 7'777;
+
+SeenPacket syn(std::uint32_t interface, bool outgoing, const IpAddress& destination, std::uint16_t port) {
+    SeenPacket seen;
+    seen.packet.source = co1;
+    seen.packet.destination = destination;
+    seen.packet.source_port = own_port;
+    seen.packet.destination_port = port;
+    seen.packet.tcp = true;
+    seen.packet.syn = true;
+    seen.packet.sequence = sequence;
+    seen.interface = interface;
+    seen.outgoing = outgoing;
+    return seen;
+}
+
+SeenPacket syn_ack(std::uint32_t interface, bool outgoing) {
+    SeenPacket seen;
+    seen.packet.source = co2;
+    seen.packet.destination = co1;
+    seen.packet.source_port = 80;
+    seen.packet.destination_port = own_port;
+    seen.packet.tcp = true;
+    seen.packet.syn = true;
+    seen.packet.ack_flag = true;
+    seen.packet.acknowledged = sequence + 1;
+    seen.interface = interface;
+    seen.outgoing = outgoing;
+    return seen;
+}
+
+const Flow flow{WhyProtocol::tcp, own_port, co2, 80};
+
+WayPoint point(std::size_t place, std::uint32_t index, const char* target, const char* interface,
+               const char* kind) {
+    WayPoint out;
+    if (index != 0) out.port = Port{place, index};
+    out.hop.target = target;
+    out.hop.interface = interface;
+    out.hop.kind = kind;
+    return out;
+}
+
+/// co1 eth0, the host's two veths, co2 eth0.
+Way straight_way() {
+    Way way;
+    way.points = {point(0, 2, "co1", "eth0", "source"), point(2, 10, "host", "veth1", "port"),
+                  point(2, 11, "host", "veth2", "port"), point(1, 2, "co2", "eth0", "destination")};
+    way.end = RouteStep::delivered;
+    way.end_target = "co2";
+    way.end_place = 1;
+    return way;
+}
+
+struct Case {
+    api::Context context;
+    api::WhyRequest request;
+    WhyFacts facts{context, request};
+
+    Case() {
+        facts.flow = flow;
+        facts.target = "co2";
+        facts.way = straight_way();
+        request.from = "co1";
+        request.to = "co2";
+        request.protocol = WhyProtocol::tcp;
+        request.port = 80;
+        facts.probed = true;
+        facts.traced = true;
+        facts.observed = {0, 1, 2};
+        facts.final_target = "co2";
+    }
+    WhyDecision decide(const std::map<std::size_t, std::vector<SeenPacket>>& seen) {
+        facts.sightings = find_flow(flow, seen);
+        mark_sightings(facts.way, facts.sightings, facts.observed);
+        return operations::decide(facts);
+    }
+};
+
+TracedStep step(const char* verdict, bool answer = false) {
+    TracedStep out;
+    out.place = 2;
+    out.step.target = "host";
+    out.step.family = "ip";
+    out.step.table = "filter";
+    out.step.chain = "FORWARD";
+    out.step.handle = 12;
+    out.step.verdict = verdict;
+    out.step.answer = answer;
+    out.drops = std::string_view(verdict) == "drop";
+    return out;
+}
+
+std::vector<std::byte> bytes_of(std::initializer_list<int> values) {
+    std::vector<std::byte> out;
+    for (const int value : values)
+        out.push_back(static_cast<std::byte>(value));
+    return out;
+}
+
+kernel::TraceEvent event(std::uint32_t id, const char* chain, std::int32_t verdict) {
+    kernel::TraceEvent out;
+    out.kind = kernel::TraceKind::rule;
+    out.id = id;
+    out.family = NFPROTO_IPV4;
+    out.table = "filter";
+    out.chain = chain;
+    out.handle = 5;
+    out.verdict = verdict;
+    return out;
+}
+
+/// The headers of a SYN from co1:40000 to co2:80.
+void add_headers(kernel::TraceEvent& out, std::uint16_t source_port, std::uint16_t destination_port) {
+    out.network_header = bytes_of({0x45, 0, 0, 60, 0, 1, 0, 0, 64, 6, 0, 0, 172, 18, 0, 2, 172, 18, 0, 3});
+    out.transport_header = bytes_of({source_port >> 8,
+                                     source_port & 0xFF,
+                                     destination_port >> 8,
+                                     destination_port & 0xFF,
+                                     0,
+                                     0,
+                                     0,
+                                     1,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     0x50,
+                                     0x02,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     0,
+                                     0});
+}
+
+}  // namespace
+
+TEST_CASE("why: a SYN is known by its sequence number behind NAT, and its answer by that", "[unit]") {
+    auto translated = syn(3, true, co2, 8080);
+    translated.packet.source = host;
+    translated.packet.source_port = 55'555;
+    auto others = syn(3, true, co2, 8080);
+    others.packet.sequence = 1;
+    others.packet.source_port = 1;
+    const auto sightings =
+        find_flow(flow, {{0, {syn(2, true, co2, 80)}}, {2, {translated, others, syn_ack(3, false)}}});
+    REQUIRE(sightings.size() == 3);
+    CHECK(sightings[1].port == Port{2, 3});
+    CHECK_FALSE(sightings[1].answer);
+    CHECK(sightings[2].answer);
+    CHECK(translated_destination(flow, sightings)->port == 8080);
+    CHECK(translated_source(sightings)->address == host);
+}
+
+TEST_CASE("why: an answer is delivered only where TO's namespace has seen the packet", "[unit]") {
+    Case one;
+    one.facts.end = ProbeEnd{};
+    CHECK(one.decide({{0, {syn(2, true, co2, 80)}}, {1, {syn(2, false, co2, 80)}}}).verdict ==
+          WhyVerdict::delivered);
+    Case other;
+    other.facts.end = ProbeEnd{};
+    const auto decision = other.decide({{0, {syn(2, true, co2, 80)}}});
+    CHECK(decision.verdict == WhyVerdict::lost);
+    Case blind;
+    blind.facts.end = ProbeEnd{};
+    blind.facts.saw_all = false;
+    CHECK(blind.decide({{0, {syn(2, true, co2, 80)}}}).verdict == WhyVerdict::delivered);
+}
+
+TEST_CASE("why: a rule that dropped it is the verdict, one that dropped the answer too", "[unit]") {
+    Case one;
+    one.facts.trace = {step("jump DOCKER-USER"), step("drop")};
+    auto decision = one.decide({{0, {syn(2, true, co2, 80)}}});
+    CHECK(decision.verdict == WhyVerdict::dropped);
+    REQUIRE(decision.rule);
+    CHECK(decision.rule->handle == 12);
+    CHECK(decision.where == api::WhyPlace{"host", "ip filter FORWARD"});
+    CHECK_FALSE(decision.answer);
+    one.facts.trace = {step("accept"), step("drop", true)};
+    decision = one.decide({{0, {syn(2, true, co2, 80)}}});
+    CHECK(decision.verdict == WhyVerdict::dropped);
+    CHECK(decision.answer);
+}
+
+TEST_CASE("why: silence is lost between the last point that saw it and the next", "[unit]") {
+    Case one;
+    auto decision = one.decide({{0, {syn(2, true, co2, 80)}}, {2, {syn(10, false, co2, 80)}}});
+    CHECK(decision.verdict == WhyVerdict::lost);
+    CHECK(decision.where == api::WhyPlace{"host", "veth1 and veth2 of host"});
+    Case back;
+    decision = back.decide({{0, {syn(2, true, co2, 80)}},
+                            {1, {syn(2, false, co2, 80), syn_ack(2, true)}},
+                            {2, {syn(10, false, co2, 80), syn(11, true, co2, 80), syn_ack(11, false)}}});
+    CHECK(decision.verdict == WhyVerdict::lost);
+    CHECK(decision.answer);
+    CHECK(decision.where == api::WhyPlace{"host", "veth2 and veth1 of host"});
+}
+
+TEST_CASE("why: nobody who answers for the next hop is unreachable, not lost", "[unit]") {
+    Case one;
+    one.facts.silent = SilentNeighbour{"co1", "eth0", co2};
+    const auto decision = one.decide({});
+    CHECK(decision.verdict == WhyVerdict::unreachable);
+    CHECK(decision.where == api::WhyPlace{"co1", "eth0"});
+}
+
+TEST_CASE("why: what was not sent is never fine", "[unit]") {
+    Case one;
+    one.facts.probed = false;
+    CHECK(one.decide({}).verdict == WhyVerdict::unknown);
+    one.facts.way.end = RouteStep::not_forwarded;
+    CHECK(one.decide({}).verdict == WhyVerdict::unreachable);
+}
+
+TEST_CASE("why: a trace is read by the packet's id, and others' packets are left out", "[unit]") {
+    auto first = event(1, "FORWARD", NFT_JUMP);
+    first.jump = "DOCKER-USER";
+    add_headers(first, own_port, 80);
+    auto strange = event(2, "FORWARD", NF_DROP);
+    add_headers(strange, 1, 2);
+    TracedNamespace traced;
+    traced.target = "host";
+    auto own = event(1, "prerouting", NFT_CONTINUE);
+    own.table = trace_table_name(4711);
+    traced.events = {first, event(1, "DOCKER-USER", NF_DROP), strange, event(2, "FORWARD", NF_DROP), own};
+    const auto steps = read_trace(flow, {{2, traced}});
+    REQUIRE(steps.size() == 2);
+    CHECK(steps[0].step.verdict == "jump DOCKER-USER");
+    CHECK(steps[1].step.chain == "DOCKER-USER");
+    CHECK(steps[1].drops);
+    CHECK(ending_step(steps) == &steps[1]);
+}
+
+TEST_CASE("why: the commands of a trace name only numbers", "[unit]") {
+    const auto text = trace_commands(trace_table_name(12), WhyProtocol::tcp, true, 40'000);
+    CHECK(text.find("add table inet netlab-trace-12 { flags owner; }") == 0);
+    CHECK(text.find("meta nfproto ipv4 tcp sport 40000 limit rate 100/second") != text.npos);
+    const auto echo = trace_commands("t", WhyProtocol::icmp, false, 7);
+    CHECK(echo.find("icmpv6 type echo-reply icmpv6 id 7") != echo.npos);
+}
+
+TEST_CASE("why: the host's rules, read as a table, translate and drop as the kernel would", "[unit]") {
+    kernel::RuleChain dnat;
+    dnat.table = "ip nat";
+    dnat.name = "PREROUTING";
+    dnat.hook = kernel::NftHook{NF_INET_PRE_ROUTING, -100};
+    dnat.nat = true;
+    kernel::PacketRule to_container;
+    to_container.protocol = kernel::Condition<std::uint8_t>{6, false};
+    to_container.destination_port = kernel::Condition<kernel::PortRange>{{80, 80}, false};
+    to_container.action = kernel::RuleAction::dnat;
+    to_container.to_address = *IpAddress::parse("172.17.0.2");
+    to_container.to_port = 8080;
+    dnat.rules = {to_container};
+    kernel::RuleChain forward;
+    forward.table = "ip filter";
+    forward.name = "FORWARD";
+    forward.hook = kernel::NftHook{NF_INET_FORWARD, 0};
+    kernel::PacketRule drop;
+    drop.handle = 7;
+    drop.output = kernel::Condition<std::string>{"docker0", false};
+    drop.action = kernel::RuleAction::drop;
+    forward.rules = {drop};
+    const FamilyRules rules{{dnat, forward}, true};
+    const HostPassage in{"host", "eth0", "", true};
+    const auto translated = destination_by_rules(rules, in, flow, co1);
+    REQUIRE(translated);
+    CHECK(*translated == api::Endpoint{*IpAddress::parse("172.17.0.2"), 8080});
+    const HostPassage through{"host", "eth0", "docker0", false};
+    const auto decision = decide_by_rules(rules, through, flow, co1, *translated);
+    REQUIRE(decision.rule);
+    CHECK(decision.rule->chain == "FORWARD");
+    CHECK(decision.rule->handle == 7);
+    CHECK(decision.rule->family == "ip");
+    const HostPassage elsewhere{"host", "eth0", "br-1", false};
+    CHECK_FALSE(decide_by_rules(rules, elsewhere, flow, co1, *translated).rule);
+}
+
+TEST_CASE("why: a packet that a bridge switches does not pass the host's rules", "[unit]") {
+    auto way = straight_way();
+    auto bridge = point(2, 0, "host", "br-1", "bridge");
+    bridge.forwards = true;
+    way.points.insert(way.points.begin() + 2, bridge);
+    CHECK_FALSE(passage_of(way, "host"));
+    way.points[2].forwards = false;
+    way.points[3].hop.kind = "route";
+    CHECK(passage_of(way, "host") == HostPassage{"host", "br-1", "veth2", false});
+}
