@@ -229,6 +229,18 @@ class Question {
         return {};
     }
 
+    void judge_listener() {
+        if (request_.protocol == WhyProtocol::icmp) return;
+        const auto place = *facts_.way.end_place;
+        const int socket = handles_.sight.sockets(handles_.known.home(place));
+        if (socket < 0) return;
+        const InterfaceNames names(topology_[place].links);
+        const auto listeners = read_listeners(socket, request_.protocol == WhyProtocol::tcp, names);
+        if (!listeners) return;
+        const auto to = facts_.translated.value_or(api::Endpoint{facts_.flow.remote, request_.port});
+        facts_.listener = judge_listeners(*listeners, to.address, to.port);
+    }
+
     void fill(WhyReport& report) const {
         const auto decision = decide(facts_);
         report.verdict = decision.verdict;
@@ -253,7 +265,7 @@ class Question {
         report.suggestion = why.suggestion;
     }
 
-    WhyWhyHandles& handles_;
+    WhyHandles& handles_;
     const WhyRequest& request_;
     const Context& context_;
     const Destination& destination_;

@@ -5,6 +5,7 @@
 #include "daemon/operations/destination_handles.hpp"
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/known_namespaces.hpp"
+#include "daemon/operations/topology.hpp"
 #include "daemon/operations/why_sight.hpp"
 
 #include <optional>

@@ -91,6 +91,9 @@ class Reader {
             if (const auto packet = packet_of(event)) begin(event, *packet);
             const auto walk = walks_.find(event.id);
             if (walk == walks_.end() || event.table.starts_with(own_tables)) continue;
+            // The packet has come to a chain: a rule or the policy follows.
+            const bool decides = event.kind == TraceKind::policy || event.handle;
+            if (!decides && event.verdict.value_or(NFT_CONTINUE) == NFT_CONTINUE) continue;
             out.push_back(step(event, walk->second));
         }
     }
