@@ -39,8 +39,10 @@ bool is_there(std::string_view name, Family family) {
 
 std::string name_of(const char (&name)[IFNAMSIZ], const unsigned char (&mask)[IFNAMSIZ]) {
     std::string text(name, ::strnlen(name, IFNAMSIZ));
-    // iptables' "eth+": the zero at the name's end is not compared.
-    if (!text.empty() && text.size() < IFNAMSIZ && mask[text.size()] == 0) text += '+';
+    // iptables' "eth+": the zero at the name's end is not compared, nor is the '+' that it leaves in front of
+    // it.
+    if (!text.empty() && text.size() < IFNAMSIZ && mask[text.size()] == 0 && !text.ends_with('+'))
+        text += '+';
     return text;
 }
 

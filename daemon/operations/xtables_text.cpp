@@ -58,7 +58,7 @@ void add_addresses(std::string& text, const XtRule& rule) {
 }
 
 void add_match(RuleText& out, const kernel::XtExtension& match, Family family) {
-    out.text += " -m " + match.name;
+    out.text += " -m " + match_name(match);
     if (const auto words = match_words(match, family)) {
         out.text += *words;
     } else {

@@ -9,6 +9,8 @@ namespace netlab::operations {
 /// A table as parse_xt_table() has it; chains in the kernel's order.
 [[nodiscard]] TableText legacy_table(const kernel::XtTable& table, Family family, std::string name);
 
+/// As iptables-save calls it: "state" is a form of conntrack.
+[[nodiscard]] std::string match_name(const kernel::XtExtension& match);
 /// What follows "-m NAME" or "-j NAME", with a blank in front of each word: " --dport 80". nullopt of one
 /// that is not known here, or that has more to say than is known.
 [[nodiscard]] std::optional<std::string> match_words(const kernel::XtExtension& match, Family family);

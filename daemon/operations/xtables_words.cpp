@@ -151,9 +151,12 @@ Words conntrack_words(Bytes info, std::uint32_t revision) {
         return std::nullopt;
     }
     // Addresses, ports, status and the like of a connection are rarely asked for.
-    if ((flags & ~static_cast<std::uint32_t>(XT_CONNTRACK_STATE)) != 0) return std::nullopt;
-    if (flags == 0) return std::string();
-    return sign((inverted & XT_CONNTRACK_STATE) != 0) + "--ctstate " + bit_names(state_bits, states);
+    constexpr std::uint32_t told = XT_CONNTRACK_STATE | XT_CONNTRACK_STATE_ALIAS;
+    if ((flags & ~told) != 0) return std::nullopt;
+    if ((flags & XT_CONNTRACK_STATE) == 0) return std::string();
+    const bool is_state = (flags & XT_CONNTRACK_STATE_ALIAS) != 0;
+    return sign((inverted & XT_CONNTRACK_STATE) != 0) + (is_state ? "--state " : "--ctstate ") +
+           bit_names(state_bits, states);
 }
 
 Words state_words(Bytes info, Family /*family*/) {
@@ -266,6 +269,14 @@ Words physdev_words(Bytes info, Family /*family*/) {
 }
 
 }  // namespace
+
+std::string match_name(const kernel::XtExtension& match) {
+    xt_conntrack_mtinfo3 third;
+    const bool is_state = match.name == "conntrack" && match.revision == 3 &&
+                          read(Bytes(match.info), third) &&
+                          (third.match_flags & XT_CONNTRACK_STATE_ALIAS) != 0;
+    return is_state ? "state" : match.name;
+}
 
 std::optional<std::string> match_words(const kernel::XtExtension& match, Family family) {
     const Bytes info(match.info);
