@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <csignal>
 #include <memory>
+#include <sstream>
 
 using namespace netlab;
 using namespace netlab::lab;
@@ -111,6 +112,49 @@ TEST_CASE("why: another network's container has no name here, and its address is
     check_delivered(daemon, {"co1", "co3"});
 }
 
+TEST_CASE("why: the trace is what nft monitor trace shows of the same packet", "[docker]") {
+    const support::Daemon daemon(settings());
+    support::Process monitor(
+        {"nsenter", "--net=/run/netns/" + host_namespace(), "stdbuf", "-oL", "nft", "monitor", "trace"});
+    const auto address = address_of("co3", "bridge");
+    // Until the monitor listens, and so shows this packet.
+    boost::json::object report;
+    REQUIRE(support::eventually(
+        [&] {
+            report = ask_why(daemon, {"co1", address});
+            return contains(monitor.out_so_far(), "DOCKER-ISOLATION-STAGE-2");
+        },
+        10s));
+    std::vector<std::string> mine;
+    for (const auto& step : report.at("trace").as_array()) {
+        if (step.at("target") != "host") continue;
+        mine.push_back(text(step.as_object(), "family") + " " + text(step.as_object(), "table") + " " +
+                       text(step.as_object(), "chain"));
+    }
+    // Of the last packet: the trace id of the last line.
+    std::istringstream lines(monitor.out_so_far());
+    std::vector<std::vector<std::string>> all;
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::vector<std::string> found;
+        for (std::string word; words >> word;)
+            found.push_back(word);
+        if (found.size() > 6 && found[0] == "trace") all.push_back(found);
+    }
+    REQUIRE(!all.empty());
+    std::vector<std::string> theirs;
+    for (const auto& line : all) {
+        // Every packet of the flow that was told, and of it what decides: rules, returns and policies.
+        const bool decides =
+            line[6] == "rule" || line[6] == "policy" || (line[6] == "verdict" && line[7] != "continue");
+        if (line[2] != all.back()[2] || !decides || line[4].starts_with("netlab-trace")) continue;
+        theirs.push_back(line[3] + " " + line[4] + " " + line[5]);
+    }
+    INFO(monitor.out_so_far());
+    CHECK(mine == theirs);
+    CHECK(mine.size() >= 5);
+}
+
 TEST_CASE("why: a container on both networks reaches both", "[docker]") {
     const support::Daemon daemon(settings());
     check_delivered(daemon, {"co4", "co1"});
@@ -151,6 +195,14 @@ TEST_CASE("why: a published port behind which nothing listens, or on 127.0.0.1 a
     docker({"exec", "-d", "why-lonely", "httpd", "-f", "-p", "127.0.0.1:80"});
     REQUIRE(support::eventually(
         [] { return contains(in_container("why-lonely", "ss -ltn"), "127.0.0.1:80"); }, 5s));
+    // By localhost the engine's own process takes it, and gives it up.
+    report = ask_why(daemon, {"host", "127.0.0.1:18081"});
+    INFO(report);
+    CHECK(verdict(report) == "refused");
+    CHECK(report.at("where").at("target") == "why-nothing");
+    CHECK(contains(text(report, "explanation"), "nothing in why-nothing listens on TCP port 80"));
+    CHECK(contains(json::write(report.at("notes")), "docker-proxy"));
+    check_delivered(daemon, {"host", "host:8080"});
     report = ask_why(daemon, {"host", "198.51.100.2:18082"});
     INFO(report);
     CHECK(verdict(report) == "refused");
