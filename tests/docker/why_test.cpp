@@ -429,14 +429,13 @@ TEST_CASE("why: a UDP service behind which an old conntrack entry leads to nobod
     inet.replace(inet.rfind("host"), 4, "inet");
     const Words question{"netns:" + inet, "198.51.100.2:15353/udp"};
     const Container server("why-udp", {"-p", "15353:53/udp"});
-    const auto echo = start_in("why-udp", {"python3", "-c",
-                                           "import socket
-                                           "
-                                           "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                                           "
-                                           "s.bind((\"0.0.0.0\", 53))
-                                           "
-                                           "while True: s.sendto(b\"x\", s.recvfrom(9)[1])"});
+    const auto echo = start_in("why-udp", {"python3", "-c", R"(
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("0.0.0.0", 53))
+while True:
+    s.sendto(b"x", s.recvfrom(9)[1])
+)"});
     REQUIRE(support::eventually([] { return contains(in_container("why-udp", "ss -lun"), ":53 "); }, 5s));
     check_delivered(daemon, question);
     const Undo undo("conntrack -D -p udp --orig-dst 198.51.100.2");
