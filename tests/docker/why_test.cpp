@@ -400,7 +400,7 @@ TEST_CASE("why: an address that two containers have", "[docker]") {
     const auto address = address_of("co2", "net");
     in_container("why-thief", "ip addr add " + address + "/16 dev eth0");
     const auto mac = text(ip_json("why-thief", {"link", "show", "eth0"}).front().as_object(), "address");
-    in_container("co1", "ip neigh replace " + address + " lladdr " + mac + " dev eth0");
+    in_container("co1", "ip neigh replace " + address + " lladdr " + mac + " nud reachable dev eth0");
     const auto report = ask_why(daemon, {"co1", "--address", "co2"});
     in_container("co1", "ip neigh flush all");
     INFO(report);
