@@ -137,6 +137,14 @@ Result<void> add_targets(const std::vector<std::string>& words, bool all, bool p
     return {};
 }
 
+/// The target lives in the host's namespace, by whatever name.
+bool is_host(const api::Target& target, const targets::Registry& registry) {
+    const auto host = registry.resolve("host");
+    return target.namespace_ && host && host->target.namespace_ &&
+           target.namespace_->inode == host->target.namespace_->inode &&
+           target.namespace_->device == host->target.namespace_->device;
+}
+
 /// Who publishes a port of the host's, as far as anybody would want to know.
 void add_publishers(std::uint16_t port, const targets::Registry& registry, api::Context& context, Job& job) {
     constexpr std::size_t most = 8;
@@ -293,8 +301,12 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
     if (context.targets.size() == 1 && context.targets.front().namespace_) {
         entry.inode = context.targets.front().namespace_->inode;
     }
-    if constexpr (row<I>.published_port != nullptr)
-        add_publishers(request.*row<I>.published_port, registry, context, job);
+    if constexpr (row<I>.published_port != nullptr) {
+        // A loopback address is nobody's in particular: of the host itself it is the host's.
+        const bool to_host =
+            context.peer ? is_host(*context.peer, registry) : is_host(context.targets.front(), registry);
+        if (to_host) add_publishers(request.*row<I>.published_port, registry, context, job);
+    }
     if constexpr (row<I>.others) add_others(registry, context, job);
     return context;
 }

@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
+#include <csignal>
 #include <initializer_list>
 #include <memory>
 #include <system_error>
@@ -148,7 +149,8 @@ void allow_netfilter(const FilterContext& filter) {
                              equal(2, protocol)) != 0)
             throw std::runtime_error("libseccomp refuses a rule");
     }
-    allow(filter, {SCMP_SYS(bind)});
+    // glibc's qsort(3) asks how much memory there is, for 1,024 bytes and more: large sets.
+    allow(filter, {SCMP_SYS(bind), SCMP_SYS(sysinfo)});
     // An extension that is not there yet, /etc/protocols: the libraries go on without.
     refuse(filter, EACCES, {SCMP_SYS(access), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx)});
 #ifndef NETLAB_SANITIZED
@@ -324,6 +326,8 @@ Result<void> drop_but_net_admin(Credentials credentials, const SystemCallFilters
     if (::setresuid(uid, uid, uid) != 0) return failed("give up the user");
     if (!set_capabilities({CAP_NET_ADMIN})) return failed("give up the capabilities but one");
     if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("become undumpable");
+    // After the change of the user, which forgets it.
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return failed("die with the operation");
 #ifndef NETLAB_SANITIZED
     if (!limit(RLIMIT_AS, operations::Needs{}.address_space)) return failed("limit the memory");
 #endif

@@ -1,11 +1,9 @@
 #include "daemon/operations/beside_process.hpp"
 
 #include <cerrno>
-#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -34,12 +32,19 @@ bool write_whole(int channel, std::span<const std::byte> bytes) {
     return true;
 }
 
+/// The operation's ends of the channels to processes that it has started before: whoever had one could give
+/// that process orders, and hear its answers.
+std::vector<int>& worker_ends() {
+    static std::vector<int> ends;
+    return ends;
+}
+
 [[noreturn]] void serve_orders(Namespaces& namespaces, int channel, const BesideProcess::Serve& serve) {
     const Namespaces::Confine confine = namespaces.confine_beside();
     namespaces = Namespaces({});
-    // A change of the user forgets the signal, so it is asked for after that.
+    for (const int other : worker_ends())
+        ::close(other);
     if (confine && !confine()) std::_Exit(EXIT_FAILURE);
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     BesideProcess::Order order{};
     while (read_whole(channel, order)) {
         auto answer = serve(order);
@@ -68,6 +73,7 @@ Result<BesideProcess> BesideProcess::start(Namespaces& namespaces, Serve serve) 
         own.reset();
         serve_orders(namespaces, other.get(), serve);
     }
+    worker_ends().push_back(own.get());
     return BesideProcess(std::move(own));
 }
 

@@ -46,6 +46,13 @@ void need_protocol(PacketProgram& program, WhyProtocol protocol, bool v4) {
 /// A port at that place behind the IP header.
 void keep_where(PacketProgram& program, const Flow& flow, std::uint32_t at, std::uint16_t port) {
     need_protocol(program, flow.protocol, flow.remote.is_v4());
+    if (flow.protocol == WhyProtocol::tcp) {
+        // Not the data of a busy service: what begins a connection, and what ends it.
+        constexpr std::uint32_t flags = 13;
+        constexpr std::uint32_t syn_or_rst = 0x06;
+        program.load_behind_header(BPF_B, flags);
+        program.need_some_of(syn_or_rst);
+    }
     program.load_behind_header(BPF_H, at);
     program.need_equal(port);
     program.keep();

@@ -50,10 +50,13 @@ class Walk {
         return std::move(hops_);
     }
 
+    [[nodiscard]] std::vector<std::optional<std::size_t>> places() { return std::move(places_); }
+
   private:
     RouteHop& hop(const Position& at, RouteStep step) {
         auto& hop = hops_.emplace_back();
         hop.target = topology_[at.place].target;
+        places_.emplace_back(at.place);
         hop.step = step;
         if (at.input) hop.input = topology_.name(*at.input);
         if (at.port) hop.port = topology_.name(*at.port);
@@ -187,6 +190,7 @@ class Walk {
                                elsewhere(topology_, out, next));
         } else {
             auto& last = hops_.emplace_back();
+            places_.emplace_back();
             last.step = RouteStep::leaves;
             last.note = "what is behind " + topology_.full_name(path.last) + " netlab does not see";
         }
@@ -227,13 +231,18 @@ class Walk {
     kernel::RouteQuery query_;
     const AskKernel& ask_;
     std::vector<RouteHop> hops_;
+    std::vector<std::optional<std::size_t>> places_;  ///< of the hops
 };
 
 }  // namespace
 
 Result<std::vector<RouteHop>> walk(const Topology& topology, std::size_t place,
-                                   const kernel::RouteQuery& query, const AskKernel& ask) {
-    return Walk(topology, query, ask).from(place);
+                                   const kernel::RouteQuery& query, const AskKernel& ask,
+                                   std::vector<std::optional<std::size_t>>* places) {
+    Walk walk(topology, query, ask);
+    auto hops = walk.from(place);
+    if (places != nullptr) *places = walk.places();
+    return hops;
 }
 
 }  // namespace netlab::operations

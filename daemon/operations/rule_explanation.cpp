@@ -1,5 +1,6 @@
 #include "daemon/operations/rule_explanation.hpp"
 
+#include "daemon/operations/host_command.hpp"
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/network_facts.hpp"
 
@@ -42,37 +43,62 @@ class Explainer {
 
     [[nodiscard]] const api::Target& from() const { return facts_.context.targets.front(); }
 
-    /// A command as it is to be typed on the host.
-    [[nodiscard]] std::string in_namespace(const std::string& command) const {
-        if (step_ == nullptr) return command;
-        const auto& target = target_at(facts_.context, step_->place);
-        if (target.runtime == api::Runtime::host) return command;
-        if (target.runtime == api::Runtime::netns) return "ip netns exec " + target.name + " " + command;
-        return "nsenter --net=/proc/" + std::to_string(target.pid) + "/ns/net " + command;
+    /// Whose rules those are; nullptr where the rule is known from the host's table.
+    [[nodiscard]] const api::Target* holder() const {
+        return step_ == nullptr ? nullptr : &target_at(facts_.context, step_->place);
+    }
+    [[nodiscard]] bool is_host() const {
+        return holder() == nullptr || holder()->runtime == api::Runtime::host;
+    }
+
+    /// As it is to be typed on the host; "" where a name in it is more than a word.
+    [[nodiscard]] std::string typed(const std::string& command) const {
+        if (!is_plain_word(rule_.family) || !is_plain_word(rule_.table) || !is_plain_word(rule_.chain))
+            return {};
+        return holder() == nullptr ? command : command_in(*holder(), command);
     }
 
     [[nodiscard]] std::string removal() const {
         if (!rule_.handle) return {};
-        return in_namespace("nft delete rule " + rule_.family + " " + rule_.table + " " + rule_.chain +
-                            " handle " + std::to_string(*rule_.handle));
+        return typed("nft delete rule " + rule_.family + " " + rule_.table + " " + rule_.chain + " handle " +
+                     std::to_string(*rule_.handle));
     }
 
-    /// Before a chain's own end, so that it decides first.
-    [[nodiscard]] std::string permission(const std::string& condition) const {
-        return in_namespace("nft insert rule " + rule_.family + " " + rule_.table + " " + rule_.chain + " " +
-                            condition + " accept");
+    /// Before the chain's other rules, so that it decides first; for this flow and no more.
+    [[nodiscard]] std::string permission() const {
+        std::string condition;
+        for (const auto& [name, interface] :
+             {std::pair{"iifname", step_->step.input}, std::pair{"oifname", step_->step.output}}) {
+            if (interface.empty()) continue;
+            if (!is_plain_word(interface)) return {};
+            condition += std::string(name) + " " + interface + " ";
+        }
+        condition += answer_ ? "ct state established,related" : destination();
+        return typed("nft insert rule " + rule_.family + " " + rule_.table + " " + rule_.chain + " " +
+                     condition + " accept");
+    }
+
+    /// "ip daddr 172.17.0.2 tcp dport 80": as the packet has it behind the rules that translate.
+    [[nodiscard]] std::string destination() const {
+        const auto to =
+            facts_.translated.value_or(api::Endpoint{facts_.flow.remote, facts_.flow.remote_port});
+        const std::string family = to.address.is_v4() ? "ip" : "ip6";
+        auto text = family + " daddr " + to.address.to_string();
+        if (facts_.flow.protocol == api::WhyProtocol::icmp) return text;
+        return text + (facts_.flow.protocol == api::WhyProtocol::tcp ? " tcp" : " udp") + " dport " +
+               std::to_string(to.port);
     }
 
     [[nodiscard]] Explanation isolation() const {
+        if (const auto other = peer()) {
+            if (auto apart = explain_apart(from(), *other)) return *apart;
+        }
         // Networks that may not leave are kept in by the first stage itself.
         if (rule_.chain == "DOCKER-ISOLATION-STAGE-1") {
             const auto& inside = is_container(from()) ? from() : peer().value_or(from());
             return {"one of the two networks is internal (" + where_it_is(inside) +
                         "): Docker lets nothing in or out of it",
                     outside_network(inside)};
-        }
-        if (const auto other = peer()) {
-            if (auto apart = explain_apart(from(), *other)) return *apart;
         }
         return {"Docker keeps its bridge networks apart", {}};
     }
@@ -105,56 +131,43 @@ class Explainer {
     }
 
     [[nodiscard]] Explanation policy() const {
-        const bool forward = step_->step.hook == "forward";
         Explanation out;
         out.explanation = "no rule of " + rule_.family + " " + rule_.table + " " + rule_.chain +
                           " accepts it, and the chain's policy is to drop" + whose();
-        const bool containers = is_container(from()) || (peer() && is_container(*peer()));
-        if (forward && containers && !met_engine()) {
+        const bool dockers =
+            from().runtime == api::Runtime::docker || (peer() && peer()->runtime == api::Runtime::docker);
+        if (step_->step.hook == "forward" && dockers && is_host() && !met_engine()) {
             out.explanation +=
-                "; Docker's rules, which would accept it, are not there: something has "
-                "flushed them";
-            out.suggestion = "systemctl restart docker (it writes its rules again)";
+                "; Docker's rules, which would accept it, are not there: something has flushed them. Docker "
+                "writes them again when it starts, which ends the containers unless live-restore is on";
+            out.suggestion = "systemctl restart docker";
             return out;
         }
-        if (forward)
-            out.suggestion = permission(conditions());
-        else
-            out.suggestion = permission("iifname " + quoted_name(step_->step.input));
+        out.suggestion = permission();
         return out;
     }
 
     /// A chain of an engine's was on the way.
     [[nodiscard]] bool met_engine() const {
         return std::ranges::any_of(facts_.trace, [&](const TracedStep& one) {
-            return one.step.target == rule_.target && one.step.answer == answer_ &&
-                   one.step.table == rule_.table && one.step.hook == "forward" &&
+            return one.place == step_->place && one.step.answer == answer_ && one.step.hook == "forward" &&
                    (one.step.owner == "docker" || one.step.verdict.find("DOCKER") != std::string::npos);
         });
-    }
-
-    static std::string quoted_name(const std::string& interface) { return "\"" + interface + "\""; }
-
-    [[nodiscard]] std::string conditions() const {
-        std::string text;
-        if (!step_->step.input.empty()) text = "iifname " + quoted_name(step_->step.input);
-        if (!step_->step.output.empty())
-            text += (text.empty() ? "" : " ") + std::string("oifname ") + quoted_name(step_->step.output);
-        return text;
     }
 
     [[nodiscard]] Explanation input() const {
         const auto& interface = step_->step.input;
         Explanation out;
-        out.explanation = "the firewall of " + rule_.target + " " + verb() + ": what comes from " +
-                          facts_.request.from + " to " + rule_.target + " itself passes its input chain" +
-                          whose();
-        if (rule_.owner == "ufw")
+        out.explanation = "the firewall of " + rule_.target + " " + verb() + ": what is for " + rule_.target +
+                          " itself passes its input chain" + whose();
+        // These two know what else has to be done; of a container's rules they know nothing.
+        const bool plain = is_host() && !answer_ && is_plain_word(interface);
+        if (rule_.owner == "ufw" && plain)
             out.suggestion = "ufw allow in on " + interface;
-        else if (rule_.owner == "firewalld")
+        else if (rule_.owner == "firewalld" && plain)
             out.suggestion = "firewall-cmd --zone=trusted --add-interface=" + interface;
         else
-            out.suggestion = permission("iifname " + quoted_name(interface));
+            out.suggestion = permission();
         return out;
     }
 
@@ -175,7 +188,7 @@ class Explainer {
                     " accepts it, but an accept ends its own chain only: " + rule_.family + " " +
                     rule_.table + " " + rule_.chain + " comes later on the same hook, and " + verb() +
                     whose(),
-                permission(conditions())};
+                permission()};
     }
 
     const WhyFacts& facts_;

@@ -96,7 +96,7 @@ std::optional<Endpoint> translated_source(std::span<const Sighting> sightings) {
     for (const auto& one : sightings) {
         if (one.answer) continue;
         if (!first) first = one.source;
-        if (one.source != *first) return one.source;
+        if (one.source.address != first->address) return one.source;
     }
     return std::nullopt;
 }

@@ -1,6 +1,7 @@
 #include "daemon/operations/why_explanation.hpp"
 
 #include "common/endpoint.hpp"
+#include "daemon/operations/host_command.hpp"
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/listener_explanation.hpp"
 #include "daemon/operations/network_facts.hpp"
@@ -56,7 +57,7 @@ class Explainer {
     }
 
     [[nodiscard]] Explanation delivered() const {
-        if (!facts_.stale.empty()) return stale();
+        if (facts_.stale) return stale();
         const auto* target = final_target();
         if (target != nullptr && target->state == api::State::paused)
             return {target->name + " is paused: its kernel answers, and no program in it does",
@@ -66,12 +67,9 @@ class Explainer {
 
     /// It works for whoever begins now, and not for who goes on.
     [[nodiscard]] Explanation stale() const {
-        const auto& dead = facts_.stale.front();
-        return {"a new flow arrives, but old conntrack entries still send those who go on to " +
-                    endpoint_text(dead.address, dead.port) + ", which nobody has any more",
-                "conntrack -D -p " + std::string(facts_.flow.protocol == WhyProtocol::udp ? "udp" : "tcp") +
-                    " --orig-dst " + facts_.flow.remote.to_string() + " --orig-port-dst " +
-                    std::to_string(facts_.flow.remote_port) + " --reply-src " + dead.address.to_string()};
+        return {"a new flow arrives, but an old conntrack entry still leads those who go on astray: " +
+                    facts_.stale->explanation,
+                facts_.stale->suggestion};
     }
 
     [[nodiscard]] Explanation by_listener() const {
@@ -123,14 +121,7 @@ class Explainer {
         return {stray.target + " sends what is for " + stray.address.to_string() + " by " + stray.output +
                     ", and " + stray.expected + " is where that address is: its route " + stray.entry +
                     " is in the way",
-                on(stray.target, "ip route del " + stray.entry)};
-    }
-
-    /// A command for a target's namespace, as it is to be typed on the host.
-    [[nodiscard]] std::string on(const std::string& name, const std::string& command) const {
-        if (name != from().name || from().runtime == api::Runtime::host) return command;
-        if (from().runtime == api::Runtime::netns) return "ip netns exec " + name + " " + command;
-        return "nsenter --net=/proc/" + std::to_string(from().pid) + "/ns/net " + command;
+                is_plain_word(stray.output) ? "ip route del " + stray.entry : std::string()};
     }
 
     /// FROM's own way out is not by its network's gateway.
@@ -147,7 +138,7 @@ class Explainer {
         if (!right) return {};
         return {from().name + " sends it to " + facts_.next_hop->to_string() +
                     ", and its networks' gateway is " + list_and(gateways),
-                on(from().name, "ip route replace default via " + right->to_string())};
+                command_in(from(), "ip route replace default via " + right->to_string())};
     }
 
     [[nodiscard]] Explanation unreachable() const {
@@ -180,7 +171,9 @@ class Explainer {
         const auto setting =
             facts_.flow.remote.is_v4() ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
         return {facts_.way.end_target + " does not forward packets (" + setting + " is 0)",
-                on(facts_.way.end_target, std::string("sysctl -w ") + setting + "=1")};
+                final_target() == nullptr
+                    ? std::string()
+                    : command_in(*final_target(), std::string("sysctl -w ") + setting + "=1")};
     }
 
     [[nodiscard]] Explanation no_route() const {
@@ -321,7 +314,8 @@ void add_disagreement(std::vector<std::string>& notes, const WhyFacts& facts, co
 
 std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& decision) {
     std::vector<std::string> notes;
-    if (facts.probed && !facts.traced && decision.verdict != WhyVerdict::delivered)
+    const bool answered = facts.end && facts.end->kind == ProbeEnd::Kind::answered;
+    if (facts.probed && !facts.traced && !(decision.verdict == WhyVerdict::delivered && answered))
         notes.push_back("the packet's way through the rules was not traced (" + facts.untraced +
                         "): what stopped it is told from where it was seen alone");
     if (decision.by_table && facts.probed)

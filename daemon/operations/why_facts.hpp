@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/api/conntrack.hpp"
 #include "common/api/context.hpp"
 #include "common/api/why.hpp"
 #include "daemon/operations/explanation.hpp"
@@ -74,12 +75,11 @@ struct WhyFacts {
     std::optional<BehindProxy> proxied;       ///< it came to the host's own socket of a published port
     std::optional<SilentNeighbour> silent;
     std::optional<StrayRoute> stray;
-    std::optional<IpAddress> next_hop;   ///< FROM's, where that is not the destination itself
-    std::optional<RulesDecision> rules;  ///< absent where it does not pass the host's rules
-    std::vector<api::Endpoint> stale;    ///< destinations that nobody has, to which old conntrack entries of
-                                         ///< the same service still lead
-    Explanation segment;                 ///< what is wrong with the links that FROM or TO hang on
-    std::optional<bool> small_passes;    ///< with a size: whether an echo without it was answered
+    std::optional<IpAddress> next_hop;         ///< FROM's, where that is not the destination itself
+    std::optional<RulesDecision> rules;        ///< absent where it does not pass the host's rules
+    std::optional<api::ConntrackStale> stale;  ///< an old entry of the same service that leads elsewhere
+    Explanation segment;                       ///< what is wrong with the links that FROM or TO hang on
+    std::optional<bool> small_passes;          ///< with a size: whether an echo without it was answered
 };
 
 /// What the facts come to, without the words.

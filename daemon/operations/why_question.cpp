@@ -1,6 +1,7 @@
 #include "daemon/operations/why_question.hpp"
 
 #include "common/endpoint.hpp"
+#include "daemon/operations/conntrack_staleness.hpp"
 #include "daemon/operations/request_time.hpp"
 #include "daemon/operations/why_explanation.hpp"
 #include "daemon/operations/why_rules.hpp"
@@ -9,7 +10,6 @@
 #include "daemon/operations/why_verdict.hpp"
 
 #include <algorithm>
-#include <tuple>
 
 #include <netinet/in.h>
 
@@ -59,10 +59,7 @@ class Question {
 
     [[nodiscard]] std::optional<std::string> owner_of_destination() const {
         if (destination_.peer_address && context_.peer) return context_.peer->name;
-        for (const auto& name : context_.names) {
-            if (name.address == destination_.to.address) return name.name;
-        }
-        return std::nullopt;
+        return named(destination_.to.address);
     }
 
     [[nodiscard]] EchoSocket* echo() const {
@@ -112,6 +109,7 @@ class Question {
                 dropped = true;
                 until = std::min(until, Clock::now() + grace);
             }
+            handles_.sight.take_packets();
             const auto now = Clock::now();
             if (now >= until) return {};
             if (now >= next_look) {
@@ -170,19 +168,20 @@ class Question {
     void follow_translation() {
         read_host();
         facts_.translated = translated_destination(facts_.flow, facts_.sightings);
-        const auto passage = passage_of(facts_.way, facts_.host);
+        const auto passage = passage_of(facts_.way, facts_.host, host_of(handles_));
         if (!facts_.translated && !facts_.probed && passage && destination_.source)
             facts_.translated = destination_by_rules(rules_, *passage, facts_.flow, *destination_.source);
         if (facts_.translated) {
             const auto to = endpoint_text(facts_.translated->address, facts_.translated->port);
             facts_.way = tables_.went_on(std::move(facts_.way), *facts_.translated, "DNAT to " + to);
         }
-        if (const auto whole = passage_of(facts_.way, facts_.host); whole && destination_.source)
+        if (const auto whole = passage_of(facts_.way, facts_.host, host_of(handles_));
+            whole && destination_.source)
             facts_.rules = decide_by_rules(
                 rules_, *whole, facts_.flow, *destination_.source,
                 facts_.translated.value_or(api::Endpoint{facts_.flow.remote, facts_.flow.remote_port}));
         facts_.final_target = facts_.way.end_target;
-        mark_sightings(facts_.way, facts_.sightings, facts_.observed);
+        mark_sightings(facts_.way, facts_.sightings, facts_.observed, facts_.saw_all);
     }
 
     /// Its rules, and the entries of conntrack that outlived whom they lead to.
@@ -192,26 +191,34 @@ class Question {
         facts_.host = topology_[place].target;
         const InterfaceNames names(topology_[place].links);
         rules_ = handles_.host->rules.read(names).of(facts_.flow.remote.family());
-        if (handles_.host->conntrack && facts_.flow.protocol != WhyProtocol::icmp && context_.names_complete)
-            find_stale_entries(*handles_.host->conntrack);
+        const auto& route_socket = handles_.known.socket(place);
+        if (route_socket && handles_.host->conntrack && facts_.flow.protocol != WhyProtocol::icmp &&
+            context_.names_complete)
+            find_stale_entry(*handles_.host->conntrack, route_socket->get());
     }
 
-    void find_stale_entries(kernel::ConntrackTable& table) {
-        const auto is_known = [&](const IpAddress& address) {
-            return !topology_.owners(address).empty() ||
-                   std::ranges::any_of(context_.names,
-                                       [&](const auto& name) { return name.address == address; });
-        };
+    void find_stale_entry(kernel::ConntrackTable& table, int route_socket) {
+        const auto around = read_surroundings(route_socket);
+        if (!around) return;
+        auto surroundings = *around;
+        if (facts_.flow.remote.is_v4()) surroundings.chains = rules_.chains;
+        const AddressNames names(context_.names);
         const std::uint8_t protocol = facts_.flow.protocol == WhyProtocol::udp ? IPPROTO_UDP : IPPROTO_TCP;
         (void)table.read([&](kernel::ConntrackChange, const kernel::Conntrack& entry) {
-            const auto& [original, reply] = std::tie(entry.original, entry.reply);
-            if (original.protocol != protocol || original.destination != facts_.flow.remote ||
-                original.destination_port != facts_.flow.remote_port || !entry.destination_translated() ||
-                is_known(reply.source))
+            const auto& original = entry.original;
+            if (facts_.stale || original.protocol != protocol || original.destination != facts_.flow.remote ||
+                original.destination_port != facts_.flow.remote_port)
                 return;
-            const api::Endpoint dead{reply.source, reply.source_port.value_or(0)};
-            if (std::ranges::find(facts_.stale, dead) == facts_.stale.end()) facts_.stale.push_back(dead);
+            facts_.stale = find_stale(entry, surroundings, names);
         });
+    }
+
+    /// Whom an engine gives that address.
+    [[nodiscard]] std::optional<std::string> named(const IpAddress& address) const {
+        for (const auto& name : context_.names) {
+            if (name.address == address) return name.name;
+        }
+        return std::nullopt;
     }
 
     /// As far as its namespace was watched: somebody else may have answered.
@@ -226,8 +233,9 @@ class Question {
         if (facts_.end && facts_.end->kind == ProbeEnd::Kind::answered && to_has_seen_it()) return {};
         facts_.silent = tables_.silent_neighbour();
         const auto to = facts_.translated ? facts_.translated->address : destination_.to.address;
-        facts_.stray = tables_.stray_route(to);
-        if (!facts_.stray && destination_.source) facts_.stray = tables_.stray_route(*destination_.source);
+        if (const auto owner = named(to)) facts_.stray = tables_.stray_route(to, *owner);
+        if (!facts_.stray && destination_.source)
+            facts_.stray = tables_.stray_route(*destination_.source, context_.targets.front().name);
         facts_.next_hop = tables_.next_hop(destination_.to.address);
         facts_.segment = explain_segment(topology_, context_, 0);
         for (std::size_t place = 1; place < named_places(context_) && facts_.segment.explanation.empty();
@@ -253,21 +261,33 @@ class Question {
         const auto first = named_places(context_) - context_.publishers.size();
         for (std::size_t i = 0; i < context_.publishers.size(); ++i) {
             const auto& target = context_.publishers[i];
-            const auto port = std::ranges::find(target.ports, protocol, &api::PublishedPort::protocol);
-            const auto address = address_of(target);
-            if (port == target.ports.end() || !address) continue;
-            facts_.proxied = BehindProxy{target.name, {*address, port->container_port}, {}};
-            facts_.proxied->listener = judge_in(first + i, {*address, port->container_port});
+            const auto port = std::ranges::find_if(target.ports, [&](const api::PublishedPort& one) {
+                return one.protocol == protocol && is_published_on(one, facts_.flow.remote);
+            });
+            if (port == target.ports.end()) continue;
+            look_at_publisher(target, first + i, port->container_port);
             return;
         }
     }
 
-    static std::optional<IpAddress> address_of(const api::Target& target) {
+    /// It is the engine that holds the port at that address.
+    static bool is_published_on(const api::PublishedPort& port, const IpAddress& address) {
+        if (!port.host_address) return false;
+        return *port.host_address == address ||
+               (port.host_address->is_unspecified() && port.host_address->family() == address.family());
+    }
+
+    /// The process connects to one of its addresses: which, the engine has told it alone.
+    void look_at_publisher(const api::Target& target, std::size_t place, std::uint16_t port) {
         for (const auto& network : target.networks) {
-            for (const auto& prefix : network.addresses)
-                return prefix.address();
+            for (const auto& prefix : network.addresses) {
+                const api::Endpoint to{prefix.address(), port};
+                const auto judgement = judge_in(place, to);
+                const bool takes = judgement && judgement->verdict == ListenerVerdict::takes;
+                if (takes || !facts_.proxied) facts_.proxied = BehindProxy{target.name, to, judgement};
+                if (takes) return;
+            }
         }
-        return std::nullopt;
     }
 
     [[nodiscard]] std::optional<Judgement> judge_in(std::size_t place, const api::Endpoint& to) {

@@ -22,7 +22,9 @@ kernel::PacketFacts facts_of(const HostPassage& passage, const Flow& flow, const
     facts.destination = flow.remote;
     facts.protocol = protocol_number(flow);
     if (flow.protocol != WhyProtocol::icmp) {
-        facts.source_port = flow.own;
+        // Of one that is not sent any that a program would get.
+        constexpr std::uint16_t ephemeral = 40'000;
+        facts.source_port = flow.own != 0 ? flow.own : ephemeral;
         facts.destination_port = flow.remote_port;
     }
     facts.input = passage.input;
@@ -48,6 +50,19 @@ api::WhyRule rule_of(const kernel::FilterDecision& decision, const std::string& 
     return rule;
 }
 
+/// Chains on a hook by whether they come before or behind those that translate destinations.
+enum class Part : std::uint8_t { whole, before_dnat, behind_dnat };
+
+/// All chains, but of those on that hook only these are still on it.
+std::vector<kernel::RuleChain> on_hook(std::vector<kernel::RuleChain> chains, std::uint32_t hook, Part part) {
+    constexpr std::int32_t dnat = -100;  // NF_IP_PRI_NAT_DST
+    for (auto& chain : chains) {
+        if (!chain.hook || chain.hook->number != hook || part == Part::whole) continue;
+        if ((chain.hook->priority < dnat) != (part == Part::before_dnat)) chain.hook.reset();
+    }
+    return chains;
+}
+
 std::string doubt_of(const kernel::FilterDecision& decision) {
     if (decision.doubtful_chain == nullptr) return "a rule that netlab does not understand";
     auto text = decision.doubtful_chain->table + " " + decision.doubtful_chain->name;
@@ -57,12 +72,13 @@ std::string doubt_of(const kernel::FilterDecision& decision) {
 
 }  // namespace
 
-std::optional<HostPassage> passage_of(const Way& way, const std::string& host) {
+std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
+                                      std::optional<std::size_t> place) {
     HostPassage passage;
     passage.target = host;
     bool there = false;
     for (const auto& point : way.points) {
-        if (point.hop.target != host) continue;
+        if (!place || point.place != place) continue;
         const auto& kind = point.hop.kind;
         if (point.forwards) return std::nullopt;
         there = true;
@@ -99,8 +115,9 @@ RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passa
     out.known = rules.known;
     auto facts = facts_of(passage, flow, source);
     const bool local = passage.input.empty() || passage.input == "lo";
-    const auto look = [&](std::uint32_t hook) {
-        const auto decision = kernel::find_drop(rules.chains, hook, facts);
+    const auto look = [&](std::uint32_t hook, Part part) {
+        const auto chains = on_hook(rules.chains, hook, part);
+        const auto decision = kernel::find_drop(chains, hook, facts);
         if (decision.uncertain && out.doubt.empty()) out.doubt = doubt_of(decision);
         if (!decision.dropped || decision.uncertain || out.rule || decision.chain == nullptr) return;
         out.rule = rule_of(decision, passage.target);
@@ -108,18 +125,23 @@ RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passa
         if (decision.rule != nullptr)
             out.removal = delete_command(describe_rule(*decision.chain, *decision.rule));
     };
-    look(local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING);
+    const std::uint32_t first = local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
+    if (local) facts.output = passage.output;
+    look(first, Part::before_dnat);
     if (destination.address != facts.destination || destination.port != flow.remote_port) {
         facts.destination = destination.address;
         facts.destination_port = destination.port;
         facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
     }
     facts.output = passage.output;
+    look(first, Part::behind_dnat);
     facts.destination_local = passage.for_host;
-    if (passage.for_host)
-        look(NF_INET_LOCAL_IN);
-    else if (!local)
-        look(NF_INET_FORWARD);
+    if (passage.for_host) {
+        look(NF_INET_LOCAL_IN, Part::whole);
+        return out;
+    }
+    if (!local) look(NF_INET_FORWARD, Part::whole);
+    look(NF_INET_POST_ROUTING, Part::whole);
     return out;
 }
 

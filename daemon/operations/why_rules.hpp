@@ -20,7 +20,9 @@ struct HostPassage {
 };
 
 /// nullopt where it does not, or a bridge there passes it on without a look at addresses.
-[[nodiscard]] std::optional<HostPassage> passage_of(const Way& way, const std::string& host);
+/// `host` is what it is called, `place` its place.
+[[nodiscard]] std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
+                                                    std::optional<std::size_t> place);
 
 /// The destination that the rules give a packet which comes to the host, or is made there.
 [[nodiscard]] std::optional<api::Endpoint> destination_by_rules(const FamilyRules& rules,

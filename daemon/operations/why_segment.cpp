@@ -1,9 +1,11 @@
 #include "daemon/operations/why_segment.hpp"
 
+#include "daemon/operations/host_command.hpp"
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/network_facts.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 
 namespace netlab::operations {
 
@@ -37,14 +39,13 @@ class Segment {
         return std::nullopt;
     }
 
-    [[nodiscard]] bool is_host(std::size_t place) const {
-        return target_at(context_, place).runtime == api::Runtime::host;
-    }
-
-    [[nodiscard]] std::string in(std::size_t place, const std::string& command) const {
-        if (is_host(place)) return command;
-        const auto pid = target_at(context_, place).pid;
-        return "nsenter --net=/proc/" + std::to_string(pid) + "/ns/net " + command;
+    /// Commands with an interface's name in them are for plain names only.
+    [[nodiscard]] std::string in(std::size_t place, const std::string& command,
+                                 std::initializer_list<Port> named) const {
+        for (const auto port : named) {
+            if (!is_plain_word(topology_.name(port))) return {};
+        }
+        return command_in(target_at(context_, place), command);
     }
 
     [[nodiscard]] bool is_up(Port port) const {
@@ -62,7 +63,7 @@ class Segment {
         for (const auto& one : concerned) {
             if (!is_up(one))
                 return {topology_.full_name(one) + " is down",
-                        in(one.place, "ip link set " + topology_.name(one) + " up")};
+                        in(one.place, "ip link set " + topology_.name(one) + " up", {one})};
         }
         return {};
     }
@@ -83,7 +84,9 @@ class Segment {
             for (std::size_t other = 0; other < topology_.size(); ++other) {
                 for (const auto& address : topology_[other].addresses) {
                     const Port candidate{other, address.index};
-                    if (other == place_ || other == veth.place || !prefix.contains(address.prefix.address()))
+                    if (other == place_ || other == veth.place ||
+                        !prefix.contains(address.prefix.address()) ||
+                        !is_engines(address.prefix.address(), topology_[other].target))
                         continue;
                     const auto peer = topology_.peer(candidate);
                     if (peer && peer->place == veth.place)
@@ -94,6 +97,12 @@ class Segment {
         return std::nullopt;
     }
 
+    /// The engine says that this target has it; anybody could give himself an address.
+    [[nodiscard]] bool is_engines(const IpAddress& address, const std::string& name) const {
+        return std::ranges::any_of(
+            context_.names, [&](const auto& one) { return one.address == address && one.name == name; });
+    }
+
     Explanation off_bridge(const api::Membership& membership, Port port) const {
         const auto veth = topology_.peer(port);
         if (!veth || veth->place == place_ || topology_.master(*veth)) return {};
@@ -102,11 +111,13 @@ class Segment {
         Explanation out;
         out.explanation = topology_.full_name(*veth) + ", the other end of " + topology_.full_name(port) +
                           ", is on no bridge: nothing that " + target_.name + " sends goes anywhere";
-        out.suggestion = bridge ? in(veth->place, "ip link set " + topology_.name(*veth) + " master " +
-                                                      topology_.name(*bridge))
-                                : engine_command(target_.runtime) + " network disconnect " + membership.name +
-                                      " " + target_.name + " && " + engine_command(target_.runtime) +
-                                      " network connect " + membership.name + " " + target_.name;
+        out.suggestion =
+            bridge ? in(veth->place,
+                        "ip link set " + topology_.name(*veth) + " master " + topology_.name(*bridge),
+                        {*veth, *bridge})
+                   : engine_command(target_.runtime) + " network disconnect " + membership.name + " " +
+                         target_.name + " && " + engine_command(target_.runtime) + " network connect " +
+                         membership.name + " " + target_.name;
         return out;
     }
 
@@ -122,18 +133,19 @@ class Segment {
         return {topology_.full_name(*bridge) + ", the bridge of " + membership.name +
                     ", has lost its address " + membership.gateway->to_string() + ", which is " +
                     target_.name + "'s gateway",
-                in(bridge->place, "ip addr add " + address + " dev " + topology_.name(*bridge))};
+                in(bridge->place, "ip addr add " + address + " dev " + topology_.name(*bridge), {*bridge})};
     }
 
     Explanation double_address(const api::Membership& membership, Port port) const {
         for (const auto& prefix : membership.addresses) {
             for (const auto owner : topology_.owners(prefix.address())) {
                 if (owner == port || !topology_.on_one_segment(owner, port)) continue;
-                return {
-                    prefix.address().to_string() + " is there more than once: " + target_.name + " and " +
-                        topology_[owner.place].target + " have it, on " + topology_.full_name(owner),
-                    in(owner.place, "ip addr del " + prefix.address().to_string() + "/" +
-                                        std::to_string(prefix.length()) + " dev " + topology_.name(owner))};
+                return {prefix.address().to_string() + " is there more than once: " + target_.name + " and " +
+                            topology_[owner.place].target + " have it, on " + topology_.full_name(owner),
+                        in(owner.place,
+                           "ip addr del " + prefix.address().to_string() + "/" +
+                               std::to_string(prefix.length()) + " dev " + topology_.name(owner),
+                           {owner})};
             }
         }
         return {};

@@ -59,6 +59,7 @@ Result<void> WhySight::open_sockets(Namespaces& namespaces, bool probe) {
 }
 
 Result<void> WhySight::watch(const Flow& flow, Output& output) {
+    flow_ = flow;
     NetfilterOrder trace;
     trace.kind = NetfilterOrder::Kind::trace;
     trace.process = static_cast<std::uint32_t>(::getpid());
@@ -68,7 +69,10 @@ Result<void> WhySight::watch(const Flow& flow, Output& output) {
     for (auto& one : watched_) {
         if (auto watching = one.view->watch(flow); !watching) return watching;
         if (!one.netfilter) continue;
-        if (const auto done = order(*one.netfilter, trace, output); !done) give_up_trace(done.error());
+        if (const auto done = order(*one.netfilter, trace, output); !done) {
+            give_up_trace(done.error());
+            one.netfilter.reset();
+        }
     }
     return {};
 }
@@ -87,9 +91,15 @@ bool WhySight::take_traces() {
         if (!one.trace) continue;
         std::vector<kernel::TraceEvent> news;
         saw_all_ = one.trace->take(news) && saw_all_;
-        dropped = dropped || tells_of_drop(news);
         auto& events = traced_[one.place].events;
+        // Whoever is root in a container can have all of his packets traced.
+        constexpr std::size_t most = 20'000;
+        if (events.size() + news.size() > most) {
+            saw_all_ = false;
+            continue;
+        }
         events.insert(events.end(), news.begin(), news.end());
+        dropped = dropped || (!news.empty() && tells_of_drop(flow_, events));
     }
     return dropped;
 }

@@ -61,6 +61,7 @@ class WhySight {
     void give_up_trace(const Error& error);
 
     std::vector<Watched> watched_;
+    Flow flow_;
     std::string untraced_;
     std::map<std::size_t, std::vector<SeenPacket>> packets_;
     std::map<std::size_t, TracedNamespace> traced_;

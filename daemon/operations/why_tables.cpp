@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include <linux/rtnetlink.h>
+
 namespace netlab::operations {
 
 namespace {
@@ -37,20 +39,28 @@ AskKernel WhyTables::ask() const {
     return ask;
 }
 
-std::optional<std::size_t> WhyTables::place_of(const std::string& target) const {
-    for (std::size_t i = 0; i < topology_.size(); ++i) {
-        if (topology_[i].target == target && !topology_[i].links.empty()) return i;
+Result<std::vector<PlacedHop>> WhyTables::walk_from(std::size_t place,
+                                                    const kernel::RouteQuery& query) const {
+    std::vector<std::optional<std::size_t>> places;
+    auto hops = walk(topology_, place, query, ask(), &places);
+    if (!hops) return hops.error();
+    std::vector<PlacedHop> out;
+    out.reserve(hops->size());
+    for (std::size_t i = 0; i < hops->size(); ++i) {
+        auto& hop = out.emplace_back();
+        static_cast<api::RouteHop&>(hop) = std::move((*hops)[i]);
+        hop.place = places.at(i);
     }
-    return std::nullopt;
+    return out;
 }
 
 Result<Way> WhyTables::way_to(const IpAddress& destination) {
     kernel::RouteQuery query;
     query.destination = destination;
-    auto hops = walk(topology_, 0, query, ask());
+    auto hops = walk_from(0, query);
     if (!hops) return hops.error();
     const auto& last = hops->back();
-    const auto place = place_of(last.target);
+    const auto place = last.place;
     if (place && last.input) {
         const auto& links = topology_[*place].links;
         const auto found = std::ranges::find(links, *last.input, &kernel::Link::name);
@@ -70,7 +80,7 @@ Way WhyTables::went_on(Way first, const api::Endpoint& destination, const std::s
         query.from = source;
         query.input = last_input_;
     }
-    const auto hops = walk(topology_, *first.end_place, query, ask());
+    const auto hops = walk_from(*first.end_place, query);
     if (!hops) return first;
     hops_.insert(hops_.end(), hops->begin(), hops->end());
     return joined(std::move(first), way_of(topology_, *hops), translation);
@@ -79,7 +89,7 @@ Way WhyTables::went_on(Way first, const api::Endpoint& destination, const std::s
 std::optional<SilentNeighbour> WhyTables::silent_neighbour() const {
     for (const auto& hop : hops_) {
         if (hop.step != api::RouteStep::routed || !hop.next_hop || !hop.output) continue;
-        const auto place = place_of(hop.target);
+        const auto place = hop.place;
         if (!place || !known_.socket(*place)) continue;
         if (neighbour_is_silent(known_.socket(*place)->get(), *hop.next_hop))
             return SilentNeighbour{hop.target, *hop.output, *hop.next_hop};
@@ -87,26 +97,33 @@ std::optional<SilentNeighbour> WhyTables::silent_neighbour() const {
     return std::nullopt;
 }
 
-std::optional<StrayRoute> WhyTables::stray_route(const IpAddress& address) const {
-    const auto host = host_;
-    if (!host || !known_.socket(*host)) return std::nullopt;
-    std::optional<Port> bridge;
-    for (const auto owner : topology_.owners(address)) {
-        const auto peer = topology_.peer(owner);
-        if (owner.place != *host && peer && peer->place == *host) bridge = topology_.master(*peer);
+std::optional<Port> WhyTables::bridge_of(const IpAddress& address, std::string_view owner) const {
+    for (const auto port : topology_.owners(address)) {
+        // Anybody can give himself an address: only whom the engine says to have it counts.
+        const auto peer = topology_.peer(port);
+        if (topology_[port.place].target != owner || port.place == *host_ || !peer || peer->place != *host_)
+            continue;
+        if (const auto bridge = topology_.master(*peer)) return bridge;
     }
+    return std::nullopt;
+}
+
+std::optional<StrayRoute> WhyTables::stray_route(const IpAddress& address, std::string_view owner) const {
+    if (!host_ || !known_.socket(*host_)) return std::nullopt;
+    const auto bridge = bridge_of(address, owner);
     if (!bridge) return std::nullopt;
     kernel::RouteQuery query;
     query.destination = address;
-    const auto reply = kernel::query_route(known_.socket(*host)->get(), query);
+    const auto reply = kernel::query_route(known_.socket(*host_)->get(), query);
     query.which_entry = true;
-    const auto entry = kernel::query_route(known_.socket(*host)->get(), query);
+    const auto entry = kernel::query_route(known_.socket(*host_)->get(), query);
     if (!reply || !reply->route || reply->route->hop.index == bridge->index || !entry || !entry->route)
         return std::nullopt;
-    // Not in anybody's way: it is the network's own route that is missing.
-    if (entry->route->destination.length() == 0) return std::nullopt;
-    const InterfaceNames names(topology_[*host].links);
-    const auto& target = topology_[*host].target;
+    // Not in anybody's way: it is the network's own route that is missing, or another network's own.
+    if (entry->route->destination.length() == 0 || entry->route->protocol == RTPROT_KERNEL)
+        return std::nullopt;
+    const InterfaceNames names(topology_[*host_].links);
+    const auto& target = topology_[*host_].target;
     return StrayRoute{target, entry_text(route_entry(target, *entry->route, names)),
                       names[reply->route->hop.index], topology_.name(*bridge), address};
 }

@@ -26,19 +26,23 @@ class WhyTables {
     [[nodiscard]] std::optional<SilentNeighbour> silent_neighbour() const;
     /// A route of the host's that leads elsewhere than to the bridge behind which a container has
     /// `address`.
-    [[nodiscard]] std::optional<StrayRoute> stray_route(const IpAddress& address) const;
+    /// `owner`: the target that the engine says to have it.
+    [[nodiscard]] std::optional<StrayRoute> stray_route(const IpAddress& address,
+                                                        std::string_view owner) const;
     /// FROM's next hop, where it is another's address than the destination.
     [[nodiscard]] std::optional<IpAddress> next_hop(const IpAddress& destination) const;
 
   private:
     [[nodiscard]] AskKernel ask() const;
-    [[nodiscard]] std::optional<std::size_t> place_of(const std::string& target) const;
+    [[nodiscard]] Result<std::vector<PlacedHop>> walk_from(std::size_t place,
+                                                           const kernel::RouteQuery& query) const;
+    [[nodiscard]] std::optional<Port> bridge_of(const IpAddress& address, std::string_view owner) const;
 
     const Topology& topology_;
     const KnownNamespaces& known_;
     std::optional<std::size_t> host_;
-    std::vector<api::RouteHop> hops_;  // of all ways
-    std::uint32_t last_input_ = 0;     // by which it came to where the first way ends
+    std::vector<PlacedHop> hops_;   // of all ways
+    std::uint32_t last_input_ = 0;  // by which it came to where the first way ends
 };
 
 }  // namespace netlab::operations

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -80,6 +81,20 @@ std::optional<bool> is_answer(const Flow& flow, const ProbePacket& packet) {
     return std::nullopt;
 }
 
+/// The word is in the rule, and not in a name or a comment, which are in quotes.
+bool has_statement(std::string_view text, std::string_view word) {
+    std::string outside;
+    bool quoted = false;
+    for (const char c : text) {
+        if (c == '"')
+            quoted = !quoted;
+        else if (!quoted)
+            outside += c;
+    }
+    const auto at = (" " + outside + " ").find(" " + std::string(word) + " ");
+    return at != std::string::npos;
+}
+
 /// One namespace's events in their order.
 class Reader {
   public:
@@ -148,7 +163,7 @@ class Reader {
         out.drops = step.verdict == "drop";
         if (event.kind == TraceKind::policy) step.text = "policy " + step.verdict;
         describe(step, event);
-        out.rejects = out.drops && step.text.find("reject") != step.text.npos;
+        out.rejects = out.drops && has_statement(step.text, "reject");
         return out;
     }
 
@@ -227,8 +242,18 @@ const TracedStep* ending_step(std::span<const TracedStep> steps) {
     return of_answer;
 }
 
-bool tells_of_drop(std::span<const TraceEvent> events) {
-    return std::ranges::any_of(events, [](const TraceEvent& event) { return verdict_text(event) == "drop"; });
+bool tells_of_drop(const Flow& flow, std::span<const TraceEvent> events) {
+    std::set<std::uint32_t> own;
+    for (const auto& event : events) {
+        if (const auto packet = packet_of(event)) {
+            if (is_answer(flow, *packet))
+                own.insert(event.id);
+            else
+                own.erase(event.id);
+        }
+        if (own.contains(event.id) && verdict_text(event) == "drop") return true;
+    }
+    return false;
 }
 
 }  // namespace netlab::operations

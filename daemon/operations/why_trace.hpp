@@ -49,7 +49,7 @@ struct TracedStep {
 /// The step that ends the packet's way, or its answer's; nullptr where none does.
 [[nodiscard]] const TracedStep* ending_step(std::span<const TracedStep> steps);
 
-/// The kernel has told of the flow's packet being dropped: for whoever waits.
-[[nodiscard]] bool tells_of_drop(std::span<const kernel::TraceEvent> events);
+/// The kernel has told of a packet of the flow being dropped: for whoever waits.
+[[nodiscard]] bool tells_of_drop(const Flow& flow, std::span<const kernel::TraceEvent> events);
 
 }  // namespace netlab::operations

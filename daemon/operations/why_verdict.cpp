@@ -157,11 +157,21 @@ class Decider {
 
     /// nf_tables tells nothing of iptables-legacy's rules.
     [[nodiscard]] bool legacy_stops() const {
-        return facts_.rules && facts_.rules->rule && (facts_.rules->legacy || !facts_.traced);
+        if (!facts_.rules || !facts_.rules->rule || (!facts_.rules->legacy && facts_.traced)) return false;
+        // What was seen counts for more than what a table says.
+        const auto* last = final_point();
+        const bool refused = facts_.end && facts_.end->kind == ProbeEnd::Kind::reset && !last;
+        return !refused && (last == nullptr || !is_seen(*last));
     }
 
     void by_error(const ProbeEnd& end) {
         if (end.kind == ProbeEnd::Kind::reset || end.no_port) {
+            const auto* last = final_point();
+            // Not TO's own no where TO has not seen the packet: a rule on the way.
+            if (last != nullptr && watched(*last) && !is_seen(*last) && out_.last) {
+                settle(WhyVerdict::rejected, between(facts_.way, *out_.last, false));
+                return;
+            }
             settle(WhyVerdict::refused, final_place());
             return;
         }
@@ -233,18 +243,26 @@ class Decider {
 
 }  // namespace
 
-void mark_sightings(Way& way, const std::vector<Sighting>& sightings, const std::set<std::size_t>& observed) {
+void mark_sightings(Way& way, const std::vector<Sighting>& sightings, const std::set<std::size_t>& observed,
+                    bool saw_all) {
     for (auto& point : way.points) {
         if (!point.port || !observed.contains(point.port->place)) continue;
         // A bridge's port takes frames for anybody's address.
         const bool any_address = point.hop.kind == "port";
+        // Of a hairpin the same interface is the first and the last.
+        const auto is_way = [&](const Sighting& one) {
+            if (point.hop.kind == "source") return one.outgoing != one.answer;
+            return point.hop.kind != "destination" || one.outgoing == one.answer;
+        };
         const auto seen = [&](bool answer) {
             return std::ranges::any_of(sightings, [&](const Sighting& one) {
-                return one.port == *point.port && one.answer == answer && (any_address || !one.other_host);
+                return one.port == *point.port && one.answer == answer && is_way(one) &&
+                       (any_address || !one.other_host);
             });
         };
-        point.hop.seen = seen(false);
-        point.hop.back = seen(true);
+        // What was not seen among what was missed is not known.
+        if (const bool there = seen(false); there || saw_all) point.hop.seen = there;
+        if (const bool back = seen(true); back || saw_all) point.hop.back = back;
     }
 }
 

@@ -6,35 +6,27 @@ namespace netlab::operations {
 
 namespace {
 
-using api::RouteHop;
 using api::RouteStep;
-
-std::optional<std::size_t> place_of(const Topology& topology, const std::string& target) {
-    for (std::size_t i = 0; i < topology.size(); ++i) {
-        if (topology[i].target == target && !topology[i].links.empty()) return i;
-    }
-    return std::nullopt;
-}
 
 class Builder {
   public:
     explicit Builder(const Topology& topology) : topology_(topology) {}
 
-    Way from(const std::vector<RouteHop>& hops) {
+    Way from(const std::vector<PlacedHop>& hops) {
         for (const auto& hop : hops)
             add(hop, &hop == &hops.front());
         if (!hops.empty()) {
             const auto& last = hops.back();
             way_.end = last.step;
             way_.end_target = last.target;
-            way_.end_place = place_of(topology_, last.target);
+            way_.end_place = last.place;
             way_.note = last.note;
         }
         return std::move(way_);
     }
 
   private:
-    void add(const RouteHop& hop, bool first) {
+    void add(const PlacedHop& hop, bool first) {
         switch (hop.step) {
             case RouteStep::switched:
                 add_bridge(hop);
@@ -60,19 +52,19 @@ class Builder {
         }
     }
 
-    void add_source(const RouteHop& hop) {
+    void add_source(const PlacedHop& hop) {
         auto detail = hop.route && hop.route->source ? "from " + hop.route->source->to_string() + ", " : "";
         point(hop, hop.output, "source", detail + next_hop(hop));
     }
 
-    static std::string next_hop(const RouteHop& hop) {
+    static std::string next_hop(const PlacedHop& hop) {
         std::string text;
         if (hop.next_hop) text = "next hop " + hop.next_hop->to_string();
         if (!hop.note.empty()) text += (text.empty() ? "" : "; ") + hop.note;
         return text;
     }
 
-    void add_bridge(const RouteHop& hop) {
+    void add_bridge(const PlacedHop& hop) {
         add_port(hop);
         point(hop, hop.input, "bridge", hop.note);
         way_.points.back().forwards = true;
@@ -80,40 +72,41 @@ class Builder {
         point(hop, hop.output_port, "port", {});
     }
 
-    void add_port(const RouteHop& hop) { point(hop, hop.port, "port", {}); }
+    void add_port(const PlacedHop& hop) { point(hop, hop.port, "port", {}); }
 
-    void add_input(const RouteHop& hop, const std::string& detail) {
+    void add_input(const PlacedHop& hop, const std::string& detail) {
         add_port(hop);
         point(hop, hop.input, hop.port ? "bridge" : "port", detail);
     }
 
     /// Where it is lost, or what netlab does not know.
-    void add_end(const RouteHop& hop, bool first) {
+    void add_end(const PlacedHop& hop, bool first) {
         add_port(hop);
         const auto& interface = hop.input ? hop.input : hop.output;
         const auto words = hop.note.empty() ? std::string() : hop.note;
         if (interface) {
             point(hop, interface, first ? "source" : "route", words);
         } else {
-            way_.points.push_back({std::nullopt, false, {hop.target, "", "route", {}, {}, words}});
+            auto& end = way_.points.emplace_back();
+            end.place = hop.place;
+            end.hop = {hop.target, "", "route", {}, {}, words};
         }
     }
 
-    void point(const RouteHop& hop, const std::optional<std::string>& interface, const char* kind,
+    void point(const PlacedHop& hop, const std::optional<std::string>& interface, const char* kind,
                std::string detail) {
         if (!interface && std::string_view(kind) != "outside") return;
         WayPoint one;
         one.hop = {hop.target, interface.value_or(""), kind, {}, {}, std::move(detail)};
-        if (interface) one.port = find(hop.target, *interface);
+        one.place = hop.place;
+        if (interface && hop.place) one.port = find(*hop.place, *interface);
         way_.points.push_back(std::move(one));
     }
 
-    [[nodiscard]] std::optional<Port> find(const std::string& target, const std::string& interface) const {
-        const auto place = place_of(topology_, target);
-        if (!place) return std::nullopt;
-        const auto& links = topology_[*place].links;
+    [[nodiscard]] std::optional<Port> find(std::size_t place, const std::string& interface) const {
+        const auto& links = topology_[place].links;
         const auto found = std::ranges::find(links, interface, &kernel::Link::name);
-        return found == links.end() ? std::nullopt : std::optional(Port{*place, found->index});
+        return found == links.end() ? std::nullopt : std::optional(Port{place, found->index});
     }
 
     const Topology& topology_;
@@ -122,7 +115,7 @@ class Builder {
 
 }  // namespace
 
-Way way_of(const Topology& topology, const std::vector<RouteHop>& hops) {
+Way way_of(const Topology& topology, const std::vector<PlacedHop>& hops) {
     return Builder(topology).from(hops);
 }
 
@@ -132,7 +125,9 @@ Way joined(Way first, const Way& rest, const std::string& translation) {
         first.points.back().hop.kind = first.points.back().hop.interface == "lo" ? "source" : "port";
         if (first.points.back().hop.kind == "source") first.points.pop_back();
     }
-    first.points.push_back({std::nullopt, false, {first.end_target, "", "nat", {}, {}, translation}});
+    auto& nat = first.points.emplace_back();
+    nat.place = first.end_place;
+    nat.hop = {first.end_target, "", "nat", {}, {}, translation};
     for (const auto& point : rest.points) {
         first.points.push_back(point);
         // The second walk begins in the middle.

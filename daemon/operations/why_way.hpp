@@ -12,9 +12,11 @@ namespace netlab::operations {
 
 /// One place on the way.
 struct WayPoint {
-    std::optional<Port> port;  ///< where packets can be seen; absent of a decision, and of what is outside
-    bool forwards = false;     ///< a bridge that passes the frame on between its ports: no packet shows there
-    api::WhyHop hop;
+    std::optional<std::size_t> place = {};  ///< whose it is; absent outside
+    std::optional<Port> port =
+        {};                 ///< where packets can be seen; absent of a decision, and of what is outside
+    bool forwards = false;  ///< a bridge that passes the frame on between its ports: no packet shows there
+    api::WhyHop hop = {};
 };
 
 struct Way {
@@ -25,8 +27,12 @@ struct Way {
     std::string note;  ///< why it ends there, where it is lost
 };
 
-/// From the hops of a walk() that began in `place`.
-[[nodiscard]] Way way_of(const Topology& topology, const std::vector<api::RouteHop>& hops);
+/// A hop of a walk(), and whose namespace it is; absent where the packet leaves.
+struct PlacedHop : api::RouteHop {
+    std::optional<std::size_t> place;
+};
+
+[[nodiscard]] Way way_of(const Topology& topology, const std::vector<PlacedHop>& hops);
 
 /// Where it went on under another destination: `rest` is walked from the namespace where `first` ends.
 [[nodiscard]] Way joined(Way first, const Way& rest, const std::string& translation);

@@ -1,3 +1,4 @@
+#include "daemon/operations/host_command.hpp"
 #include "daemon/operations/sightings.hpp"
 #include "daemon/operations/why_rules.hpp"
 #include "daemon/operations/why_trace.hpp"
@@ -57,6 +58,7 @@ const Flow flow{WhyProtocol::tcp, own_port, co2, 80};
 WayPoint point(std::size_t place, std::uint32_t index, const char* target, const char* interface,
                const char* kind) {
     WayPoint out;
+    out.place = place;
     if (index != 0) out.port = Port{place, index};
     out.hop.target = target;
     out.hop.interface = interface;
@@ -95,7 +97,7 @@ struct Case {
     }
     WhyDecision decide(const std::map<std::size_t, std::vector<SeenPacket>>& seen) {
         facts.sightings = find_flow(flow, seen);
-        mark_sightings(facts.way, facts.sightings, facts.observed);
+        mark_sightings(facts.way, facts.sightings, facts.observed, facts.saw_all);
         return operations::decide(facts);
     }
 };
@@ -306,8 +308,53 @@ TEST_CASE("why: a packet that a bridge switches does not pass the host's rules",
     auto bridge = point(2, 0, "host", "br-1", "bridge");
     bridge.forwards = true;
     way.points.insert(way.points.begin() + 2, bridge);
-    CHECK_FALSE(passage_of(way, "host"));
+    CHECK_FALSE(passage_of(way, "host", 2));
     way.points[2].forwards = false;
     way.points[3].hop.kind = "route";
-    CHECK(passage_of(way, "host") == HostPassage{"host", "br-1", "veth2", false});
+    CHECK(passage_of(way, "host", 2) == HostPassage{"host", "br-1", "veth2", false});
+}
+
+TEST_CASE("why: of a hairpin the same interface is the first and the last point", "[unit]") {
+    Way way;
+    way.points = {point(0, 2, "co1", "eth0", "source"), point(2, 10, "host", "veth1", "port"),
+                  point(0, 2, "co1", "eth0", "destination")};
+    const auto sightings = find_flow(flow, {{0, {syn(2, true, co2, 80)}}, {2, {syn(10, false, co2, 80)}}});
+    mark_sightings(way, sightings, {0, 2}, true);
+    CHECK(way.points[0].hop.seen == true);
+    CHECK(way.points[2].hop.seen == false);
+}
+
+TEST_CASE("why: what was not seen among what was missed is not known", "[unit]") {
+    auto way = straight_way();
+    mark_sightings(way, {}, {0, 1, 2}, false);
+    CHECK_FALSE(way.points[0].hop.seen);
+}
+
+TEST_CASE("why: a reset is not TO's where TO has not seen the packet", "[unit]") {
+    Case one;
+    one.facts.end.emplace().kind = ProbeEnd::Kind::reset;
+    const auto decision = one.decide({{0, {syn(2, true, co2, 80)}}, {2, {syn(10, false, co2, 80)}}});
+    CHECK(decision.verdict == WhyVerdict::rejected);
+}
+
+TEST_CASE("why: another flow's drop does not end the waiting", "[unit]") {
+    auto first = event(1, "FORWARD", NFT_JUMP);
+    add_headers(first, own_port, 80);
+    auto strange = event(2, "FORWARD", NF_DROP);
+    add_headers(strange, 1, 2);
+    CHECK_FALSE(tells_of_drop(flow, std::vector{first, strange}));
+    CHECK(tells_of_drop(flow, std::vector{first, event(1, "DOCKER-USER", NF_DROP)}));
+}
+
+TEST_CASE("why: a suggestion holds plain words only", "[unit]") {
+    CHECK(is_plain_word("br-8f6d09548dd8"));
+    CHECK(is_plain_word("DOCKER-ISOLATION-STAGE-2"));
+    for (const auto* wrong :
+         {"", "x; reboot", "$(reboot)", "`x`", "-rf", "a b", "a\"b", "a'b", "a\nb", "a|b"})
+        CHECK_FALSE(is_plain_word(wrong));
+    api::Target target;
+    target.runtime = api::Runtime::docker;
+    CHECK(command_in(target, "ip link").empty());
+    target.pid = 42;
+    CHECK(command_in(target, "ip link") == "nsenter --net=/proc/42/ns/net ip link");
 }
