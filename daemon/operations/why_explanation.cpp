@@ -30,7 +30,7 @@ class Explainer {
                 return refused();
             case WhyVerdict::dropped:
             case WhyVerdict::rejected:
-                return decision_.rule ? explain_rule(facts_, *decision_.rule, decision_.answer) : local();
+                return decision_.rule ? stopped() : local();
             case WhyVerdict::unreachable:
                 return unreachable();
             case WhyVerdict::lost:
@@ -75,10 +75,11 @@ class Explainer {
     }
 
     [[nodiscard]] Explanation by_listener() const {
-        if (!facts_.listener) return {};
-        const auto to = last_destination();
+        const auto& listener = facts_.proxied ? facts_.proxied->listener : facts_.listener;
+        if (!listener) return {};
+        const auto to = facts_.proxied ? facts_.proxied->to : last_destination();
         ReachRequest request(facts_.request);
-        const ListenerQuestion question{facts_.final_target,
+        const ListenerQuestion question{facts_.proxied ? facts_.proxied->target : facts_.final_target,
                                         to.address,
                                         to.port,
                                         facts_.flow.protocol == WhyProtocol::udp,
@@ -86,7 +87,14 @@ class Explainer {
                                         {},
                                         {},
                                         request};
-        return explain_listeners(question, *facts_.listener);
+        return explain_listeners(question, *listener);
+    }
+
+    [[nodiscard]] Explanation stopped() const {
+        // It met the rule because it was on the wrong way.
+        const auto* step = ending_step(facts_.trace);
+        if (facts_.stray && step != nullptr && step->step.output == facts_.stray->output) return by_stray();
+        return explain_rule(facts_, *decision_.rule, decision_.answer);
     }
 
     [[nodiscard]] Explanation refused() const {
@@ -95,8 +103,9 @@ class Explainer {
             out.explanation = facts_.end && facts_.end->from
                                   ? facts_.end->from->to_string() + " says that nothing has that port"
                                   : "the connection was refused";
-        if (facts_.listener && facts_.listener->verdict == ListenerVerdict::loopback_only) {
-            const auto port = std::to_string(last_destination().port);
+        const auto& listener = facts_.proxied ? facts_.proxied->listener : facts_.listener;
+        if (listener && listener->verdict == ListenerVerdict::loopback_only) {
+            const auto port = std::to_string((facts_.proxied ? facts_.proxied->to : last_destination()).port);
             out.explanation += ": a program there must listen on 0.0.0.0:" + port + " to be reached";
         }
         return out;
@@ -321,6 +330,12 @@ std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& deci
                                  "themselves, and the packet was not seen behind it"
                                : "the rule is what the host's rules say by themselves");
     add_disagreement(notes, facts, decision);
+    if (facts.proxied)
+        notes.push_back(
+            "a process of the engine's on the host takes it (docker-proxy), and makes a connection of "
+            "its own to " +
+            endpoint_text(facts.proxied->to.address, facts.proxied->to.port) + " of " +
+            facts.proxied->target);
     if (!facts.saw_all) notes.emplace_back("some packets were not seen: the kernel had no room for them");
     if (facts.probed && decision.verdict == WhyVerdict::delivered && is_lost(facts.way.end))
         notes.push_back("by the tables it should not arrive: " + facts.way.note);

@@ -41,6 +41,13 @@ struct RulesDecision {
     std::string doubt;                 ///< a rule that is not understood may decide otherwise
 };
 
+/// Who stands behind a process of the engine's (docker-proxy) that takes a published port on the host.
+struct BehindProxy {
+    std::string target;
+    api::Endpoint to;
+    std::optional<Judgement> listener;  ///< what its sockets say; absent where they could not be asked
+};
+
 /// All that is known of one question.
 struct WhyFacts {
     WhyFacts(const api::Context& its_context, const api::WhyRequest& its_request)
@@ -64,6 +71,7 @@ struct WhyFacts {
     std::string final_target;
     std::string host;                         ///< what the host is called; "" where it is not known
     std::optional<api::Endpoint> translated;  ///< its last destination, where that is not the first
+    std::optional<BehindProxy> proxied;       ///< it came to the host's own socket of a published port
     std::optional<SilentNeighbour> silent;
     std::optional<StrayRoute> stray;
     std::optional<IpAddress> next_hop;   ///< FROM's, where that is not the destination itself

@@ -216,6 +216,7 @@ class Question {
 
     Result<void> look_around() {
         if (facts_.way.end == RouteStep::delivered && facts_.way.end_place) judge_listener();
+        look_behind_proxy();
         if (facts_.end && facts_.end->kind == ProbeEnd::Kind::answered) return {};
         facts_.silent = tables_.silent_neighbour();
         const auto to = facts_.translated ? facts_.translated->address : destination_.to.address;
@@ -231,14 +232,45 @@ class Question {
 
     void judge_listener() {
         if (request_.protocol == WhyProtocol::icmp) return;
-        const auto place = *facts_.way.end_place;
+        facts_.listener =
+            judge_in(*facts_.way.end_place,
+                     facts_.translated.value_or(api::Endpoint{facts_.flow.remote, request_.port}));
+    }
+
+    /// A published port that the host's own socket has taken.
+    void look_behind_proxy() {
+        const bool on_host =
+            facts_.way.end == RouteStep::delivered && facts_.way.end_place == host_of(handles_);
+        const bool taken = facts_.listener && facts_.listener->verdict == ListenerVerdict::takes;
+        if (!on_host || !taken || facts_.translated) return;
+        const std::string protocol = request_.protocol == WhyProtocol::udp ? "udp" : "tcp";
+        const auto first = named_places(context_) - context_.publishers.size();
+        for (std::size_t i = 0; i < context_.publishers.size(); ++i) {
+            const auto& target = context_.publishers[i];
+            const auto port = std::ranges::find(target.ports, protocol, &api::PublishedPort::protocol);
+            const auto address = address_of(target);
+            if (port == target.ports.end() || !address) continue;
+            facts_.proxied = BehindProxy{target.name, {*address, port->container_port}, {}};
+            facts_.proxied->listener = judge_in(first + i, {*address, port->container_port});
+            return;
+        }
+    }
+
+    static std::optional<IpAddress> address_of(const api::Target& target) {
+        for (const auto& network : target.networks) {
+            for (const auto& prefix : network.addresses)
+                return prefix.address();
+        }
+        return std::nullopt;
+    }
+
+    [[nodiscard]] std::optional<Judgement> judge_in(std::size_t place, const api::Endpoint& to) {
         const int socket = handles_.sight.sockets(handles_.known.home(place));
-        if (socket < 0) return;
+        if (socket < 0) return std::nullopt;
         const InterfaceNames names(topology_[place].links);
         const auto listeners = read_listeners(socket, request_.protocol == WhyProtocol::tcp, names);
-        if (!listeners) return;
-        const auto to = facts_.translated.value_or(api::Endpoint{facts_.flow.remote, request_.port});
-        facts_.listener = judge_listeners(*listeners, to.address, to.port);
+        if (!listeners) return std::nullopt;
+        return judge_listeners(*listeners, to.address, to.port);
     }
 
     void fill(WhyReport& report) const {

@@ -129,6 +129,12 @@ class Decider {
                    out_.last ? std::optional(between(facts_.way, *out_.last, false)) : std::nullopt);
             return;
         }
+        const auto* behind = facts_.proxied ? &*facts_.proxied : nullptr;
+        if (behind != nullptr && behind->listener && behind->listener->verdict != ListenerVerdict::takes) {
+            // The proxy has taken the connection, and will give it up when it finds nobody behind it.
+            settle(WhyVerdict::refused, api::WhyPlace{behind->target, ""});
+            return;
+        }
         settle(WhyVerdict::delivered, final_place());
     }
 
