@@ -112,10 +112,11 @@ void allow_plain(const FilterContext& filter) {
     allow_if(filter, SCMP_SYS(ioctl), equal(1, 0x541B /* FIONREAD */));
 #ifdef NETLAB_SANITIZED
     // What the sanitizers' run-time calls when it reports.
-    allow(filter, {SCMP_SYS(sigaltstack), SCMP_SYS(mprotect), SCMP_SYS(sched_yield),
-                   SCMP_SYS(sched_getaffinity), SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(openat),
-                   SCMP_SYS(readlink), SCMP_SYS(mmap), SCMP_SYS(rt_sigaction), SCMP_SYS(tgkill),
-                   SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(getuid), SCMP_SYS(prctl)});
+    allow(filter,
+          {SCMP_SYS(sigaltstack), SCMP_SYS(mprotect), SCMP_SYS(sched_yield), SCMP_SYS(sched_getaffinity),
+           SCMP_SYS(getrlimit), SCMP_SYS(prlimit64), SCMP_SYS(openat), SCMP_SYS(readlink), SCMP_SYS(mmap),
+           SCMP_SYS(rt_sigaction), SCMP_SYS(tgkill), SCMP_SYS(pipe), SCMP_SYS(pipe2), SCMP_SYS(getuid),
+           SCMP_SYS(prctl), SCMP_SYS(open), SCMP_SYS(ioctl)});
 #endif
 }
 
@@ -151,7 +152,7 @@ void allow_netfilter(const FilterContext& filter) {
     // An extension that is not there yet, /etc/protocols: the libraries go on without.
     refuse(filter, EACCES, {SCMP_SYS(access), SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(statx)});
 #ifndef NETLAB_SANITIZED
-    refuse(filter, EACCES, {SCMP_SYS(openat), SCMP_SYS(open)});
+    refuse(filter, EACCES, {SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(ioctl)});
 #endif
 }
 

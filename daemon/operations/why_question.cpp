@@ -214,10 +214,16 @@ class Question {
         });
     }
 
+    /// As far as its namespace was watched: somebody else may have answered.
+    [[nodiscard]] bool to_has_seen_it() const {
+        const auto& points = facts_.way.points;
+        return points.empty() || points.back().hop.seen.value_or(true);
+    }
+
     Result<void> look_around() {
         if (facts_.way.end == RouteStep::delivered && facts_.way.end_place) judge_listener();
         look_behind_proxy();
-        if (facts_.end && facts_.end->kind == ProbeEnd::Kind::answered) return {};
+        if (facts_.end && facts_.end->kind == ProbeEnd::Kind::answered && to_has_seen_it()) return {};
         facts_.silent = tables_.silent_neighbour();
         const auto to = facts_.translated ? facts_.translated->address : destination_.to.address;
         facts_.stray = tables_.stray_route(to);

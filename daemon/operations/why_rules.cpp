@@ -1,7 +1,7 @@
 #include "daemon/operations/why_rules.hpp"
 
+#include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
-#include <netinet/in.h>  // before the kernel's headers, which then leave out what it has
 
 namespace netlab::operations {
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <map>
 #include <memory>
 #include <sstream>
 
@@ -131,7 +132,6 @@ TEST_CASE("why: the trace is what nft monitor trace shows of the same packet", "
         mine.push_back(text(step.as_object(), "family") + " " + text(step.as_object(), "table") + " " +
                        text(step.as_object(), "chain"));
     }
-    // Of the last packet: the trace id of the last line.
     std::istringstream lines(monitor.out_so_far());
     std::vector<std::vector<std::string>> all;
     for (std::string line; std::getline(lines, line);) {
@@ -142,12 +142,24 @@ TEST_CASE("why: the trace is what nft monitor trace shows of the same packet", "
         if (found.size() > 6 && found[0] == "trace") all.push_back(found);
     }
     REQUIRE(!all.empty());
+    // The id of a packet is another one once conntrack knows it: the echo's identifier stays.
+    const auto echo_of = [](const std::vector<std::string>& line) {
+        const auto at = std::adjacent_find(
+            line.begin(), line.end(), [](const auto& a, const auto& b) { return a == "icmp" && b == "id"; });
+        return line.end() - at > 2 ? *(at + 2) : std::string();
+    };
+    std::map<std::string, std::string> echoes;  // by trace id
+    for (const auto& line : all) {
+        if (const auto echo = echo_of(line); !echo.empty()) echoes[line[2]] = echo;
+    }
+    const auto last = echoes[all.back()[2]];
+    REQUIRE(!last.empty());
     std::vector<std::string> theirs;
     for (const auto& line : all) {
-        // Every packet of the flow that was told, and of it what decides: rules, returns and policies.
+        // What decides: rules, returns and policies.
         const bool decides =
             line[6] == "rule" || line[6] == "policy" || (line[6] == "verdict" && line[7] != "continue");
-        if (line[2] != all.back()[2] || !decides || line[4].starts_with("netlab-trace")) continue;
+        if (echoes[line[2]] != last || !decides || line[4].starts_with("netlab-trace")) continue;
         theirs.push_back(line[3] + " " + line[4] + " " + line[5]);
     }
     INFO(monitor.out_so_far());
@@ -400,7 +412,7 @@ TEST_CASE("why: an address that two containers have", "[docker]") {
     const auto address = address_of("co2", "net");
     in_container("why-thief", "ip addr add " + address + "/16 dev eth0");
     const auto mac = text(ip_json("why-thief", {"link", "show", "eth0"}).front().as_object(), "address");
-    in_container("co1", "ip neigh replace " + address + " lladdr " + mac + " dev eth0");
+    in_container("co1", "ip neigh replace " + address + " lladdr " + mac + " nud reachable dev eth0");
     const auto report = ask_why(daemon, {"co1", "--address", "co2"});
     in_container("co1", "ip neigh flush all");
     INFO(report);
@@ -429,14 +441,13 @@ TEST_CASE("why: a UDP service behind which an old conntrack entry leads to nobod
     inet.replace(inet.rfind("host"), 4, "inet");
     const Words question{"netns:" + inet, "198.51.100.2:15353/udp"};
     const Container server("why-udp", {"-p", "15353:53/udp"});
-    const auto echo = start_in("why-udp", {"python3", "-c",
-                                           "import socket
-                                           "
-                                           "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                                           "
-                                           "s.bind((\"0.0.0.0\", 53))
-                                           "
-                                           "while True: s.sendto(b\"x\", s.recvfrom(9)[1])"});
+    const auto echo = start_in("why-udp", {"python3", "-c", R"(
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("0.0.0.0", 53))
+while True:
+    s.sendto(b"x", s.recvfrom(9)[1])
+)"});
     REQUIRE(support::eventually([] { return contains(in_container("why-udp", "ss -lun"), ":53 "); }, 5s));
     check_delivered(daemon, question);
     const Undo undo("conntrack -D -p udp --orig-dst 198.51.100.2");

@@ -146,7 +146,7 @@ TEST_CASE("ruleset text: it agrees with the kernel's own list, or not", "[unit]"
         "4\n\t}\n}\n");
     REQUIRE(tables);
     kernel::NftTables::Content content;
-    content.chains = {{NFPROTO_IPV4, "x", "c", 2, std::nullopt, "", {}}};
+    content.chains = {{NFPROTO_IPV4, "x", "c", 2, std::nullopt, "", std::nullopt}};
     content.rules = {{NFPROTO_IPV4, "x", "c", 3, {}}, {NFPROTO_IPV4, "x", "c", 4, {}}};
     CHECK(agree(*tables, content));
     std::swap(content.rules[0], content.rules[1]);

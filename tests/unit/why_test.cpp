@@ -4,6 +4,7 @@
 #include "daemon/operations/why_verdict.hpp"
 #include "tests/support/catch.hpp"
 
+#include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
