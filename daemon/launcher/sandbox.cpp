@@ -6,6 +6,7 @@
 #include <array>
 #include <cctype>
 #include <cerrno>
+#include <csignal>
 #include <initializer_list>
 #include <memory>
 #include <system_error>
@@ -323,6 +324,8 @@ Result<void> drop_but_net_admin(Credentials credentials, const SystemCallFilters
     if (::setresgid(gid, gid, gid) != 0) return failed("give up the group");
     if (::setresuid(uid, uid, uid) != 0) return failed("give up the user");
     if (!set_capabilities({CAP_NET_ADMIN})) return failed("give up the capabilities but one");
+    // Whatever changes the credentials forgets it, and the filter does not know prctl(2).
+    if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return failed("end with the operation");
     if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("become undumpable");
 #ifndef NETLAB_SANITIZED
     if (!limit(RLIMIT_AS, operations::Needs{}.address_space)) return failed("limit the memory");

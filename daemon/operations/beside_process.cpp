@@ -37,9 +37,9 @@ bool write_whole(int channel, std::span<const std::byte> bytes) {
 [[noreturn]] void serve_orders(Namespaces& namespaces, int channel, const BesideProcess::Serve& serve) {
     const Namespaces::Confine confine = namespaces.confine_beside();
     namespaces = Namespaces({});
-    // A change of the user forgets the signal, so it is asked for after that.
-    if (confine && !confine()) std::_Exit(EXIT_FAILURE);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    // It asks for the signal again, as a change of the user forgets it.
+    if (confine && !confine()) std::_Exit(EXIT_FAILURE);
     BesideProcess::Order order{};
     while (read_whole(channel, order)) {
         auto answer = serve(order);
