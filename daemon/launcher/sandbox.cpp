@@ -326,7 +326,8 @@ Result<void> drop_but_net_admin(Credentials credentials, const SystemCallFilters
     if (::setresuid(uid, uid, uid) != 0) return failed("give up the user");
     if (!set_capabilities({CAP_NET_ADMIN})) return failed("give up the capabilities but one");
     if (::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return failed("become undumpable");
-    // After the change of the user, which forgets it.
+    // After the change of the credentials, which forgets it; and before the filter, which does not know
+    // prctl(2).
     if (::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0) return failed("die with the operation");
 #ifndef NETLAB_SANITIZED
     if (!limit(RLIMIT_AS, operations::Needs{}.address_space)) return failed("limit the memory");

@@ -1,9 +1,11 @@
 #include "daemon/operations/beside_process.hpp"
 
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <cstdlib>
 
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -44,6 +46,8 @@ std::vector<int>& worker_ends() {
     namespaces = Namespaces({});
     for (const int other : worker_ends())
         ::close(other);
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    // It asks for the signal again, as a change of the user forgets it.
     if (confine && !confine()) std::_Exit(EXIT_FAILURE);
     BesideProcess::Order order{};
     while (read_whole(channel, order)) {

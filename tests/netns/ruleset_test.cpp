@@ -83,10 +83,6 @@ table inet t {
   mss 1460
   wscale 7
  }
- flowtable fast {
-  hook ingress priority 0
-  devices = { lo }
- }
  chain c {
   comment "chain { x # handle 9"
   counter
