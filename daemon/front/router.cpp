@@ -227,7 +227,8 @@ void add_names(const targets::Registry& registry, api::Context& context) {
     std::size_t size = 0;
     auto all = registry.list();
     // A named namespace may be the host's: "host" says more.
-    std::ranges::stable_partition(all, [](const auto& one) { return one.runtime == api::Runtime::host; });
+    std::stable_partition(all.begin(), all.end(),
+                          [](const auto& one) { return one.runtime == api::Runtime::host; });
     for (const auto& target : all) {
         // A paused one has its addresses still.
         if (target.state != api::State::running && target.state != api::State::paused) continue;
