@@ -8,6 +8,7 @@
 namespace netlab::api {
 
 Result<void> check(const FirewallRequest& request, Roles /*roles*/) {
+    if (request.target.empty()) return Error{errc::bad_request, "target: which one?", "see `netlab ls`", {}};
     constexpr std::array hooks{"ingress", "prerouting",  "input", "forward",
                                "output",  "postrouting", "egress"};
     if (!request.hook || std::ranges::count(hooks, *request.hook) > 0) return {};

@@ -58,6 +58,14 @@ _netlab() {
             --src | --dst | --for | -B | --buffer-size) return ;;
         esac
     fi
+    if [[ $command == firewall ]]; then
+        case $previous in
+            --hook)
+                COMPREPLY=($(compgen -W 'ingress prerouting input forward output postrouting egress' -- "$current"))
+                return ;;
+            --table | --chain) return ;;
+        esac
+    fi
     local own
     case $command in
         '') COMPREPLY=($(compgen -W "$commands help $global" -- "$current")); return ;;
