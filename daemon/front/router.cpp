@@ -4,6 +4,7 @@
 #include "common/text.hpp"
 #include "daemon/targets/points.hpp"
 
+#include <algorithm>
 #include <set>
 
 namespace netlab::front {
@@ -224,7 +225,11 @@ void add_names(const targets::Registry& registry, api::Context& context) {
     constexpr std::size_t room = 24 * 1024;
     std::set<std::pair<IpAddress, std::string>> known;  // several may live in one namespace
     std::size_t size = 0;
-    for (const auto& target : registry.list()) {
+    auto all = registry.list();
+    // A named namespace may be the host's: "host" says more.
+    std::stable_partition(all.begin(), all.end(),
+                          [](const auto& one) { return one.runtime == api::Runtime::host; });
+    for (const auto& target : all) {
         // A paused one has its addresses still.
         if (target.state != api::State::running && target.state != api::State::paused) continue;
         for (const auto& network : target.networks) {

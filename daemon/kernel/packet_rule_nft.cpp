@@ -219,8 +219,9 @@ class NftReader {
             case Field::nat_done: {
                 constexpr std::uint32_t snat = 1U << 4;  // IPS_SRC_NAT, IPS_DST_NAT of nf_conntrack_common.h
                 constexpr std::uint32_t dnat = 1U << 5;
-                if (*number != 0 || (what.mask != dnat && what.mask != snat)) return false;
-                put(rule_.flow, {what.mask == dnat ? flow_has_dnat : flow_has_snat, !inverted});
+                const auto mask = what.mask.value_or(0);
+                if (*number != 0 || (mask != dnat && mask != snat)) return false;
+                put(rule_.flow, {mask == dnat ? flow_has_dnat : flow_has_snat, !inverted});
                 return true;
             }
             default:

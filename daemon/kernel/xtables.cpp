@@ -213,6 +213,7 @@ Result<std::optional<XtBytes>> read_xt_table(const char* name, Family family) {
     if (!is_there(name, family)) return std::optional<XtBytes>();
     const auto failed = [](const char* what) { return system_error(errc::operation_failed, what, errno); };
     // ip6_tables' questions and structs are ip_tables' (include/uapi/linux/netfilter_ipv6/ip6_tables.h).
+    // NOLINTNEXTLINE(misc-redundant-expression): that they are the same is what is asserted.
     static_assert(IP6T_SO_GET_INFO == IPT_SO_GET_INFO && IP6T_SO_GET_ENTRIES == IPT_SO_GET_ENTRIES);
     static_assert(sizeof(ip6t_getinfo) == sizeof(ipt_getinfo));
     static_assert(offsetof(ip6t_get_entries, entrytable) == offsetof(ipt_get_entries, entrytable));

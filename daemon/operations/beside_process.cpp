@@ -65,7 +65,7 @@ Error gone() {
 
 }  // namespace
 
-Result<BesideProcess> BesideProcess::start(Namespaces& namespaces, Serve serve) {
+Result<BesideProcess> BesideProcess::start(Namespaces& namespaces, const Serve& serve) {
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
         return system_error(errc::operation_failed, "make a channel to a process beside", errno);

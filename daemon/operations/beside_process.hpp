@@ -30,7 +30,7 @@ class BesideProcess {
     /// For `prepare`, with Needs::net_admin, and before anything is opened that is not for `serve`: the child
     /// inherits what is open, but for the namespaces. `serve` is called there, once for each order, in the
     /// namespace that the process is in now. errc::operation_failed.
-    [[nodiscard]] static Result<BesideProcess> start(Namespaces& namespaces, Serve serve);
+    [[nodiscard]] static Result<BesideProcess> start(Namespaces& namespaces, const Serve& serve);
 
     /// For `run`. errc::operation_failed (it has ended, it is silent for longer than `patience`); after an
     /// error it is of no use any more.

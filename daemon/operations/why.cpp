@@ -28,6 +28,11 @@ bool has(const Context& context, api::Role role) {
     return std::ranges::find(context.roles, role) != context.roles.end();
 }
 
+/// A table of netlab's own, for the time of one question.
+bool may_trace(const Context& context) {
+    return has(context, api::Role::trace) || has(context, api::Role::host);
+}
+
 /// FROM, TO, who publishes the port, and the host; of those that share a namespace the first.
 std::set<std::size_t> places_to_watch(Namespaces& namespaces, const Context& context,
                                       std::optional<std::size_t> host) {
@@ -70,7 +75,7 @@ Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, co
     const auto id = static_cast<std::uint16_t>(::getpid());
     const auto host_place = find_host(namespaces);
     auto sight = WhySight::open(namespaces, places_to_watch(namespaces, context, host_place), request.probe,
-                                request.probe && request.trace && has(context, api::Role::trace));
+                                request.probe && request.trace && may_trace(context));
     if (!sight) return sight.error();
     auto host = ask_host(namespaces, host_place);
     auto destination = DestinationHandles::open(namespaces, request, context);

@@ -38,10 +38,12 @@ std::optional<sockaddr_storage> name_of(int socket) {
 
 /// Never in pieces: the packet is to be as large as it was asked for, or to fail.
 bool forbid_fragments(int socket, Family family) {
-    const int always = family == Family::ipv4 ? IP_PMTUDISC_PROBE : IPV6_PMTUDISC_PROBE;
-    return family == Family::ipv4
-               ? ::setsockopt(socket, IPPROTO_IP, IP_MTU_DISCOVER, &always, sizeof always) == 0
-               : ::setsockopt(socket, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &always, sizeof always) == 0;
+    if (family == Family::ipv4) {
+        const int always = IP_PMTUDISC_PROBE;
+        return ::setsockopt(socket, IPPROTO_IP, IP_MTU_DISCOVER, &always, sizeof always) == 0;
+    }
+    const int always = IPV6_PMTUDISC_PROBE;
+    return ::setsockopt(socket, IPPROTO_IPV6, IPV6_MTU_DISCOVER, &always, sizeof always) == 0;
 }
 
 }  // namespace

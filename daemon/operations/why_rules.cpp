@@ -82,12 +82,10 @@ std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
         const auto& kind = point.hop.kind;
         if (point.forwards) return std::nullopt;
         there = true;
-        if (kind == "source") {
-            passage.output = point.hop.interface;
-        } else if (kind == "destination") {
+        if (kind == "destination") {
             passage.input = point.hop.interface;
             passage.for_host = true;
-        } else if (kind == "route") {
+        } else if (kind == "source" || kind == "route") {
             passage.output = point.hop.interface;
         } else if ((kind == "port" || kind == "bridge") && passage.output.empty()) {
             passage.input = point.hop.interface;
