@@ -119,8 +119,8 @@ class Telling {
         }
         if (undecoded_ > 0) {
             note(FirewallNoteCode::undecoded,
-                 std::to_string(undecoded_) +
-                     " of the rules have parts that are named but not said; iptables-save shows them");
+                 (undecoded_ == 1 ? "1 rule has" : std::to_string(undecoded_) + " rules have") +
+                     " parts that are named but not said; iptables-save shows them");
         }
         for (const auto& what : ruleset.unreadable)
             note(FirewallNoteCode::unreadable, what);

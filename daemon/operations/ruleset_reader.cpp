@@ -3,7 +3,9 @@
 #include "common/text.hpp"
 #include "daemon/operations/ruleset_text.hpp"
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 
 #include <dlfcn.h>
 #include <nftables/libnftables.h>
@@ -31,16 +33,29 @@ ssize_t take_print(void* cookie, const char* text, std::size_t size) {
     return static_cast<ssize_t>(size);
 }
 
-/// Each registers itself with libxtables, which libnftables has prepared by then.
-void load_extensions() {
+/// The matches and targets that an extension brings, by its file's name.
+std::vector<std::string> names_in(std::string_view extension) {
+    if (extension == "xt_NAT") return {"DNAT", "SNAT", "MASQUERADE", "REDIRECT"};
+    if (extension == "xt_CT") return {"CT", "NOTRACK"};
+    if (extension == "xt_conntrack") return {"conntrack", "state"};
+    return {std::string(extension.substr(extension.find('_') + 1))};
+}
+
+/// Each registers itself with libxtables, which libnftables has prepared by then. What those bring that could
+/// be loaded.
+std::vector<std::string> load_extensions() {
+    std::vector<std::string> loaded;
     // They lie beside libxtables, which libnftables brings along where it was built with it.
     Dl_info library{};
     void* const symbol = ::dlsym(RTLD_DEFAULT, "xtables_find_match");
-    if (symbol == nullptr || ::dladdr(symbol, &library) == 0) return;
+    if (symbol == nullptr || ::dladdr(symbol, &library) == 0) return loaded;
     std::string folder(library.dli_fname);
     folder = folder.substr(0, folder.rfind('/')) + "/xtables/lib";
-    for (const auto* name : extensions)
-        ::dlopen((folder + name + ".so").c_str(), RTLD_LAZY);
+    for (const auto* extension : extensions) {
+        if (::dlopen((folder + extension + ".so").c_str(), RTLD_LAZY) == nullptr) continue;
+        std::ranges::move(names_in(extension), std::back_inserter(loaded));
+    }
+    return loaded;
 }
 
 }  // namespace
@@ -60,7 +75,7 @@ Result<RulesetReader> RulesetReader::open() {
     reader.context_.reset(::nft_ctx_new(NFT_CTX_DEFAULT));
     if (!reader.stream_ || !reader.context_ || ::nft_ctx_buffer_error(reader.context_.get()) != 0)
         return Error{errc::operation_failed, "cannot open libnftables", {}, {}};
-    load_extensions();
+    reader.translated_ = load_extensions();
     std::setvbuf(reader.stream_.get(), nullptr, _IONBF, 0);
     ::nft_ctx_set_output(reader.context_.get(), reader.stream_.get());
     return reader;

@@ -102,6 +102,7 @@ void join_spaces(std::string& text) {
         before = c == '\\' && before == '\\' ? '\0' : c;
         return more;
     });
+    if (text.ends_with(' ')) text.pop_back();
 }
 
 RuleText rule_of(std::string_view line, std::uint64_t handle, std::size_t number) {
@@ -116,8 +117,7 @@ RuleText rule_of(std::string_view line, std::uint64_t handle, std::size_t number
         std::string_view rest = std::string_view(rule.text).substr(at + comment.size());
         if (auto words = take_quoted(rest); words && rest.empty()) rule.comment = std::move(*words);
     }
-    rule.undecoded = find_bare(rule.text, "xt match ") != rule.text.npos ||
-                     find_bare(rule.text, "xt target ") != rule.text.npos;
+    rule.undecoded = says(rule.text, "xt match ") || says(rule.text, "xt target ");
     return rule;
 }
 
@@ -369,6 +369,10 @@ void append_printed(std::string& text, std::string_view printed) {
             text += c;
         }
     }
+}
+
+bool says(std::string_view text, std::string_view words) {
+    return find_bare(text, words) != text.npos;
 }
 
 std::optional<std::vector<TableText>> parse_ruleset(std::string_view text) {

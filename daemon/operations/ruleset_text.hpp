@@ -73,6 +73,9 @@ struct TableText {
 /// the middle becomes "\n", and between its outermost quotes a quote and a backslash are escaped.
 void append_printed(std::string& text, std::string_view printed);
 
+/// Whether a rule's text has these words outside of its strings and sets.
+[[nodiscard]] bool says(std::string_view text, std::string_view words);
+
 /// Of a text made by append_printed(). nullopt where it is not one.
 [[nodiscard]] std::optional<std::vector<TableText>> parse_ruleset(std::string_view text);
 

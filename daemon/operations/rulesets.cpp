@@ -75,10 +75,51 @@ Shape shape_of(const kernel::NftTables::Content& content) {
     return shape;
 }
 
+/// The rule's text with what libnftables left out of it.
+std::string completed(const kernel::NftRule& rule, std::string text,
+                      const std::vector<std::string>& translated) {
+    const auto is_missing = [&](const std::string& kind, const std::string& name) {
+        // It is named where libnftables still found the extension, in quotes by some versions.
+        return std::ranges::count(translated, name) == 0 && !says(text, kind + name) &&
+               !says(text, kind + "\"" + name);
+    };
+    std::string matches;
+    std::string targets;
+    for (const auto& expression : rule.expressions) {
+        if (const auto* match = std::get_if<kernel::NftMatch>(&expression)) {
+            if (is_missing("xt match ", match->name)) matches += "xt match " + match->name + " ";
+        } else if (const auto* target = std::get_if<kernel::NftTarget>(&expression)) {
+            if (is_missing("xt target ", target->name)) targets += " xt target " + target->name;
+        }
+    }
+    return matches + text + targets;
+}
+
 }  // namespace
 
 bool agree(const std::vector<TableText>& tables, const kernel::NftTables::Content& content) {
     return shape_of(tables) == shape_of(content);
+}
+
+void name_untranslated(std::vector<TableText>& tables, const kernel::NftTables::Content& content,
+                       const std::vector<std::string>& translated) {
+    std::map<std::tuple<std::uint8_t, std::string_view, std::uint64_t>, const kernel::NftRule*> rules;
+    for (const auto& rule : content.rules)
+        rules.emplace(std::tuple(rule.family, std::string_view(rule.table), rule.handle), &rule);
+    for (auto& table : tables) {
+        if (table.backend == RuleBackend::iptables_legacy) continue;
+        const auto family = family_number(table.family);
+        for (auto& chain : table.chains) {
+            for (auto& rule : chain.rules) {
+                const auto known = rules.find({family, table.name, rule.handle});
+                if (known == rules.end()) continue;
+                auto text = completed(*known->second, rule.text, translated);
+                if (text == rule.text) continue;
+                rule.text = std::move(text);
+                rule.undecoded = true;
+            }
+        }
+    }
 }
 
 Result<RulesetProcess> RulesetProcess::start(Namespaces& namespaces, std::size_t place) {
@@ -95,6 +136,7 @@ Result<RulesetProcess> RulesetProcess::start(Namespaces& namespaces, std::size_t
     });
     if (!process) return process.error();
     RulesetProcess out(std::move(*process), kernel::NftTables::ask(NFPROTO_UNSPEC));
+    out.translated_ = shared->translated();
     out.read_legacy();
     return out;
 }
@@ -142,11 +184,13 @@ Result<Ruleset> RulesetProcess::read(Output& output) {
     Ruleset ruleset{std::move(*tables), true, {}};
     if (structure_) {
         if (!*structure_) return structure_->error();
-        const auto content = (**structure_).read();
+        auto content = (**structure_).read();
         structure_.reset();
         if (!content) return content.error();
-        ruleset.consistent = content->complete && agree(ruleset.tables, *content);
+        content_ = std::move(*content);
+        ruleset.consistent = content_.complete && agree(ruleset.tables, content_);
     }
+    name_untranslated(ruleset.tables, content_, translated_);
     add_legacy(ruleset);
     return ruleset;
 }

@@ -19,6 +19,11 @@ struct Ruleset {
 /// Whether the text has the chains and rules of the kernel's own list, each by its handle and in their order.
 [[nodiscard]] bool agree(const std::vector<TableText>& tables, const kernel::NftTables::Content& content);
 
+/// Names in the texts of iptables-nft's rules the matches and targets that are not among `translated`, as
+/// libnftables leaves them out: "xt match recent", in front, where the order of conditions says nothing.
+void name_untranslated(std::vector<TableText>& tables, const kernel::NftTables::Content& content,
+                       const std::vector<std::string>& translated);
+
 /// The rules of one namespace. It has a process beside the operation's, in that namespace: libnftables sends
 /// its requests, and asks for the names of interfaces, itself.
 class RulesetProcess {
@@ -44,9 +49,11 @@ class RulesetProcess {
     void add_legacy(Ruleset& ruleset) const;
 
     BesideProcess process_;
+    std::vector<std::string> translated_;
     /// As it was in `prepare`; held against the first text.
     std::optional<Result<kernel::NftTables>> structure_;
-    std::vector<LegacyTable> legacy_;  ///< as they were in `prepare`
+    kernel::NftTables::Content content_;  ///< what was read of it
+    std::vector<LegacyTable> legacy_;     ///< as they were in `prepare`
 };
 
 }  // namespace netlab::operations

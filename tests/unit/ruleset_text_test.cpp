@@ -158,6 +158,28 @@ TEST_CASE("ruleset text: it agrees with the kernel's own list, or not", "[unit]"
     CHECK_FALSE(agree(*tables, content));
 }
 
+TEST_CASE("ruleset text: a match that libnftables left out is named", "[unit]") {
+    auto tables = parse_ruleset(
+        "table ip filter { # handle 1\n\tchain c { # handle 2\n\t\ttcp dport 22 drop # handle 3\n"
+        "\t\tcomment \"xt match recent\" # handle 4\n\t\txt match recent # handle 5\n\t}\n}\n");
+    REQUIRE(tables);
+    kernel::NftTables::Content content;
+    const auto match = [](const char* name) { return kernel::NftMatch{{name, 0, {}}}; };
+    content.rules = {{NFPROTO_IPV4,
+                      "filter",
+                      "c",
+                      3,
+                      {match("recent"), match("conntrack"), kernel::NftTarget{{"TEE", 0, {}}}}},
+                     {NFPROTO_IPV4, "filter", "c", 4, {match("recent")}},
+                     {NFPROTO_IPV4, "filter", "c", 5, {match("recent")}}};
+    name_untranslated(*tables, content, {"conntrack"});
+    const auto& rules = (*tables)[0].chains[0].rules;
+    CHECK(rules[0].text == "xt match recent tcp dport 22 drop xt target TEE");
+    CHECK(rules[0].undecoded);
+    CHECK(rules[1].text == R"(xt match recent comment "xt match recent")");
+    CHECK(rules[2].text == "xt match recent");
+}
+
 TEST_CASE("rule owners: by the names of chains and tables, and a rule in iptables' own chain by its jump",
           "[unit]") {
     const auto tables = host();
