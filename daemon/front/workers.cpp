@@ -19,6 +19,9 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr std::chrono::seconds launcher_patience{1};
+/// A launcher that has more to start than it has got to: 200 requests at once are seconds of forks on a slow
+/// machine.
+constexpr std::chrono::seconds backlog_patience{5};
 
 Error no_launcher() {
     return {errc::launcher_unavailable,
@@ -236,7 +239,9 @@ void Workers::end_of_names(
 }
 
 asio::awaitable<Result<void>> Workers::send(std::vector<std::byte> packet, int stream) {
-    const auto until = Clock::now() + launcher_patience;
+    const auto begin = Clock::now();
+    const auto until = begin + launcher_patience;
+    const auto full_until = begin + backlog_patience;
     for (;;) {
         if (!channel_) co_await waiting_.wait(until);
         if (!channel_) co_return no_launcher();
@@ -244,11 +249,11 @@ asio::awaitable<Result<void>> Workers::send(std::vector<std::byte> packet, int s
         const int error = send_with_descriptor(channel->native_handle(), packet, stream);
         if (error == 0) co_return Result<void>();
         if (error == EAGAIN || error == ENOBUFS || error == ETOOMANYREFS) {
-            if (Clock::now() >= until) {
+            if (Clock::now() >= full_until) {
                 co_return Error{errc::busy, "the daemon has too much to do just now", "try again", {}};
             }
             auto ready = writable(channel);
-            auto late = sleep_until(until);
+            auto late = sleep_until(full_until);
             co_await (std::move(ready) || std::move(late));
         } else if (error == EPIPE || error == ECONNRESET || error == ENOTCONN || error == ECONNREFUSED) {
             while (receive(*channel)) {

@@ -92,6 +92,8 @@ class Explainer {
         // It met the rule because it was on the wrong way.
         const auto* step = ending_step(facts_.trace);
         if (facts_.stray && step != nullptr && step->step.output == facts_.stray->output) return by_stray();
+        // A policy drops what should not have come there: by a veth, say, that is on no bridge.
+        if (!decision_.rule->handle && !facts_.segment.explanation.empty()) return facts_.segment;
         return explain_rule(facts_, *decision_.rule, decision_.answer);
     }
 
