@@ -47,7 +47,7 @@ class Question {
             if (auto probed = probe(); !probed) return probed;
         }
         follow_translation();
-        if (auto looked = look_around(); !looked) return looked;
+        look_around();
         fill(report);
         return {};
     }
@@ -120,8 +120,7 @@ class Question {
     }
 
     /// Nobody need answer a datagram: once it is where it was meant to go, more waiting shows nothing.
-    bool datagram_arrived() {
-        handles_.sight.take_packets();
+    [[nodiscard]] bool datagram_arrived() const {
         const auto sightings = find_flow(facts_.flow, handles_.sight.packets());
         return std::ranges::any_of(sightings, [&](const Sighting& one) {
             return one.port.place != 0 && !one.outgoing && one.port.place != host_of(handles_);
@@ -227,10 +226,10 @@ class Question {
         return points.empty() || points.back().hop.seen.value_or(true);
     }
 
-    Result<void> look_around() {
+    void look_around() {
         if (facts_.way.end == RouteStep::delivered && facts_.way.end_place) judge_listener();
         look_behind_proxy();
-        if (facts_.end && facts_.end->kind == ProbeEnd::Kind::answered && to_has_seen_it()) return {};
+        if (facts_.end && facts_.end->kind == ProbeEnd::Kind::answered && to_has_seen_it()) return;
         facts_.silent = tables_.silent_neighbour();
         const auto to = facts_.translated ? facts_.translated->address : destination_.to.address;
         if (const auto owner = named(to)) facts_.stray = tables_.stray_route(to, *owner);
@@ -241,7 +240,6 @@ class Question {
         for (std::size_t place = 1; place < named_places(context_) && facts_.segment.explanation.empty();
              ++place)
             facts_.segment = explain_segment(topology_, context_, place);
-        return {};
     }
 
     void judge_listener() {
