@@ -80,8 +80,7 @@ class Explainer {
 
     /// "ip daddr 172.17.0.2 tcp dport 80": as the packet has it behind the rules that translate.
     [[nodiscard]] std::string destination() const {
-        const auto to =
-            facts_.translated.value_or(api::Endpoint{facts_.flow.remote, facts_.flow.remote_port});
+        const auto to = facts_.destination();
         const std::string family = to.address.is_v4() ? "ip" : "ip6";
         auto text = family + " daddr " + to.address.to_string();
         if (facts_.flow.protocol == api::WhyProtocol::icmp) return text;

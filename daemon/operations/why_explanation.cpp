@@ -43,9 +43,6 @@ class Explainer {
 
   private:
     [[nodiscard]] const api::Target& from() const { return facts_.context.targets.front(); }
-    [[nodiscard]] api::Endpoint last_destination() const {
-        return facts_.translated.value_or(api::Endpoint{facts_.flow.remote, facts_.flow.remote_port});
-    }
     [[nodiscard]] std::string what() const {
         if (facts_.flow.protocol == WhyProtocol::icmp) return "the echo";
         return facts_.flow.protocol == WhyProtocol::tcp ? "the SYN" : "the datagram";
@@ -75,7 +72,7 @@ class Explainer {
     [[nodiscard]] Explanation by_listener() const {
         const auto& listener = facts_.proxied ? facts_.proxied->listener : facts_.listener;
         if (!listener) return {};
-        const auto to = facts_.proxied ? facts_.proxied->to : last_destination();
+        const auto to = facts_.proxied ? facts_.proxied->to : facts_.destination();
         ReachRequest request(facts_.request);
         const ListenerQuestion question{facts_.proxied ? facts_.proxied->target : facts_.final_target,
                                         to.address,
@@ -105,7 +102,8 @@ class Explainer {
                                   : "the connection was refused";
         const auto& listener = facts_.proxied ? facts_.proxied->listener : facts_.listener;
         if (listener && listener->verdict == ListenerVerdict::loopback_only) {
-            const auto port = std::to_string((facts_.proxied ? facts_.proxied->to : last_destination()).port);
+            const auto port =
+                std::to_string((facts_.proxied ? facts_.proxied->to : facts_.destination()).port);
             out.explanation += ": a program there must listen on 0.0.0.0:" + port + " to be reached";
         }
         return out;

@@ -54,6 +54,11 @@ struct WhyFacts {
     WhyFacts(const api::Context& its_context, const api::WhyRequest& its_request)
         : context(its_context), request(its_request) {}
 
+    /// That the packet has behind whatever has translated it.
+    [[nodiscard]] api::Endpoint destination() const {
+        return translated.value_or(api::Endpoint{flow.remote, flow.remote_port});
+    }
+
     const api::Context& context;
     const api::WhyRequest& request;
     Flow flow;                          ///< its remote end, too, where nothing was sent

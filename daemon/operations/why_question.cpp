@@ -176,9 +176,8 @@ class Question {
         }
         if (const auto whole = passage_of(facts_.way, facts_.host, host_of(handles_));
             whole && destination_.source)
-            facts_.rules = decide_by_rules(
-                rules_, *whole, facts_.flow, *destination_.source,
-                facts_.translated.value_or(api::Endpoint{facts_.flow.remote, facts_.flow.remote_port}));
+            facts_.rules =
+                decide_by_rules(rules_, *whole, facts_.flow, *destination_.source, facts_.destination());
         facts_.final_target = facts_.way.end_target;
         mark_sightings(facts_.way, facts_.sightings, facts_.observed, facts_.saw_all);
     }
@@ -244,9 +243,7 @@ class Question {
 
     void judge_listener() {
         if (request_.protocol == WhyProtocol::icmp) return;
-        facts_.listener =
-            judge_in(*facts_.way.end_place,
-                     facts_.translated.value_or(api::Endpoint{facts_.flow.remote, request_.port}));
+        facts_.listener = judge_in(*facts_.way.end_place, facts_.destination());
     }
 
     /// A published port that the host's own socket has taken.
