@@ -25,14 +25,16 @@ Result<std::string> carry_out(RulesetReader& nft, const NetfilterOrder& order) {
 
 }  // namespace
 
-Result<BesideProcess> start_netfilter(Namespaces& namespaces, std::size_t place) {
+Result<NetfilterProcess> start_netfilter(Namespaces& namespaces, std::size_t place) {
     if (auto entered = namespaces.enter(place); !entered) return entered.error();
     auto reader = RulesetReader::open();
     if (!reader) return reader.error();
     const auto shared = std::make_shared<RulesetReader>(std::move(*reader));
-    return BesideProcess::start(namespaces, [shared](const BesideProcess::Order& bytes) {
+    auto beside = BesideProcess::start(namespaces, [shared](const BesideProcess::Order& bytes) {
         return answer_of(carry_out(*shared, from_order<NetfilterOrder>(bytes)));
     });
+    if (!beside) return beside.error();
+    return NetfilterProcess{std::move(*beside), shared->translated()};
 }
 
 Result<std::string> order(BesideProcess& process, const NetfilterOrder& order, Output& output) {

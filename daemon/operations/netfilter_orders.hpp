@@ -4,6 +4,7 @@
 #include "daemon/operations/beside_process.hpp"
 
 #include <string>
+#include <vector>
 
 /// What `run` has libnftables do in one namespace, by a BesideProcess: orders in numbers, so that nothing
 /// that a container wrote ever becomes part of a command.
@@ -21,8 +22,13 @@ struct NetfilterOrder {
     std::uint16_t own = 0;  ///< Flow::own
 };
 
+struct NetfilterProcess {
+    BesideProcess beside;
+    std::vector<std::string> translated;  ///< RulesetReader::translated()
+};
+
 /// For `prepare`: the process, in the namespace of that place, which is entered. errc::operation_failed.
-[[nodiscard]] Result<BesideProcess> start_netfilter(Namespaces& namespaces, std::size_t place);
+[[nodiscard]] Result<NetfilterProcess> start_netfilter(Namespaces& namespaces, std::size_t place);
 
 /// For `run`: what it answers. errc::operation_failed.
 [[nodiscard]] Result<std::string> order(BesideProcess& process, const NetfilterOrder& order, Output& output);

@@ -1,10 +1,12 @@
 #include "daemon/operations/why_sight.hpp"
 
 #include "daemon/kernel/netlink.hpp"
-#include "daemon/operations/netfilter_orders.hpp"
+#include "daemon/operations/rulesets.hpp"
 
 #include <algorithm>
+#include <utility>
 
+#include <linux/netfilter.h>
 #include <unistd.h>
 
 namespace netlab::operations {
@@ -49,6 +51,7 @@ Result<void> WhySight::open_sockets(Namespaces& namespaces, bool probe) {
         if (!view) return view.error();
         one.view = std::move(*view);
         if (!one.netfilter) continue;
+        if (auto structure = kernel::NftTables::ask(NFPROTO_UNSPEC)) one.structure = std::move(*structure);
         auto listener = kernel::TraceListener::open();
         if (listener)
             one.trace = std::move(*listener);
@@ -69,7 +72,7 @@ Result<void> WhySight::watch(const Flow& flow, Output& output) {
     for (auto& one : watched_) {
         if (auto watching = one.view->watch(flow); !watching) return watching;
         if (!one.netfilter) continue;
-        if (const auto done = order(*one.netfilter, trace, output); !done) {
+        if (const auto done = order(one.netfilter->beside, trace, output); !done) {
             give_up_trace(done.error());
             one.netfilter.reset();
         }
@@ -110,11 +113,21 @@ void WhySight::take_packets() {
     }
 }
 
+std::optional<std::vector<TableText>> WhySight::read_texts(Watched& watched, Output& output) {
+    const auto text = order(watched.netfilter->beside, {}, output);
+    if (!text) return std::nullopt;
+    auto tables = parse_ruleset(*text);
+    if (!tables || !watched.structure) return tables;
+    if (const auto content = std::exchange(watched.structure, std::nullopt)->read())
+        name_untranslated(*tables, *content, watched.netfilter->translated);
+    return tables;
+}
+
 void WhySight::read_rules(Output& output) {
     for (auto& one : watched_) {
         const auto found = traced_.find(one.place);
         if (!one.netfilter || found == traced_.end() || found->second.events.empty()) continue;
-        if (const auto text = order(*one.netfilter, {}, output)) found->second.rules = parse_ruleset(*text);
+        found->second.rules = read_texts(one, output);
     }
 }
 

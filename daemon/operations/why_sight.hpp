@@ -1,8 +1,9 @@
 #pragma once
 
 #include "daemon/kernel/nft_trace.hpp"
-#include "daemon/operations/beside_process.hpp"
+#include "daemon/kernel/nftables.hpp"
 #include "daemon/operations/flow_view.hpp"
+#include "daemon/operations/netfilter_orders.hpp"
 #include "daemon/operations/why_probe.hpp"
 #include "daemon/operations/why_trace.hpp"
 
@@ -49,7 +50,9 @@ class WhySight {
   private:
     struct Watched {
         std::size_t place = 0;
-        std::optional<BesideProcess> netfilter;
+        std::optional<NetfilterProcess> netfilter;
+        /// The same rules as the kernel lists them, as they were in `prepare`; where that is known.
+        std::optional<kernel::NftTables> structure;
         std::optional<FlowView> view;
         std::optional<kernel::TraceListener> trace;
         UniqueFd sockets;
@@ -57,6 +60,7 @@ class WhySight {
 
     Result<void> open_sockets(Namespaces& namespaces, bool probe);
     void start_processes(Namespaces& namespaces);
+    static std::optional<std::vector<TableText>> read_texts(Watched& watched, Output& output);
     /// The first reason why there is no trace is kept.
     void give_up_trace(const Error& error);
 

@@ -245,6 +245,19 @@ TEST_CASE("why: a host that does not forward", "[docker]") {
     check_delivered(daemon, {"co1", "203.0.113.8"});
 }
 
+TEST_CASE("why: a rule's text has the conditions that libnftables leaves out", "[docker]") {
+    const support::Daemon daemon(settings());
+    const std::string rest = " DOCKER-USER -p tcp --dport 80 -m string --algo bm ! --string netlab -j DROP";
+    const Undo undo("iptables -w -D" + rest);
+    on_host("iptables -w -I" + rest);
+    const auto report = ask_why(daemon, {"co1", "203.0.113.8:80"});
+    INFO(report);
+    CHECK(verdict(report) == "dropped");
+    CHECK(text(rule(report), "chain") == "DOCKER-USER");
+    CHECK(contains(text(rule(report), "text"), "xt match string"));
+    check_delivered(daemon, {"co4", "co2"});
+}
+
 TEST_CASE("why: a rule in DOCKER-USER", "[docker]") {
     const support::Daemon daemon(settings());
     const Undo undo("iptables -w -D DOCKER-USER -p tcp --dport 80 -d 203.0.113.8 -j DROP");
