@@ -108,7 +108,10 @@ Result<void> ResponseReader::feed_end() {
     auto& http = parser_->http;
     if (!http.got_some() && unparsed_.empty()) {
         return Error{
-            errc::protocol_error, "netlabd closed the connection without an answer", "see its log", {}};
+            errc::protocol_error,
+            "netlabd closed the connection without an answer",
+            "see its log; whoever lives in another user or PID namespace, as in a container, is not served",
+            {}};
     }
     boost::beast::error_code error;
     http.put_eof(error);

@@ -61,6 +61,19 @@ class Section {
         }
     }
 
+    /// A whole number from `least` to `most`.
+    void read(const char* key, std::uint64_t& out, std::uint64_t least, std::uint64_t most) {
+        const auto* node = find(key);
+        if (node == nullptr) return;
+        const auto* number = node->as_integer();
+        if (number == nullptr || number->get() < 0 || static_cast<std::uint64_t>(number->get()) < least ||
+            static_cast<std::uint64_t>(number->get()) > most) {
+            return fail(*node, std::string(key) + " is a whole number from " + std::to_string(least) +
+                                   " to " + std::to_string(most));
+        }
+        out = static_cast<std::uint64_t>(number->get());
+    }
+
     /// An octal mode, as chmod(1) takes it: "0660" or 0o660.
     void read_mode(const char* key, unsigned& out) {
         const auto* node = find(key);
@@ -106,7 +119,7 @@ class Section {
     std::vector<std::string> known_;
 };
 
-const std::vector<std::string> sections{"listen", "engines", "access", "process", "log"};
+const std::vector<std::string> sections{"listen", "engines", "access", "limits", "process", "log"};
 const std::vector<std::string> levels{"trace", "debug", "info", "warn", "error"};
 
 Result<void> refuse_unknown_sections(const toml::table& root, const std::string& name) {
@@ -177,8 +190,15 @@ Result<Config> parse_config(std::string_view text, const std::string& name) {
         access.read("host", config.access.host);
     }
     {
+        Section limits(root, "limits", name, result);
+        limits.read("operations", config.limits.operations, 1, 10'000);
+        limits.read("packets_per_second", config.limits.packets_per_second, 1, 1'000'000'000);
+        limits.read("capture_mib", config.limits.capture_mib, 1, 1'000'000);
+    }
+    {
         Section process(root, "process", name, result);
         process.read("user", config.process.user);
+        process.read("patience_s", config.process.patience_s, 0, 3600);
     }
     {
         Section log(root, "log", name, result);

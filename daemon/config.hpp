@@ -3,6 +3,7 @@
 #include "common/api/role.hpp"
 #include "common/error.hpp"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -33,8 +34,16 @@ struct Config {
         std::vector<std::string> host{"netlab-host"};
     } access;
 
+    /// What one user, root aside, may have under way at once.
+    struct Limits {
+        std::uint64_t operations = 64;
+        std::uint64_t packets_per_second = 200'000;
+        std::uint64_t capture_mib = 1024;  ///< of packets that wait in the kernel
+    } limits;
+
     struct Process {
         std::string user = "netlab";
+        std::uint64_t patience_s = 30;  ///< for front and launcher to answer the supervisor; 0: without end
     } process;
 
     struct Log {

@@ -100,12 +100,15 @@ Result<launcher::Credentials> find_credentials(const std::string& user) {
 }
 
 Result<void> check_privileges() {
-    const auto missing = launcher::missing_capabilities();
-    if (missing.empty()) return {};
-    return Error{errc::permission_denied,
-                 "it lacks " + missing.front() + (missing.size() > 1 ? " and others" : ""),
-                 "start it as root, or by systemd with netlabd.service",
-                 {}};
+    for (const auto& one : launcher::missing_capabilities()) {
+        if (one.by_all)
+            return Error{errc::permission_denied,
+                         "it lacks " + one.name,
+                         "start it as root, or by systemd with netlabd.service",
+                         {}};
+        spdlog::warn("it lacks {}: what needs that is refused", one.name);
+    }
+    return {};
 }
 
 std::string unix_path(const std::string& address) {
@@ -138,6 +141,8 @@ front::Options front_options(const Config& config) {
     options.namespace_directories = config.engines.netns_dirs;
     options.level = spdlog::level::from_str(config.log.level);
     options.socket_group = config.listen.group;
+    options.quota = {config.limits.operations, static_cast<double>(config.limits.packets_per_second),
+                     config.limits.capture_mib << 20};
     return options;
 }
 
@@ -159,11 +164,11 @@ int serve(const Config& config) {
 
     const pid_t supervisor = ::getpid();
     Children children;
-    children.launcher = [&](UniqueFd channel) {
+    children.launcher = [&](UniqueFd channel, UniqueFd supervisor_channel) {
         ::prctl(PR_SET_NAME, "nl:launcher", 0, 0, 0);
         launcher::become_launcher(*credentials);
         end_with_supervisor(supervisor);
-        return launcher::run(*credentials, std::move(channel));
+        return launcher::run(*credentials, std::move(channel), std::move(supervisor_channel));
     };
     children.front = [&](UniqueFd socket, UniqueFd launcher_channel, UniqueFd supervisor_channel) {
         ::prctl(PR_SET_NAME, "nl:front", 0, 0, 0);
@@ -173,7 +178,8 @@ int serve(const Config& config) {
                           std::move(supervisor_channel));
     };
     const bool ours = !listener->from_systemd;
-    const int status = supervise(children, std::move(listener->socket));
+    const int status =
+        supervise(children, std::move(listener->socket), {std::chrono::seconds(config.process.patience_s)});
     if (ours) ::unlink(config.listen.socket.c_str());
     return status;
 }

@@ -50,6 +50,39 @@ class BackOff {
     Clock::duration next_ = 0ms;
 };
 
+/// Whether a child still turns its loop: it sends back what it is sent.
+class Pulse {
+  public:
+    void begin(UniqueFd channel) {
+        channel_ = std::move(channel);
+        answered_ = Clock::now();
+        asked_ = false;
+    }
+    void end() { channel_.reset(); }
+    [[nodiscard]] int channel() const { return channel_.get(); }
+
+    /// Asks again where it has answered; false where it has not for longer than `patience`.
+    [[nodiscard]] bool beats(Clock::time_point now, Clock::duration patience) {
+        if (!channel_) return true;
+        char byte = 0;
+        while (::recv(channel_.get(), &byte, 1, MSG_DONTWAIT) == 1) {
+            answered_ = now;
+            asked_ = false;
+        }
+        if (!asked_) {
+            // From the question on: while this process was stopped itself nobody was asked.
+            answered_ = now;
+            asked_ = ::send(channel_.get(), "P", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+        }
+        return now - answered_ <= patience;
+    }
+
+  private:
+    UniqueFd channel_;
+    Clock::time_point answered_;
+    bool asked_ = false;
+};
+
 std::string describe(int status) {
     if (WIFSIGNALED(status)) return std::string("was killed by ") + ::strsignal(WTERMSIG(status));
     return "ended with status " + std::to_string(WEXITSTATUS(status));
@@ -57,8 +90,8 @@ std::string describe(int status) {
 
 class Supervisor {
   public:
-    Supervisor(const Children& children, UniqueFd listener)
-        : children_(children), listener_(std::move(listener)) {
+    Supervisor(const Children& children, UniqueFd listener, Watchdog watchdog)
+        : children_(children), listener_(std::move(listener)), patience_(watchdog.patience) {
         sigemptyset(&signals_);
         for (const int signal : {SIGCHLD, SIGTERM, SIGINT, SIGHUP})
             sigaddset(&signals_, signal);
@@ -70,14 +103,34 @@ class Supervisor {
     int supervise() {
         start_both();
         ::sd_notify(0, "READY=1\nSTATUS=Serving.");
+        const auto interval = watch_interval();
         for (;;) {
-            const int signal = ::sigwaitinfo(&signals_, nullptr);
+            const int signal = wait_signal(signals_, Clock::now() + interval);
             if (signal == SIGTERM || signal == SIGINT) return stop();
             if (signal == SIGCHLD && !reap()) return stop();
+            look_after(front_, front_pulse_, "front");
+            look_after(launcher_, launcher_pulse_, "launcher");
+            ::sd_notify(0, "WATCHDOG=1");
         }
     }
 
   private:
+    /// A third of what the children have, or of what the service manager gives (sd_watchdog_enabled(3)).
+    [[nodiscard]] Clock::duration watch_interval() const {
+        Clock::duration interval = patience_ > 0s ? patience_ / 3 : Clock::duration(1h);
+        std::uint64_t manager = 0;
+        if (::sd_watchdog_enabled(0, &manager) > 0)
+            interval = std::min<Clock::duration>(interval, std::chrono::microseconds(manager) / 3);
+        return interval;
+    }
+
+    void look_after(pid_t child, Pulse& pulse, const char* name) {
+        if (patience_ == 0s || child <= 0 || pulse.beats(Clock::now(), patience_)) return;
+        spdlog::error("the {} (pid {}) has not answered for {} s: it is killed", name, child,
+                      patience_.count());
+        ::kill(child, SIGKILL);
+    }
+
     /// False where a stop was asked for while it waited.
     bool reap() {
         bool launcher_died = false;
@@ -142,9 +195,10 @@ class Supervisor {
     void start_both() {
         auto launcher_channel = start_launcher();
         auto channel = packet_pair();
-        control_ = std::move(channel[0]);
+        front_pulse_.begin(std::move(channel[0]));
         front_ = fork_child([&] {
-            control_.reset();
+            front_pulse_.end();
+            launcher_pulse_.end();
             return children_.front(std::move(listener_), std::move(launcher_channel), std::move(channel[1]));
         });
         front_back_off_.started(Clock::now());
@@ -154,11 +208,14 @@ class Supervisor {
     /// Returns the front's end of the new launcher's channel.
     UniqueFd start_launcher() {
         auto channel = packet_pair();
+        auto control = packet_pair();
+        launcher_pulse_.begin(std::move(control[0]));
         launcher_ = fork_child([&] {
             listener_.reset();
-            control_.reset();
+            front_pulse_.end();
+            launcher_pulse_.end();
             channel[1].reset();
-            return children_.launcher(std::move(channel[0]));
+            return children_.launcher(std::move(channel[0]), std::move(control[1]));
         });
         launcher_back_off_.started(Clock::now());
         return std::move(channel[1]);
@@ -200,7 +257,7 @@ class Supervisor {
         std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
         // A front that does not take it is hanging or dead; either way its end will come by SIGCHLD, not
         // here.
-        if (::sendmsg(control_.get(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        if (::sendmsg(front_pulse_.channel(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
             spdlog::error("cannot hand the new launcher to the front: {}", std::strerror(errno));
         } else {
             spdlog::info("the launcher is pid {}", launcher_);
@@ -242,7 +299,9 @@ class Supervisor {
 
     const Children& children_;
     UniqueFd listener_;
-    UniqueFd control_;  ///< our end of the channel to the front
+    std::chrono::seconds patience_;
+    Pulse front_pulse_;  ///< its channel also takes new launchers' channels
+    Pulse launcher_pulse_;
     sigset_t signals_{};
     sigset_t before_{};
     pid_t launcher_ = -1;
@@ -253,8 +312,8 @@ class Supervisor {
 
 }  // namespace
 
-int supervise(const Children& children, UniqueFd listener) {
-    return Supervisor(children, std::move(listener)).supervise();
+int supervise(const Children& children, UniqueFd listener, Watchdog watchdog) {
+    return Supervisor(children, std::move(listener), watchdog).supervise();
 }
 
 }  // namespace netlab

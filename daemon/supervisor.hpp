@@ -2,6 +2,7 @@
 
 #include "common/unique_fd.hpp"
 
+#include <chrono>
 #include <functional>
 
 namespace netlab {
@@ -9,8 +10,13 @@ namespace netlab {
 /// The two processes that the supervisor keeps alive. Each function is the whole life of its process, just
 /// forked, and returns the exit status.
 struct Children {
-    std::function<int(UniqueFd channel)> launcher;
+    std::function<int(UniqueFd channel, UniqueFd supervisor_channel)> launcher;
     std::function<int(UniqueFd listener, UniqueFd launcher_channel, UniqueFd supervisor_channel)> front;
+};
+
+/// What is wrong where one of them does not answer any more: it is killed, and started again.
+struct Watchdog {
+    std::chrono::seconds patience{30};  ///< 0: nobody is asked
 };
 
 /// Starts the launcher and then the front, restarts whichever dies (with back-off where it dies at once), and
@@ -18,7 +24,9 @@ struct Children {
 /// Returns the exit status.
 ///
 /// A new launcher's channel goes to the running front over the supervisor's channel: a packet of one byte
-/// with one descriptor. A front that died takes the launcher along, whose workers then serve nobody.
-[[nodiscard]] int supervise(const Children& children, UniqueFd listener);
+/// with one descriptor. Packets of one byte without a descriptor are the watchdog's, to both; each sends
+/// them back. The service manager's watchdog is answered as long as this process lives. A front that died
+/// takes the launcher along, whose workers then serve nobody.
+[[nodiscard]] int supervise(const Children& children, UniqueFd listener, Watchdog watchdog);
 
 }  // namespace netlab

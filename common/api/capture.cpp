@@ -1,5 +1,7 @@
 #include "common/api/capture.hpp"
 
+#include "common/api/context.hpp"
+
 #include <algorithm>
 
 namespace netlab::api {
@@ -48,6 +50,23 @@ std::uint32_t deadline_ms(const CaptureRequest&) {
 
 std::uint32_t deadline_ms(const PacketsRequest&) {
     return 0;
+}
+
+Cost cost(const CaptureRequest& request, const Context& context) {
+    // A point without an interface is all of its target's, of which the registry knows those on networks.
+    std::uint64_t sources = 0;
+    for (const auto& point : context.points) {
+        sources += point.bridge ? 2 : 1;
+        if (point.interface.empty() && point.network.empty() && point.target < context.targets.size())
+            sources += std::max<std::size_t>(1, context.targets[point.target].networks.size()) - 1;
+    }
+    if (request.buffer_kib > 0) return {.capture_bytes = sources * request.buffer_kib * 1024};
+    return {.capture_bytes =
+                std::max(CaptureLimits::together_kib, sources * CaptureLimits::smallest_buffer_kib) * 1024};
+}
+
+Cost cost(const PacketsRequest& request, const Context& context) {
+    return cost(static_cast<const CaptureRequest&>(request), context);
 }
 
 }  // namespace netlab::api

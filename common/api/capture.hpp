@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/api/cost.hpp"
 #include "common/api/point.hpp"
 #include "common/api/role.hpp"
 #include "common/error.hpp"
@@ -50,6 +51,7 @@ struct CaptureLimits {
     static constexpr std::size_t filter = 4'096;    ///< bytes: what compiling one may cost grows fast
     static constexpr std::uint32_t snap = 262'144;  ///< bytes
     static constexpr std::uint32_t smallest_buffer_kib = 512;
+    static constexpr std::uint64_t together_kib = 64 * 1024;  ///< all buffers, where nothing is said
     static constexpr std::uint32_t buffer_kib = 65'536;
     static constexpr std::uint32_t host_buffer_kib = 524'288;  ///< with the host role
 };
@@ -61,6 +63,9 @@ struct CaptureLimits {
 /// listens.
 [[nodiscard]] std::uint32_t deadline_ms(const CaptureRequest& request);
 [[nodiscard]] std::uint32_t deadline_ms(const PacketsRequest& request);
+
+[[nodiscard]] Cost cost(const CaptureRequest& request, const Context& context);
+[[nodiscard]] Cost cost(const PacketsRequest& request, const Context& context);
 
 /// One interface that is captured at.
 struct CaptureSource {

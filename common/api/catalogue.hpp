@@ -5,6 +5,7 @@
 #include "common/api/capture.hpp"
 #include "common/api/connect.hpp"
 #include "common/api/conntrack.hpp"
+#include "common/api/cost.hpp"
 #include "common/api/dns.hpp"
 #include "common/api/firewall.hpp"
 #include "common/api/links.hpp"
@@ -73,6 +74,7 @@ struct Row {
     bool finishing = false;  ///< a client that shuts down its sending side has it finish, not end
     Result<void> (*check)(const R&, Roles) = nullptr;
     std::uint32_t (*deadline_ms)(const R&) = nullptr;  ///< absent: ten seconds
+    Cost (*cost)(const R&, const Context&) = nullptr;  ///< absent: next to nothing
 
     consteval Row in(std::string R::*member) const {
         return with([&](Row& row) { row.target = member; });
@@ -122,6 +124,9 @@ struct Row {
     consteval Row checked(Result<void> (*function)(const R&, Roles)) const {
         return with([&](Row& row) { row.check = function; });
     }
+    consteval Row costing(Cost (*function)(const R&, const Context&)) const {
+        return with([&](Row& row) { row.cost = function; });
+    }
     consteval Row within(std::uint32_t (*function)(const R&)) const {
         return with([&](Row& row) { row.deadline_ms = function; });
     }
@@ -149,6 +154,7 @@ inline constexpr auto catalogue = std::tuple{
         .in(&PingRequest::from)
         .towards(&PingRequest::to)
         .checked(&check)
+        .costing(&cost)
         .within(&deadline_ms),
     Row<DnsRequest>("dns", Verb::post, "/v1/dns", Role::probe, Kind::stream)
         .in(&DnsRequest::from)
@@ -165,6 +171,7 @@ inline constexpr auto catalogue = std::tuple{
         .in(&ConnectRequest::from)
         .towards(&ConnectRequest::to)
         .checked(&check)
+        .costing(&cost)
         .within(&deadline_ms),
     Row<WhyRequest>("why", Verb::post, "/v1/why", Role::observe, Kind::stream)
         .in(&WhyRequest::from)
@@ -178,11 +185,13 @@ inline constexpr auto catalogue = std::tuple{
         .over(&PingPairsRequest::targets, &PingPairsRequest::all)
         .members_of(&PingPairsRequest::network)
         .checked(&check)
+        .costing(&cost)
         .within(&deadline_ms),
     Row<ConnectPairsRequest>("connect_pairs", Verb::post, "/v1/connect/pairs", Role::probe, Kind::stream)
         .over(&ConnectPairsRequest::targets, &ConnectPairsRequest::all)
         .members_of(&ConnectPairsRequest::network)
         .checked(&check)
+        .costing(&cost)
         .within(&deadline_ms),
     Row<AddressesRequest>("addresses", Verb::post, "/v1/addresses", Role::observe, Kind::stream)
         .over(&AddressesRequest::targets, &AddressesRequest::all),
@@ -226,6 +235,7 @@ inline constexpr auto catalogue = std::tuple{
         .with_names()
         .that_finishes()
         .checked(&check)
+        .costing(&cost)
         .within(&deadline_ms),
     Row<PacketsRequest>("packets", Verb::post, "/v1/packets", Role::capture, Kind::stream)
         .at(&PacketsRequest::points)
@@ -233,6 +243,7 @@ inline constexpr auto catalogue = std::tuple{
         .with_names()
         .that_finishes()
         .checked(&check)
+        .costing(&cost)
         .within(&deadline_ms),
     Row<ConntrackRequest>("conntrack", Verb::post, "/v1/conntrack", Role::observe, Kind::stream)
         .in(&ConntrackRequest::target)

@@ -1,5 +1,7 @@
 #include "common/api/connect.hpp"
 
+#include "common/api/context.hpp"
+
 #include <algorithm>
 
 namespace netlab::api {
@@ -79,6 +81,12 @@ void count(ConnectReport& report, ConnectOutcome outcome) {
     ++counter(report, outcome);
     const auto good = report.connected + report.answered;
     report.outcome = good > 0 && good < report.attempts ? ConnectOutcome::partial : outcome;
+}
+
+Cost cost(const ConnectRequest& request, const Context& context) {
+    constexpr double packets = 10;  // of an attempt with a handshake, some data, and its end
+    if (is_uncapped(context)) return {};
+    return {.packets_per_second = packets * 1000 / std::max(ConnectLimits::interval_ms, request.interval_ms)};
 }
 
 }  // namespace netlab::api

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/api/cost.hpp"
 #include "common/api/ping.hpp"
 #include "common/api/role.hpp"
 
@@ -47,6 +48,8 @@ struct ConnectLimits {
 
 /// The time after which a worker with this request must have ended, in ms; 0 for an endless one.
 [[nodiscard]] std::uint32_t deadline_ms(const ConnectRequest& request);
+
+[[nodiscard]] Cost cost(const ConnectRequest& request, const Context& context);
 
 struct Endpoint {
     IpAddress address;

@@ -4,6 +4,7 @@
 #include "common/api/role.hpp"
 #include "common/api/target.hpp"
 
+#include <algorithm>
 namespace netlab::api {
 
 /// How the word that names the other end was found in the registry.
@@ -53,6 +54,11 @@ struct Context {
 BOOST_DESCRIBE_STRUCT(Context, (),
                       (targets, peer, peer_match, peer_namespace, host_namespace, publishers, others, engines,
                        roles, similar, truncated, points, names, names_complete))
+
+/// A caller whose role lifts the caps of what he sends.
+[[nodiscard]] inline bool is_uncapped(const Context& context) {
+    return std::ranges::find(context.roles, Role::host) != context.roles.end();
+}
 
 /// What the front sends to a worker, in the form of common/binary.
 template <class Request>

@@ -1,5 +1,9 @@
 #include "common/api/pairs.hpp"
 
+#include "common/api/context.hpp"
+
+#include <algorithm>
+
 namespace netlab::api {
 
 namespace {
@@ -22,6 +26,13 @@ Result<void> check_both(const Request& request) {
     return {};
 }
 
+/// As if all were under way within one second.
+Cost all_pairs(const Context& context, double packets) {
+    if (is_uncapped(context)) return {};
+    const auto targets = static_cast<double>(context.targets.size());
+    return {.packets_per_second = packets * targets * std::max(0.0, targets - 1)};
+}
+
 }  // namespace
 
 Result<void> check(const PingPairsRequest& request, Roles) {
@@ -42,6 +53,15 @@ std::uint32_t deadline_ms(const ConnectPairsRequest& request) {
     // Of 255 connections from each target eight at least are under way at once, of IPv6 beside IPv4 two.
     constexpr double rounds = 256.0 / 8 + 256.0 / 2;
     return static_cast<std::uint32_t>(2'400'000 + request.wait_ms * rounds);
+}
+
+Cost cost(const PingPairsRequest&, const Context& context) {
+    return all_pairs(context, 1);
+}
+
+Cost cost(const ConnectPairsRequest&, const Context& context) {
+    constexpr double packets = 3;  // SYN, ACK, RST
+    return all_pairs(context, packets);
 }
 
 }  // namespace netlab::api

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/address.hpp"
+#include "common/api/cost.hpp"
 #include "common/api/inspection.hpp"
 #include "common/api/role.hpp"
 
@@ -40,6 +41,9 @@ BOOST_DESCRIBE_STRUCT(ConnectPairsRequest, (), (targets, all, network, port, fam
 /// Echoes may have to wait for room in the kernel's neighbour table.
 [[nodiscard]] std::uint32_t deadline_ms(const PingPairsRequest& request);
 [[nodiscard]] std::uint32_t deadline_ms(const ConnectPairsRequest& request);
+
+[[nodiscard]] Cost cost(const PingPairsRequest& request, const Context& context);
+[[nodiscard]] Cost cost(const ConnectPairsRequest& request, const Context& context);
 
 enum class PairOutcome : std::uint8_t {
     answered,     ///< the echo was

@@ -1,5 +1,8 @@
 #include "common/api/ping.hpp"
 
+#include "common/api/context.hpp"
+
+#include <algorithm>
 #include <cmath>
 
 namespace netlab::api {
@@ -53,6 +56,13 @@ std::uint32_t deadline_ms(const PingRequest& request) {
         request.flood ? std::max(10.0, request.wait_ms) : std::max(shortest_gap, request.interval_ms);
     return static_cast<std::uint32_t>(
         std::min(longest, resolving + gap * request.count + 2 * request.wait_ms + 5'000));
+}
+
+Cost cost(const PingRequest& request, const Context& context) {
+    constexpr double fragment = 1472;  // bytes of an echo in an Ethernet frame
+    if (is_uncapped(context)) return {};
+    const auto echoes = 1000 / std::max(PingLimits::interval_ms, request.interval_ms);
+    return {.packets_per_second = echoes * std::ceil(std::max(1.0, request.payload / fragment))};
 }
 
 }  // namespace netlab::api

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/api/cost.hpp"
 #include "common/api/role.hpp"
 #include "common/api/target.hpp"
 
@@ -42,6 +43,8 @@ struct PingLimits {
 
 /// The time after which a worker with this request must have ended, in ms; 0 for an endless one.
 [[nodiscard]] std::uint32_t deadline_ms(const PingRequest& request);
+
+[[nodiscard]] Cost cost(const PingRequest& request, const Context& context);
 
 /// First event: where the echoes go.
 struct PingStart {

@@ -1,11 +1,14 @@
 #include "daemon/front/audit.hpp"
 
 #include "common/described.hpp"
+#include "daemon/front/journal.hpp"
 
+#include <algorithm>
 #include <ctime>
 
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <syslog.h>
 
 namespace netlab::front {
 
@@ -31,6 +34,15 @@ std::string field(std::string_view text, std::size_t longest) {
     return visible(text, " =\"\\", longest);
 }
 
+/// journald takes entries.
+bool to_journal = false;
+
+void write(const AuditFields& fields, std::string_view message_id, bool denied) {
+    if (to_journal && write_journal(journal_entry(fields, message_id, denied ? LOG_WARNING : LOG_INFO)))
+        return;
+    spdlog::log(denied ? spdlog::level::warn : spdlog::level::info, "{}", line_of(fields));
+}
+
 }  // namespace
 
 std::string escaped(std::string_view text) {
@@ -41,32 +53,64 @@ std::string printable(std::string_view text) {
     return visible(text, "\\", 512);
 }
 
-std::string decision_line(const AuditEntry& entry, const Peer& peer, std::string_view decision) {
-    auto line = fmt::format("req={:x} uid={} pid={} op={} role={} decision={} target={} peer={} ns={}",
-                            entry.request, peer.uid, peer.pid, entry.operation, entry.role, decision,
-                            escaped(entry.target), escaped(entry.peer), entry.inode);
+AuditFields decision_fields(const AuditEntry& entry, const Peer& peer, std::string_view decision) {
+    AuditFields fields{{"req", fmt::format("{:x}", entry.request)},
+                       {"uid", std::to_string(peer.uid)},
+                       {"pid", std::to_string(peer.pid)},
+                       {"op", std::string(entry.operation)},
+                       {"role", std::string(entry.role)},
+                       {"decision", std::string(decision)},
+                       {"target", escaped(entry.target)},
+                       {"id", escaped(entry.target_id)},
+                       {"peer", escaped(entry.peer)},
+                       {"ns", std::to_string(entry.inode)}};
     constexpr std::size_t longest_filter = 1024;
-    if (entry.filter) line += " filter=" + field(*entry.filter, longest_filter);
+    if (entry.filter) fields.emplace_back("filter", field(*entry.filter, longest_filter));
+    return fields;
+}
+
+AuditFields result_fields(const AuditEntry& entry, std::chrono::steady_clock::time_point now) {
+    const auto ms = std::chrono::duration<double, std::milli>(now - entry.since).count();
+    AuditFields fields{{"req", fmt::format("{:x}", entry.request)},
+                       {"op", std::string(entry.operation)},
+                       {"result", std::string(entry.result)},
+                       {"bytes", std::to_string(entry.bytes)},
+                       {"ms", fmt::format("{:.3f}", ms)}};
+    if (entry.counts) {
+        fields.emplace_back("packets", std::to_string(entry.counts->packets));
+        fields.emplace_back("dropped", std::to_string(entry.counts->dropped));
+    }
+    return fields;
+}
+
+std::string line_of(const AuditFields& fields) {
+    std::string line;
+    for (const auto& [name, value] : fields) {
+        if (!line.empty()) line += ' ';
+        line.append(name).append("=").append(value);
+    }
     return line;
 }
 
-std::string result_line(const AuditEntry& entry, std::chrono::steady_clock::time_point now) {
-    const auto ms = std::chrono::duration<double, std::milli>(now - entry.since).count();
-    auto line = fmt::format("req={:x} op={} result={} bytes={} ms={:.3f}", entry.request, entry.operation,
-                            entry.result, entry.bytes, ms);
-    if (entry.counts)
-        line += fmt::format(" packets={} dropped={}", entry.counts->packets, entry.counts->dropped);
-    return line;
+std::vector<std::string> journal_entry(const AuditFields& fields, std::string_view message_id, int priority) {
+    std::vector<std::string> out{"MESSAGE=" + line_of(fields), "MESSAGE_ID=" + std::string(message_id),
+                                 "PRIORITY=" + std::to_string(priority), "SYSLOG_IDENTIFIER=netlabd"};
+    for (const auto& [name, value] : fields) {
+        std::string upper(name);
+        std::ranges::transform(upper, upper.begin(), [](char c) { return static_cast<char>(c - 'a' + 'A'); });
+        out.push_back("NETLAB_" + upper + "=" + value);
+    }
+    return out;
 }
 
 void log_decision(const AuditEntry& entry, const Peer& peer, std::string_view decision) {
-    const bool denied = decision == described::enumerator_name(errc::permission_denied);
-    spdlog::log(denied ? spdlog::level::warn : spdlog::level::info, "{}",
-                decision_line(entry, peer, decision));
+    const bool denied =
+        decision == described::enumerator_name(errc::permission_denied) || decision == foreign_peer;
+    write(decision_fields(entry, peer, decision), decision_id, denied);
 }
 
 void log_result(const AuditEntry& entry) {
-    spdlog::info("{}", result_line(entry, std::chrono::steady_clock::now()));
+    write(result_fields(entry, std::chrono::steady_clock::now()), result_id, false);
 }
 
 void open_log(spdlog::level::level_enum level) {
@@ -77,6 +121,7 @@ void open_log(spdlog::level::level_enum level) {
     logger->set_level(level);
     logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %n %v", spdlog::pattern_time_type::utc);
     spdlog::set_default_logger(std::move(logger));
+    to_journal = open_journal();
 }
 
 }  // namespace netlab::front

@@ -89,8 +89,9 @@ class Front {
         : options_(std::move(options)),
           workers_(loop_.get_executor(), std::move(launcher_channel)),
           watch_(loop_.get_executor(), workers_, registry_),
+          quotas_(options_.quota),
           server_(loop_.get_executor(), std::move(listener),
-                  Service{options_.access, registry_, workers_, watch_}, take_descriptors()),
+                  Service{options_.access, registry_, workers_, watch_, quotas_}, take_descriptors()),
           supervisor_(loop_, supervisor_channel.release()),
           terminations_(loop_, terminations().release()),
           deadline_(loop_) {}
@@ -125,7 +126,10 @@ class Front {
             auto channel = receive_descriptor(supervisor_.native_handle(), again);
             if (again) continue;
             if (!channel) break;
-            if (!*channel) continue;
+            if (!*channel) {
+                ::send(supervisor_.native_handle(), "P", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+                continue;
+            }
             spdlog::info("a new launcher is there");
             workers_.replace(std::move(*channel));
         }
@@ -168,6 +172,7 @@ class Front {
     targets::Registry registry_;
     Workers workers_;
     Watch watch_;
+    Quotas quotas_;
     Server server_;
     Descriptor supervisor_;
     Descriptor terminations_;

@@ -3,6 +3,7 @@
 #include "common/api/target.hpp"
 #include "common/unique_fd.hpp"
 #include "daemon/front/peer.hpp"
+#include "daemon/front/quotas.hpp"
 
 #include <chrono>
 #include <string>
@@ -23,6 +24,7 @@ struct Options {
     std::vector<Engine> engines;
     std::vector<std::string> namespace_directories;
     spdlog::level::level_enum level = spdlog::level::info;
+    QuotaLimits quota;
     std::string socket_group;  ///< the group of the listening socket, for messages; "" where none is known
     std::chrono::milliseconds drain{10'000};  ///< what running streams get after SIGTERM
 };
@@ -30,8 +32,8 @@ struct Options {
 /// Serves until SIGTERM or until the supervisor is gone, in the calling process: it sets signal masks and
 /// installs a system call filter, which stay. It returns the exit status: 0 drained, 1 the supervisor went
 /// away. `launcher_channel`: SOCK_SEQPACKET, daemon/launcher/protocol.hpp. `supervisor_channel`:
-/// SOCK_SEQPACKET; each message is one byte with one descriptor, a new launcher channel. Throws
-/// std::system_error before it serves.
+/// SOCK_SEQPACKET; each message is one byte with one descriptor, a new launcher channel, or without one: then
+/// it is sent back, for this process still turns its loop. Throws std::system_error before it serves.
 int run(Options options, UniqueFd listener, UniqueFd launcher_channel, UniqueFd supervisor_channel);
 
 }  // namespace netlab::front

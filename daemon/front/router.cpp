@@ -50,6 +50,12 @@ std::uint32_t deadline_ms(const Request& request, std::uint32_t (*of_row)(const 
     return of_row == nullptr ? usual_deadline_ms : of_row(request);
 }
 
+template <class Request>
+api::Cost cost(const Request& request, const api::Context& context,
+               api::Cost (*of_row)(const Request&, const api::Context&)) {
+    return of_row == nullptr ? api::Cost{} : of_row(request, context);
+}
+
 /// As the audit line has them.
 std::string words_of(const std::vector<std::string>& words, bool all) {
     std::string out = all ? "*" : "";
@@ -306,6 +312,7 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
     if (context.targets.size() == 1 && context.targets.front().namespace_) {
         entry.inode = context.targets.front().namespace_->inode;
     }
+    if (context.targets.size() == 1) entry.target_id = context.targets.front().id;
     if constexpr (row<I>.published_port != nullptr) {
         // A loopback address is nobody's in particular: of the host itself it is the host's.
         const bool to_host =
@@ -339,6 +346,7 @@ Result<Plan> plan_row(std::string_view body, const Knowledge& knowledge, AuditEn
         plan.job.deadline_ms = deadline_ms(*request, row<I>.deadline_ms);
         auto context = resolve<I>(*request, knowledge, plan.job, entry);
         if (!context) return context.error();
+        plan.cost = cost(*request, *context, row<I>.cost);
         plan.job.request = binary::encode(api::Order<Request>{std::move(*context), std::move(*request)});
         if (plan.job.request.size() > launcher::largest_request)
             return Error{errc::limit_exceeded,

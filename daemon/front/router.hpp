@@ -18,6 +18,7 @@ namespace netlab::front {
 struct Plan {
     std::string answer;  ///< JSON, where the row is of api::Kind::registry
     Job job;             ///< else
+    api::Cost cost;      ///< with `job`
 };
 
 /// A public row of the catalogue.

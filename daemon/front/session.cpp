@@ -68,7 +68,8 @@ Session::Session(Service service, Socket socket, Peer peer, bool busy)
       busy_(busy) {}
 
 asio::awaitable<void> Session::serve() {
-    for (;;) {
+    const bool admitted = co_await admit();
+    while (admitted) {
         const bool begun = co_await wait_for_request();
         if (!begun) break;
         auto request = co_await receive();
@@ -78,6 +79,19 @@ asio::awaitable<void> Session::serve() {
     }
     if (unread_) co_await linger();
     stream_.close();
+}
+
+asio::awaitable<bool> Session::admit() {
+    const auto place = co_await service_.workers.check_peer(stream_.socket().native_handle());
+    if (place) co_return true;
+    AuditEntry entry;
+    entry.request = service_.workers.next_id();
+    if (place.error().code == errc::permission_denied) {
+        log_decision(entry, peer_, foreign_peer);
+    } else {
+        co_await refuse(place.error());
+    }
+    co_return false;
 }
 
 void Session::drain() {
@@ -179,6 +193,15 @@ asio::awaitable<bool> Session::handle(Received request) {
             plan = std::move(*planned);
         } else {
             error = planned.error();
+        }
+    }
+    Quotas::Share share;
+    if (!error && found.route->kind != api::Kind::registry) {
+        auto taken = service_.quotas.take(peer_.uid, plan.cost);
+        if (taken) {
+            share = std::move(*taken);
+        } else {
+            error = taken.error();
         }
     }
     log_decision(entry, peer_, error ? described::enumerator_name(error->code) : "allowed");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/front/quotas.hpp"
 #include "daemon/front/relay.hpp"
 #include "daemon/front/response.hpp"
 #include "daemon/front/router.hpp"
@@ -18,6 +19,7 @@ struct Service {
     const targets::Registry& registry;
     Workers& workers;
     Watch& watch;
+    Quotas& quotas;
 };
 
 /// One connection: reads requests, decides, answers, one after the other.
@@ -26,7 +28,8 @@ class Session {
     /// With `busy` every request is refused with that: the peer has too many connections, or the daemon has.
     Session(Service service, Socket socket, Peer peer, bool busy);
 
-    /// Until the client goes away, is idle for a minute, or drain().
+    /// Until the client goes away, is idle for a minute, or drain(). A client that lives in another user or
+    /// PID namespace, a container's, is let go without a byte: its uid is not what it seems.
     asio::awaitable<void> serve();
 
     /// Ends at once where no request is under way, else after it.
@@ -44,6 +47,7 @@ class Session {
         Form form;
     };
 
+    asio::awaitable<bool> admit();
     asio::awaitable<bool> wait_for_request();
     asio::awaitable<std::optional<Received>> receive();
     asio::awaitable<bool> handle(Received request);

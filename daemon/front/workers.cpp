@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -147,6 +148,10 @@ void Workers::lose(const Channel* channel) {
     boost::system::error_code ignored;
     channel_->close(ignored);
     channel_.reset();
+    for (auto& [id, check] : std::exchange(peers_, {})) {
+        check->launcher_lost = true;
+        check->told.cancel();
+    }
     for (auto& [id, worker] : workers_) {
         if (worker->ending_) continue;
         const bool started = static_cast<bool>(worker->pidfd_);
@@ -198,7 +203,15 @@ bool Workers::receive(Channel& channel) {
     return true;
 }
 
+void Workers::take_peer(const launcher::Notice& notice) {
+    const auto found = peers_.extract(notice.id);
+    if (found.empty()) return;
+    found.mapped()->errno_of_launcher = notice.value;
+    found.mapped()->told.cancel();
+}
+
 void Workers::take(const launcher::Notice& notice, UniqueFd descriptor) {
+    if (notice.kind == launcher::NoticeKind::peer) return take_peer(notice);
     const auto found = workers_.find(notice.id);
     if (found == workers_.end()) {
         // The client went away before its worker was there.
@@ -262,6 +275,33 @@ asio::awaitable<Result<void>> Workers::send(std::vector<std::byte> packet, int s
         } else {
             co_return system_error(errc::operation_failed, "ask the launcher for a worker", error);
         }
+    }
+}
+
+asio::awaitable<Result<void>> Workers::check_peer(int connection) {
+    const auto until = Clock::now() + backlog_patience;
+    for (;;) {
+        launcher::PeerQuestion question;
+        question.id = next_id();
+        const auto bytes = std::as_bytes(std::span(&question, 1));
+        // Known before it is asked for: the answer may come at once.
+        const auto check =
+            std::make_shared<PeerCheck>(PeerCheck{asio::steady_timer(executor_, until), {}, false});
+        peers_.emplace(question.id, check);
+        auto sent = co_await send({bytes.begin(), bytes.end()}, connection);
+        if (sent && !check->errno_of_launcher && !check->launcher_lost)
+            co_await check->told.async_wait(awaiting);
+        peers_.erase(question.id);
+        if (!sent) co_return sent.error();
+        // The next launcher may know, if there is one in time: send() waits for it.
+        if (check->launcher_lost && !check->errno_of_launcher && Clock::now() < until) continue;
+        if (!check->errno_of_launcher)
+            co_return Error{errc::busy, "the daemon has too much to do just now", "try again", {}};
+        if (*check->errno_of_launcher == 0) co_return Result<void>();
+        co_return Error{errc::permission_denied,
+                        "the client lives in another user or PID namespace, or has ended",
+                        {},
+                        {}};
     }
 }
 

@@ -98,6 +98,11 @@ class Workers {
     /// errc::launcher_unavailable after a second without a launcher, errc::too_large, errc::busy.
     [[nodiscard]] asio::awaitable<Result<std::unique_ptr<Worker>>> start(Job job, std::uint64_t id);
 
+    /// Whether the process that made this connection lives in the daemon's own user and PID namespaces: the
+    /// launcher looks. errc::permission_denied where not, or where it has ended; errc::launcher_unavailable,
+    /// errc::busy.
+    [[nodiscard]] asio::awaitable<Result<void>> check_peer(int connection);
+
     /// Named namespaces may have come to their end: ends the workers that run in one which `is_there` (path,
     /// device, inode) does not know any more, with errc::target_gone. Nothing in such a namespace tells them.
     void end_of_names(const std::function<bool(const std::string&, std::uint64_t, std::uint64_t)>& is_there);
@@ -110,15 +115,24 @@ class Workers {
     friend class Worker;
     using Channel = asio::posix::stream_descriptor;
 
+    /// Of a peer, until the launcher has said.
+    struct PeerCheck {
+        asio::steady_timer told;
+        std::optional<int> errno_of_launcher;
+        bool launcher_lost = false;
+    };
+
     asio::awaitable<Result<void>> send(std::vector<std::byte> packet, int stream);
     asio::awaitable<void> listen(std::shared_ptr<Channel> channel);
     bool receive(Channel& channel);
     void take(const launcher::Notice& notice, UniqueFd descriptor);
+    void take_peer(const launcher::Notice& notice);
     void lose(const Channel* channel);
 
     asio::any_io_executor executor_;
     std::shared_ptr<Channel> channel_;
     std::map<std::uint64_t, Worker*> workers_;
+    std::map<std::uint64_t, std::shared_ptr<PeerCheck>> peers_;
     Waiters waiting_;  ///< for a channel
     std::uint64_t next_id_;
 };

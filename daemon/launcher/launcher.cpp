@@ -1,5 +1,6 @@
 #include "daemon/launcher/launcher.hpp"
 
+#include "daemon/launcher/peer_place.hpp"
 #include "daemon/launcher/worker.hpp"
 
 #include <array>
@@ -34,8 +35,9 @@ struct Packet {
 
 class Launcher {
   public:
-    Launcher(Credentials credentials, UniqueFd channel)
+    Launcher(Credentials credentials, UniqueFd channel, UniqueFd supervisor_channel)
         : channel_(std::move(channel)),
+          supervisor_(std::move(supervisor_channel)),
           host_(::open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC)),
           buffer_(largest_message) {
         if (!host_) fail("open the host's network namespace");
@@ -52,23 +54,38 @@ class Launcher {
     }
 
     void serve() {
-        std::array<pollfd, 2> waiting{{{channel_.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}}};
+        std::array<pollfd, 3> waiting{
+            {{channel_.get(), POLLIN, 0}, {children_.get(), POLLIN, 0}, {supervisor_.get(), POLLIN, 0}}};
         for (;;) {
             if (::poll(waiting.data(), waiting.size(), -1) < 0) {
                 if (errno == EINTR) continue;
                 fail("poll");
             }
             if (waiting[1].revents != 0) reap();
+            if (waiting[2].revents != 0) waiting[2].fd = answer_supervisor();
             if (waiting[0].revents != 0 && !receive()) break;
         }
         end_workers();
     }
 
   private:
+    /// The channel, or -1 where it has ended.
+    [[nodiscard]] int answer_supervisor() const {
+        char byte = 0;
+        if (::recv(supervisor_.get(), &byte, 1, MSG_DONTWAIT) == 0) return -1;
+        ::send(supervisor_.get(), &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        return supervisor_.get();
+    }
+
     /// False once the front is gone.
     bool receive() {
         auto packet = read_packet();
         if (!packet) return false;
+        if (const auto question = parse_peer_question(packet->bytes)) {
+            const bool whole = packet->whole && packet->stream;
+            notify(NoticeKind::peer, question->id, whole ? place_.check(packet->stream.get()) : EBADMSG);
+            return true;
+        }
         auto launch = parse_launch(packet->bytes);
         if (!launch || !packet->whole || !packet->stream || !is_operation(launch->header.operation)) {
             // The identity of a message that is none cannot be known: 0 is nobody's request.
@@ -168,8 +185,10 @@ class Launcher {
     }
 
     UniqueFd channel_;
+    UniqueFd supervisor_;
     UniqueFd host_;
     UniqueFd children_;
+    PeerPlace place_;
     std::vector<std::byte> buffer_;
     WorkerSetting setting_;
     std::unordered_map<pid_t, std::uint64_t> workers_;  ///< PID -> the request's id
@@ -177,8 +196,8 @@ class Launcher {
 
 }  // namespace
 
-int run(Credentials worker_credentials, UniqueFd channel) {
-    Launcher launcher(worker_credentials, std::move(channel));
+int run(Credentials worker_credentials, UniqueFd channel, UniqueFd supervisor_channel) {
+    Launcher launcher(worker_credentials, std::move(channel), std::move(supervisor_channel));
     launcher.serve();
     return 0;
 }

@@ -54,6 +54,14 @@ Result<Launch> parse_launch(std::span<const std::byte> packet) {
     return launch;
 }
 
+std::optional<PeerQuestion> parse_peer_question(std::span<const std::byte> packet) {
+    PeerQuestion question;
+    if (packet.size() != sizeof question) return std::nullopt;
+    std::memcpy(&question, packet.data(), sizeof question);
+    if (question.magic != peer_magic || question.reserved != 0) return std::nullopt;
+    return question;
+}
+
 Result<std::vector<std::byte>> make_launch(LaunchHeader header, std::span<const NamespaceReference> targets,
                                            std::span<const std::byte> request) {
     if (targets.size() > most_targets || request.size() > largest_request ||

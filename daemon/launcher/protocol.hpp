@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -13,7 +14,8 @@
 /// front were hostile.
 namespace netlab::launcher {
 
-inline constexpr std::uint32_t magic = 0x6E65746C;  // "netl"
+inline constexpr std::uint32_t magic = 0x6E65746C;       // "netl"
+inline constexpr std::uint32_t peer_magic = 0x6E657470;  // "netp"
 inline constexpr std::size_t most_targets = 256;
 inline constexpr std::size_t largest_request = 96 * 1024;
 inline constexpr std::size_t largest_message =
@@ -50,10 +52,20 @@ struct LaunchHeader {
 };
 static_assert(sizeof(LaunchHeader) == 24);
 
+/// Front to launcher, with one descriptor: a client's connection. Does who made it live where the daemon
+/// does? The front could not know: /proc/PID/ns asks for CAP_SYS_PTRACE.
+struct PeerQuestion {
+    std::uint32_t magic = peer_magic;
+    std::uint32_t reserved = 0;
+    std::uint64_t id = 0;  ///< for the answer
+};
+static_assert(sizeof(PeerQuestion) == 16);
+
 enum class NoticeKind : std::uint32_t {
     started = 1,  ///< `value` is the worker's PID; a pidfd comes with it
     refused = 2,  ///< `value` is an errno: no worker was started
     exited = 3,   ///< `value` is the status as of waitpid(2)
+    peer = 4,     ///< `value` is 0, or an errno: EPERM where the peer lives in other namespaces
 };
 
 /// Launcher to front.
@@ -75,6 +87,9 @@ struct Launch {
 
 /// errc::protocol_error for anything that is not exactly one valid message.
 [[nodiscard]] Result<Launch> parse_launch(std::span<const std::byte> packet);
+
+/// nullopt for anything that is not exactly one valid question.
+[[nodiscard]] std::optional<PeerQuestion> parse_peer_question(std::span<const std::byte> packet);
 
 /// errc::too_large where it would not fit into one packet.
 [[nodiscard]] Result<std::vector<std::byte>> make_launch(LaunchHeader header,

@@ -1,6 +1,7 @@
 #include "daemon/launcher/sandbox.hpp"
 
 #include "common/unique_fd.hpp"
+#include "daemon/operations/read_only.hpp"
 
 #include <algorithm>
 #include <array>
@@ -35,8 +36,15 @@ constexpr std::array the_five{CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, C
     throw std::system_error(errno, std::generic_category(), what);
 }
 
+std::string name_of(int capability) {
+    std::string name = std::string("cap_") + capng_capability_to_name(static_cast<unsigned>(capability));
+    std::ranges::transform(name, name.begin(),
+                           [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    return name;
+}
+
 /// Permitted and effective become `capabilities`, inheritable and ambient nothing.
-bool set_capabilities(std::initializer_list<int> capabilities, capng_select_t sets = CAPNG_SELECT_CAPS) {
+bool set_capabilities(const std::vector<int>& capabilities, capng_select_t sets = CAPNG_SELECT_CAPS) {
     capng_clear(CAPNG_SELECT_BOTH);
     for (const int capability : capabilities) {
         capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
@@ -47,6 +55,14 @@ bool set_capabilities(std::initializer_list<int> capabilities, capng_select_t se
 
 bool permitted(int capability) {
     return capng_have_capability(CAPNG_PERMITTED, static_cast<unsigned>(capability)) == 1;
+}
+
+/// Those that netlabd was started with.
+std::vector<int> permitted_of_the_five() {
+    capng_get_caps_process();
+    std::vector<int> out;
+    std::ranges::copy_if(the_five, std::back_inserter(out), &permitted);
+    return out;
 }
 
 /// The bounding set only matters for execve, which nobody here calls; where CAP_SETPCAP is had it is emptied
@@ -83,25 +99,32 @@ void refuse(const FilterContext& filter, int error, std::initializer_list<int> c
     }
 }
 
+/// All 64 bits are compared, and the kernel takes the lower ones: what passes is a small number either way.
+constexpr scmp_arg_cmp writable{0, SCMP_CMP_LT, operations::first_read_only, 0};
+
 void allow_plain(const FilterContext& filter) {
-    allow(filter, {SCMP_SYS(read),           SCMP_SYS(write),           SCMP_SYS(readv),
-                   SCMP_SYS(writev),         SCMP_SYS(pread64),         SCMP_SYS(recvfrom),
-                   SCMP_SYS(recvmsg),        SCMP_SYS(recvmmsg),        SCMP_SYS(sendto),
-                   SCMP_SYS(sendmsg),        SCMP_SYS(sendmmsg),        SCMP_SYS(poll),
-                   SCMP_SYS(ppoll),          SCMP_SYS(select),          SCMP_SYS(pselect6),
-                   SCMP_SYS(close),          SCMP_SYS(fstat),           SCMP_SYS(lseek),
-                   SCMP_SYS(munmap),         SCMP_SYS(mremap),          SCMP_SYS(brk),
-                   SCMP_SYS(madvise),        SCMP_SYS(futex),           SCMP_SYS(clock_gettime),
-                   SCMP_SYS(gettimeofday),   SCMP_SYS(clock_nanosleep), SCMP_SYS(nanosleep),
-                   SCMP_SYS(getrandom),      SCMP_SYS(getsockopt),      SCMP_SYS(setsockopt),
-                   SCMP_SYS(getsockname),    SCMP_SYS(getpeername),     SCMP_SYS(shutdown),
-                   SCMP_SYS(getpid),         SCMP_SYS(gettid),          SCMP_SYS(rt_sigreturn),
-                   SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall), SCMP_SYS(exit),
-                   SCMP_SYS(exit_group)});
+    allow(filter, {SCMP_SYS(read),          SCMP_SYS(readv),          SCMP_SYS(pread64),
+                   SCMP_SYS(recvfrom),      SCMP_SYS(recvmsg),        SCMP_SYS(recvmmsg),
+                   SCMP_SYS(poll),          SCMP_SYS(ppoll),          SCMP_SYS(select),
+                   SCMP_SYS(pselect6),      SCMP_SYS(close),          SCMP_SYS(fstat),
+                   SCMP_SYS(lseek),         SCMP_SYS(munmap),         SCMP_SYS(mremap),
+                   SCMP_SYS(brk),           SCMP_SYS(madvise),        SCMP_SYS(futex),
+                   SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday),   SCMP_SYS(clock_nanosleep),
+                   SCMP_SYS(nanosleep),     SCMP_SYS(getrandom),      SCMP_SYS(getsockopt),
+                   SCMP_SYS(setsockopt),    SCMP_SYS(getsockname),    SCMP_SYS(getpeername),
+                   SCMP_SYS(shutdown),      SCMP_SYS(getpid),         SCMP_SYS(gettid),
+                   SCMP_SYS(rt_sigreturn),  SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall),
+                   SCMP_SYS(exit),          SCMP_SYS(exit_group)});
+    for (const int call :
+         {SCMP_SYS(write), SCMP_SYS(writev), SCMP_SYS(sendto), SCMP_SYS(sendmsg), SCMP_SYS(sendmmsg)})
+        allow_if(filter, call, writable);
     // Not F_SETOWN with F_SETSIG: that would let it send any signal to the daemon's other processes.
-    for (const int command : {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_DUPFD_CLOEXEC}) {
+    for (const int command : {F_GETFL, F_SETFL, F_GETFD, F_SETFD}) {
         allow_if(filter, SCMP_SYS(fcntl), equal(1, command));
     }
+    if (seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 2, writable,
+                         equal(1, F_DUPFD_CLOEXEC)) != 0)
+        throw std::runtime_error("libseccomp refuses a rule");
     // glibc's fstat is newfstatat with an empty path, which a filter cannot look at: stdio may ask, and goes
     // on without.
     refuse(filter, EACCES, {SCMP_SYS(newfstatat)});
@@ -198,40 +221,33 @@ Result<void> install(const std::vector<sock_filter>& filter) {
 
 }  // namespace
 
-std::vector<std::string> missing_capabilities() {
+std::vector<MissingCapability> missing_capabilities() {
     capng_get_caps_process();
-    std::vector<std::string> missing;
+    std::vector<MissingCapability> missing;
     for (const int capability : the_five) {
-        if (!permitted(capability)) {
-            std::string name =
-                std::string("cap_") + capng_capability_to_name(static_cast<unsigned>(capability));
-            std::ranges::transform(name, name.begin(),
-                                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-            missing.push_back(std::move(name));
-        }
+        if (!permitted(capability))
+            missing.push_back(
+                {name_of(capability), capability == CAP_SYS_ADMIN || capability == CAP_SYS_PTRACE});
     }
     return missing;
 }
 
 void become_supervisor() {
     if (::geteuid() != 0) return;
-    if (!set_capabilities({CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN,
-                           CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL})) {
-        fail("keep the supervisor's capabilities");
-    }
+    auto kept = permitted_of_the_five();
+    kept.insert(kept.end(), {CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL});
+    if (!set_capabilities(kept)) fail("keep the supervisor's capabilities");
 }
 
 void become_launcher(Credentials credentials) {
     const auto sets = sets_to_apply();
+    const auto kept = permitted_of_the_five();
     if (::geteuid() == 0) {
         if (::setgroups(0, nullptr) != 0) fail("setgroups");
         if (::setresgid(credentials.gid, 0, credentials.gid) != 0) fail("setresgid");
         if (::setresuid(credentials.uid, 0, credentials.uid) != 0) fail("setresuid");
     }
-    if (!set_capabilities({CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN},
-                          sets)) {
-        fail("keep the five capabilities");
-    }
+    if (!set_capabilities(kept, sets)) fail("keep the capabilities");
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("no_new_privs");
     if (!limit(RLIMIT_CORE, 0)) fail("RLIMIT_CORE");
     // `prepare` may have to open a descriptor for each of many namespaces.
@@ -270,19 +286,19 @@ SystemCallFilters make_filters() {
 }
 
 Result<void> narrow_capabilities(const operations::Needs& needs) {
-    capng_clear(CAPNG_SELECT_BOTH);
-    const auto add = [](int capability) {
-        capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
-                     static_cast<unsigned>(capability));
-    };
-    add(CAP_SYS_ADMIN);
-    if (needs.net_raw) add(CAP_NET_RAW);
-    if (needs.net_admin) add(CAP_NET_ADMIN);
-    if (needs.processes) {
-        add(CAP_SYS_PTRACE);
-        add(CAP_DAC_READ_SEARCH);
+    std::vector<int> wanted{CAP_SYS_ADMIN};
+    if (needs.net_raw) wanted.push_back(CAP_NET_RAW);
+    if (needs.net_admin) wanted.push_back(CAP_NET_ADMIN);
+    if (needs.processes) wanted.insert(wanted.end(), {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH});
+    const auto there = permitted_of_the_five();
+    for (const int capability : wanted) {
+        if (std::ranges::find(there, capability) != there.end()) continue;
+        return Error{errc::operation_failed,
+                     "this takes " + name_of(capability) + ", which netlabd was started without",
+                     "CapabilityBoundingSet= of netlabd.service has all that it can use",
+                     {}};
     }
-    if (capng_apply(CAPNG_SELECT_CAPS) != 0)
+    if (!set_capabilities(wanted))
         return system_error(errc::operation_failed, "narrow the capabilities", errno);
     // libxtables ends a process (exit code 111) whose real user is not its effective one: it takes it for a
     // setuid program. The saved one is what the worker becomes.

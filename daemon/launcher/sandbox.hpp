@@ -19,19 +19,24 @@ struct Credentials {
     gid_t gid = 0;
 };
 
-/// Whether this process may use all of the five capabilities that the daemon needs (as root, or by ambient
-/// capabilities): SYS_ADMIN for setns, SYS_PTRACE for /proc/PID/ns and /proc/PID/root, DAC_READ_SEARCH for
-/// the engines' directories, NET_RAW for echoes and captures, NET_ADMIN for netfilter. The names of those it
-/// lacks.
-[[nodiscard]] std::vector<std::string> missing_capabilities();
+/// One of the five capabilities that the daemon uses (as root, or by ambient capabilities): SYS_ADMIN for
+/// setns, SYS_PTRACE for /proc/PID/ns and /proc/PID/root, DAC_READ_SEARCH for the engines' directories and
+/// all processes, NET_RAW for echoes and captures, NET_ADMIN for netfilter.
+struct MissingCapability {
+    std::string name;     ///< "CAP_NET_RAW"
+    bool by_all = false;  ///< every operation needs it; of the others, those whose Needs say so
+};
+/// Those it lacks.
+[[nodiscard]] std::vector<MissingCapability> missing_capabilities();
 
 /// Leaves the supervisor with the five, and what it takes to start and end the others: SETUID, SETGID,
 /// SETPCAP, KILL. Without effect where it was not started as root. Throws std::system_error.
 void become_supervisor();
 
-/// Makes this process the launcher: the five capabilities and no other in any set. Started as root it keeps
-/// the effective uid 0 (the engines' sockets belong to root) with `credentials` as its real and saved ids, so
-/// that a worker can become that user for good without CAP_SETUID. Throws std::system_error.
+/// Makes this process the launcher: those of the five capabilities that it has, and no other in any set.
+/// Started as root it keeps the effective uid 0 (the engines' sockets belong to root) with `credentials` as
+/// its real and saved ids, so that a worker can become that user for good without CAP_SETUID. Throws
+/// std::system_error.
 void become_launcher(Credentials credentials);
 
 /// Makes this process the front: `credentials`, no group beside, no capability in any set. Throws
@@ -50,6 +55,7 @@ struct SystemCallFilters {
 [[nodiscard]] SystemCallFilters make_filters();
 
 /// Before `prepare`: leaves the effective set with what `needs` names, and CAP_SYS_ADMIN for setns(2).
+/// errc::operation_failed, also where the daemon was started without one of them: then it is named.
 [[nodiscard]] Result<void> narrow_capabilities(const operations::Needs& needs);
 
 /// Before `run`: user, capabilities, no_new_privs, resource limits, and at last the filter. Nothing of it can

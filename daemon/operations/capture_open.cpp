@@ -18,11 +18,10 @@ constexpr std::uint64_t most_memory_kib = 1024 * 1024;  ///< of all rings; the w
 
 /// All rings together take 64 MiB where nothing is said, one 16 MiB at most.
 Result<std::uint32_t> buffer_of(const api::CaptureRequest& request, std::size_t sources) {
-    constexpr std::size_t together = 64 * 1024;
     constexpr std::size_t largest = 16 * 1024;
     if (request.buffer_kib == 0) {
-        return static_cast<std::uint32_t>(
-            std::clamp<std::size_t>(together / sources, api::CaptureLimits::smallest_buffer_kib, largest));
+        return static_cast<std::uint32_t>(std::clamp<std::size_t>(
+            api::CaptureLimits::together_kib / sources, api::CaptureLimits::smallest_buffer_kib, largest));
     }
     if (std::uint64_t{request.buffer_kib} * sources <= most_memory_kib) return request.buffer_kib;
     return Error{errc::limit_exceeded,

@@ -1,5 +1,7 @@
 #include "daemon/operations/capture_ring.hpp"
 
+#include "daemon/operations/read_only.hpp"
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -46,9 +48,12 @@ std::uint32_t block_size_of(std::uint32_t buffer) {
 Result<CaptureRing> CaptureRing::open(const RingSetting& setting) {
     const bool whole_frame = setting.link_type == pcapng::LinkType::ethernet;
     // Protocol 0: it receives nothing before bind().
-    CaptureRing ring(UniqueFd(
-        ::socket(AF_PACKET, (whole_frame ? SOCK_RAW : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)));
-    if (!ring.socket_) return failed("open a packet socket");
+    const UniqueFd socket(
+        ::socket(AF_PACKET, (whole_frame ? SOCK_RAW : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket) return failed("open a packet socket");
+    auto reader = read_only(socket);
+    if (!reader) return reader.error();
+    CaptureRing ring(std::move(*reader));
     if (auto mapped = ring.map(setting); !mapped) return mapped.error();
     if (!attach(ring.descriptor(), std::span(&nothing, 1))) return failed("attach a filter");
     if (auto bound = ring.bind(setting); !bound) return bound.error();

@@ -1,5 +1,7 @@
 #include "daemon/operations/packet_socket.hpp"
 
+#include "daemon/operations/read_only.hpp"
+
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -33,7 +35,7 @@ Result<UniqueFd> open_packet_socket() {
     // Protocol 0: bound to nothing, so that it need not hold what nobody has asked for.
     UniqueFd socket(::socket(AF_PACKET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket) return system_error(errc::operation_failed, "open a packet socket", errno);
-    return socket;
+    return read_only(socket);
 }
 
 Result<void> watch_all(int socket, PacketProgram program) {

@@ -14,7 +14,8 @@ namespace netlab::operations {
 
 inline constexpr std::uint32_t packet_bytes = 128;  ///< that are kept of one: more than its headers
 
-/// For `prepare`, with CAP_NET_RAW. It sees nothing yet. errc::operation_failed.
+/// For `prepare`, with CAP_NET_RAW. It sees nothing yet, and never sends (read_only()).
+/// errc::operation_failed.
 [[nodiscard]] Result<UniqueFd> open_packet_socket();
 
 /// From now on it has what `program` keeps, of all interfaces. errc::operation_failed.

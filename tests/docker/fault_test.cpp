@@ -127,6 +127,26 @@ TEST_CASE("faults: a front that is killed is back within a second, with all it k
     }
 }
 
+TEST_CASE("faults: a front or a launcher that hangs is replaced", "[docker]") {
+    auto impatient = settings();
+    impatient.extra_config = "patience_s = 2\n";  // [process] is the last section
+    const support::Daemon daemon(impatient);
+    REQUIRE(answers(daemon));
+    for (const char* name : {"nl:launcher", "nl:front"}) {
+        const pid_t hanging = daemon.child(name);
+        ::kill(hanging, SIGSTOP);
+        INFO(name);
+        CHECK(support::eventually(
+            [&] {
+                const pid_t now = daemon.child(name);
+                return now != 0 && now != hanging;
+            },
+            6s));
+        CHECK(support::eventually([&] { return answers(daemon); }, 2s));
+    }
+    CHECK(daemon.log().find("has not answered for 2 s") != std::string::npos);
+}
+
 TEST_CASE("faults: an engine that hangs delays no command on known targets", "[docker]") {
     const support::Daemon daemon(settings());
     REQUIRE(answers(daemon));

@@ -280,7 +280,12 @@ class FakeLauncher {
         int descriptor = -1;
         std::memcpy(&descriptor, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof descriptor);
         UniqueFd stream(descriptor);
-        const auto launch = launcher::parse_launch(std::span(packet).first(static_cast<std::size_t>(size)));
+        const auto bytes = std::span(packet).first(static_cast<std::size_t>(size));
+        if (const auto question = launcher::parse_peer_question(bytes)) {
+            notify(launcher::NoticeKind::peer, question->id, stage_.foreign_peers ? EPERM : 0, -1);
+            return true;
+        }
+        const auto launch = launcher::parse_launch(bytes);
         if (!launch) return false;
         start(*launch, std::move(stream));
         return true;

@@ -19,6 +19,7 @@ struct Stage {
     std::atomic<bool> engine_holds{false};    ///< they know what they will say, and wait with it
     std::atomic<bool> silent_watcher{false};  ///< WatchEngine says nothing, not even `up`
     std::atomic<int> watchers{0};             ///< WatchEngine workers started
+    std::atomic<bool> foreign_peers{false};   ///< every client lives in other namespaces
     char containers[4096] =
         {};  ///< what the engine has: lines of "NAME X PID", X the digit that its ID is made of
 };

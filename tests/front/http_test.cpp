@@ -229,3 +229,15 @@ TEST_CASE("front: it works with curl", "[front]") {
     CHECK(got.status == 0);
     CHECK(got.json_lines().size() == 2);
 }
+
+TEST_CASE("front: a client of another user or PID namespace is served not one byte", "[front]") {
+    Theatre theatre;
+    theatre.stage().foreign_peers = true;
+    for (int i = 0; i < 20; ++i) {
+        auto client = theatre.connect();
+        client.send("GET /v1/version HTTP/1.1\r\nHost: netlab\r\n\r\n");
+        CHECK(client.read_until("anything").empty());
+    }
+    theatre.stage().foreign_peers = false;
+    CHECK(theatre.get("/v1/version").status == 200);
+}

@@ -157,18 +157,28 @@ TEST_CASE("front stream: without a launcher a request fails after a second, and 
           "[front]") {
     Theatre theatre;
     CHECK(theatre.names().size() == 4);
+    auto client = theatre.connect();
+    const auto targets = [&] {
+        client.send("GET /v1/targets HTTP/1.1\r\nHost: netlab\r\n\r\n");
+        return client.answer();
+    };
+    CHECK(targets().status == 200);
     theatre.kill_launcher();
     const auto start = std::chrono::steady_clock::now();
-    auto client = theatre.connect();
     client.send(Theatre::ping_text("answers"));
     const auto answer = client.answer();
     CHECK(answer.status == 503);
     CHECK(answer.error_code() == "launcher_unavailable");
     CHECK(std::chrono::steady_clock::now() - start < 2s);
-    CHECK(theatre.names().size() == 4);
+    CHECK(targets().body.find("co2") != std::string::npos);
+    // Where a client lives nobody can say without a launcher, so a new one is told to come again.
+    auto later = theatre.connect();
+    later.send("GET /v1/targets HTTP/1.1\r\nHost: netlab\r\n\r\n");
+    CHECK(later.answer().error_code() == "launcher_unavailable");
     theatre.new_launcher();
     client.send(Theatre::ping_text("answers"));
     CHECK(client.answer().status == 200);
+    CHECK(theatre.names().size() == 4);
 }
 
 TEST_CASE("front stream: what the old launcher had not started is told so", "[front]") {

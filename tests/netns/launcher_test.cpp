@@ -1,17 +1,8 @@
-#include "daemon/launcher/launcher.hpp"
-
-#include "common/api/catalogue.hpp"
-#include "common/api/context.hpp"
-#include "common/frame.hpp"
-#include "daemon/launcher/protocol.hpp"
-#include "tests/support/catch.hpp"
+#include "tests/netns/running_launcher.hpp"
 #include "tests/support/command.hpp"
 
-#include <array>
 #include <cstring>
-#include <optional>
 
-#include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -19,158 +10,8 @@
 
 using namespace netlab;
 using namespace netlab::launcher;
+using namespace netlab::test;
 using namespace std::chrono_literals;
-
-namespace {
-
-constexpr Credentials nobody{65534, 65534};
-
-std::array<UniqueFd, 2> pair(int type) {
-    int ends[2];
-    if (::socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends) != 0) throw std::runtime_error("socketpair");
-    return {UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
-struct Frame {
-    frame::Kind kind;
-    std::vector<std::byte> payload;
-};
-
-/// A launcher in a process of its own, and the front's part of the conversation.
-class RunningLauncher {
-  public:
-    RunningLauncher() {
-        auto [ours, launchers] = pair(SOCK_SEQPACKET);
-        channel_ = std::move(ours);
-        pid_ = ::fork();
-        if (pid_ == 0) {
-            channel_.reset();
-            int status = 1;
-            try {
-                become_launcher(nobody);
-                status = launcher::run(nobody, std::move(launchers));
-            } catch (const std::exception& exception) {
-                std::fprintf(stderr, "%s\n", exception.what());
-            }
-            std::_Exit(status);
-        }
-    }
-    ~RunningLauncher() {
-        channel_.reset();
-        ::waitpid(pid_, nullptr, 0);
-    }
-    RunningLauncher(const RunningLauncher&) = delete;
-    RunningLauncher& operator=(const RunningLauncher&) = delete;
-
-    [[nodiscard]] pid_t pid() const { return pid_; }
-
-    void send(std::span<const std::byte> packet, int descriptor) {
-        iovec part{const_cast<std::byte*>(packet.data()), packet.size()};
-        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        if (descriptor >= 0) {
-            message.msg_control = control.data();
-            message.msg_controllen = control.size();
-            auto* header = CMSG_FIRSTHDR(&message);
-            header->cmsg_level = SOL_SOCKET;
-            header->cmsg_type = SCM_RIGHTS;
-            header->cmsg_len = CMSG_LEN(sizeof(int));
-            std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-        }
-        REQUIRE(::sendmsg(channel_.get(), &message, MSG_NOSIGNAL) == static_cast<ssize_t>(packet.size()));
-    }
-
-    std::optional<Notice> notice(std::chrono::milliseconds patience = 3s) {
-        pollfd waiting{channel_.get(), POLLIN, 0};
-        if (::poll(&waiting, 1, static_cast<int>(patience.count())) != 1) return std::nullopt;
-        Notice notice;
-        iovec part{&notice, sizeof notice};
-        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        message.msg_control = control.data();
-        message.msg_controllen = control.size();
-        if (::recvmsg(channel_.get(), &message, MSG_CMSG_CLOEXEC) != sizeof notice) return std::nullopt;
-        if (auto* header = CMSG_FIRSTHDR(&message)) {
-            int descriptor = -1;
-            std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
-            ::close(descriptor);
-        }
-        return notice;
-    }
-
-    template <class Request>
-    UniqueFd launch(const Request& request, std::span<const NamespaceReference> targets,
-                    std::uint32_t deadline_ms = 0) {
-        auto [ours, workers] = pair(SOCK_STREAM);
-        LaunchHeader header;
-        header.operation = api::operation_number<Request>();
-        header.id = ++last_id_;
-        header.deadline_ms = deadline_ms;
-        const auto packet = make_launch(header, targets, binary::encode(api::Order<Request>{{}, request}));
-        REQUIRE(packet);
-        send(*packet, workers.get());
-        return std::move(ours);
-    }
-
-  private:
-    UniqueFd channel_;
-    pid_t pid_ = -1;
-    std::uint64_t last_id_ = 0;
-};
-
-bool read_all(int stream, void* to, std::size_t size) {
-    return ::recv(stream, to, size, MSG_WAITALL) == static_cast<ssize_t>(size);
-}
-
-std::vector<Frame> frames(int stream) {
-    std::vector<Frame> all;
-    for (frame::Header header; read_all(stream, &header, sizeof header);) {
-        Frame next{header.kind, std::vector<std::byte>(header.size)};
-        if (header.size > 0 && !read_all(stream, next.payload.data(), header.size)) break;
-        all.push_back(std::move(next));
-    }
-    return all;
-}
-
-std::string error_code_of(const Frame& frame) {
-    std::uint16_t code = 0;
-    std::memcpy(&code, frame.payload.data(), sizeof code);
-    return std::string(described::enumerator_name(static_cast<errc>(code)));
-}
-
-NamespaceReference by_path(const std::string& path) {
-    NamespaceReference reference;
-    reference.way = Way::path;
-    path.copy(reference.path.data(), reference.path.size() - 1);
-    return reference;
-}
-
-/// A named namespace with one address, for the length of a test.
-struct NamedNamespace {
-    NamedNamespace() : name("netlab-test-" + std::to_string(::getpid())) {
-        support::run_well({"ip", "netns", "add", name});
-        support::run_well({"ip", "-n", name, "link", "set", "lo", "up"});
-        support::run_well({"ip", "-n", name, "addr", "add", "192.0.2.77/32", "dev", "lo"});
-        struct stat status {};
-        ::stat(path().c_str(), &status);
-        inode = status.st_ino;
-        device = status.st_dev;
-    }
-    ~NamedNamespace() { support::run({"ip", "netns", "del", name}); }
-    NamedNamespace(const NamedNamespace&) = delete;
-    NamedNamespace& operator=(const NamedNamespace&) = delete;
-    [[nodiscard]] std::string path() const { return "/run/netns/" + name; }
-
-    std::string name;
-    std::uint64_t inode = 0;
-    std::uint64_t device = 0;
-};
-
-}  // namespace
 
 TEST_CASE("launcher: a worker tells what it found in the namespaces that it was given", "[netns]") {
     const NamedNamespace named;
@@ -239,7 +80,7 @@ TEST_CASE("launcher: hostile messages are refused, and it lives", "[netns]") {
         const auto notice = launcher.notice();
         return notice && notice->kind == NoticeKind::refused;
     };
-    auto [ours, theirs] = pair(SOCK_STREAM);
+    auto [ours, theirs] = socket_pair(SOCK_STREAM);
     for (std::size_t length = 1; length < valid.size(); length += 7) {
         CHECK(refuses(std::span(valid).first(length), theirs.get()));
     }

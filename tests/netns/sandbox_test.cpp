@@ -1,9 +1,11 @@
 #include "daemon/launcher/sandbox.hpp"
 
 #include "daemon/operations/parallel.hpp"
+#include "daemon/operations/read_only.hpp"
 #include "tests/support/catch.hpp"
 
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
@@ -13,13 +15,17 @@
 #include <thread>
 
 #include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -200,4 +206,45 @@ TEST_CASE("sandbox: a process beside opens sockets of netfilter, and no other", 
     CHECK(is_killed(end_beside(opens(AF_NETLINK, NETLINK_SOCK_DIAG))));
     CHECK(is_killed(end_beside(opens(AF_INET, IPPROTO_UDP))));
     CHECK(is_killed(end_beside(opens(AF_PACKET, 0))));
+}
+
+TEST_CASE("sandbox: a packet socket that is there to look sends nothing, by whatever call", "[netns]") {
+    const UniqueFd sender(::socket(AF_PACKET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    REQUIRE(sender);
+    const auto reader = operations::read_only(sender);
+    REQUIRE(reader);
+    CHECK(reader->get() >= operations::first_read_only);
+    sockaddr_ll to{};
+    to.sll_family = AF_PACKET;
+    to.sll_protocol = htons(ETH_P_LOOPBACK);
+    to.sll_ifindex = static_cast<int>(::if_nametoindex("lo"));
+    to.sll_halen = ETH_ALEN;
+    const auto send_on = [&](int socket) {
+        const char byte = 0;
+        return ::sendto(socket, &byte, 1, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 1 ? 0 : 1;
+    };
+    const auto with = [](const std::function<int()>& what) { return end_of({}, what); };
+    // One that is there to send does, so it is the number that refuses the other.
+    const auto sent = with([&] { return send_on(sender.get()); });
+    REQUIRE(WIFEXITED(sent));
+    CHECK(WEXITSTATUS(sent) == 0);
+    const int looking = reader->get();
+    char byte = 0;
+    iovec part{&byte, 1};
+    msghdr message{};
+    message.msg_name = &to;
+    message.msg_namelen = sizeof to;
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    CHECK(is_killed(with([&] { return send_on(looking); })));
+    CHECK(is_killed(with([&] { return static_cast<int>(::sendmsg(looking, &message, 0)); })));
+    CHECK(is_killed(with([&] { return static_cast<int>(::write(looking, &byte, 1)); })));
+    CHECK(is_killed(with([&] { return static_cast<int>(::writev(looking, &part, 1)); })));
+    CHECK(is_killed(with([&] { return ::fcntl(looking, F_DUPFD_CLOEXEC, 3); })));
+    // The kernel looks at the lower half of the register alone.
+    constexpr long upper = 1L << 32;
+    CHECK(is_killed(with([&] { return static_cast<int>(::syscall(SYS_write, upper | looking, &byte, 1)); })));
+    const auto read = with([&] { return ::recv(looking, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN ? 0 : 1; });
+    REQUIRE(WIFEXITED(read));
+    CHECK(WEXITSTATUS(read) == 0);
 }

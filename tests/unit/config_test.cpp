@@ -10,6 +10,8 @@ TEST_CASE("config: an empty file gives the defaults", "[unit]") {
     CHECK(config->listen.socket == "/run/netlab/netlabd.sock");
     CHECK(config->listen.mode == 0660);
     CHECK(config->engines.docker == std::vector<std::string>{"unix:///run/docker.sock"});
+    CHECK(config->limits.operations == 64);
+    CHECK(config->process.patience_s == 30);
     CHECK(config->access.capture == std::vector<std::string>{"netlab-capture"});
 }
 
@@ -29,8 +31,13 @@ probe = ["b"]
 trace = ["c"]
 capture = ["d"]
 host = ["e"]
+[limits]
+operations = 7
+packets_per_second = 1_000
+capture_mib = 16
 [process]
 user = "nobody"
+patience_s = 0
 [log]
 level = "debug"
 )",
@@ -41,7 +48,11 @@ level = "debug"
     CHECK(config->engines.docker.size() == 2);
     CHECK(config->engines.podman.empty());
     CHECK(config->access.host == std::vector<std::string>{"e"});
+    CHECK(config->limits.operations == 7);
+    CHECK(config->limits.packets_per_second == 1000);
+    CHECK(config->limits.capture_mib == 16);
     CHECK(config->process.user == "nobody");
+    CHECK(config->process.patience_s == 0);
     CHECK(config->log.level == "debug");
 }
 
@@ -55,6 +66,10 @@ TEST_CASE("config: what is wrong is refused with its line and the nearest name",
     refused("[listen]\nsokcet = \"/x\"\n", "f.toml:2: unknown key 'sokcet' in [listen]",
             "did you mean socket?");
     refused("[enginse]\n", "f.toml:1: unknown section 'enginse'", "did you mean engines?");
+    refused("[limits]\noperations = 0\n", "f.toml:2: operations is a whole number from 1 to 10000", "");
+    refused("[limits]\noperations = \"9\"\n", "f.toml:2: operations is a whole number from 1 to 10000", "");
+    refused("[limits]\noperations = -3\n", "f.toml:2: operations is a whole number from 1 to 10000", "");
+    refused("[process]\npatience_s = 3601\n", "f.toml:2: patience_s is a whole number from 0 to 3600", "");
     refused("[listen]\n\nsocket = 3\n", "f.toml:3: socket is a string", "");
     refused("[listen]\nmode = \"0999\"\n", "f.toml:2: mode is an octal mode such as \"0660\"", "");
     refused("[listen]\nsocket = \"x\"\n", "f.toml:2: socket is an absolute path", "");

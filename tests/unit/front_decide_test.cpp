@@ -6,6 +6,7 @@
 #include "daemon/front/server.hpp"
 #include "tests/support/catch.hpp"
 
+#include <algorithm>
 #include <csignal>
 
 #include <sys/socket.h>
@@ -245,20 +246,42 @@ TEST_CASE("front audit: one line before and one after", "[unit]") {
     entry.operation = "ping";
     entry.role = "probe";
     entry.target = "co1";
+    entry.target_id = "0123abcd";
     entry.inode = 4026532000;
-    CHECK(front::decision_line(entry, {1000, 77, {}}, "allowed") ==
-          "req=2a uid=1000 pid=77 op=ping role=probe decision=allowed target=co1 peer=- ns=4026532000");
+    CHECK(front::line_of(front::decision_fields(entry, {1000, 77, {}}, "allowed")) ==
+          "req=2a uid=1000 pid=77 op=ping role=probe decision=allowed target=co1 id=0123abcd peer=- "
+          "ns=4026532000");
     entry.bytes = 99;
-    CHECK(front::result_line(entry, entry.since + 1500us) == "req=2a op=ping result=ok bytes=99 ms=1.500");
+    CHECK(front::line_of(front::result_fields(entry, entry.since + 1500us)) ==
+          "req=2a op=ping result=ok bytes=99 ms=1.500");
     // Of a capture, what it was to see and what it saw.
     entry.filter = "tcp port 80 and host=x\n";
     entry.counts = {7, 2};
-    CHECK(front::decision_line(entry, {1000, 77, {}}, "allowed")
+    CHECK(front::line_of(front::decision_fields(entry, {1000, 77, {}}, "allowed"))
               .ends_with(" filter=tcp\\x20port\\x2080\\x20and\\x20host\\x3dx\\x0a"));
-    CHECK(front::result_line(entry, entry.since + 1500us) ==
+    CHECK(front::line_of(front::result_fields(entry, entry.since + 1500us)) ==
           "req=2a op=ping result=ok bytes=99 ms=1.500 packets=7 dropped=2");
     entry.filter = "";
-    CHECK(front::decision_line(entry, {1000, 77, {}}, "allowed").ends_with(" filter=-"));
+    CHECK(front::line_of(front::decision_fields(entry, {1000, 77, {}}, "allowed")).ends_with(" filter=-"));
+}
+
+TEST_CASE("front audit: each field is one of the journal's, and nothing that a client writes is another",
+          "[unit]") {
+    front::AuditEntry entry;
+    entry.request = 0x2a;
+    entry.operation = "ping";
+    entry.target = "co1\nNETLAB_UID=0";
+    const auto fields =
+        front::journal_entry(front::decision_fields(entry, {1000, 77, {}}, "allowed"), front::decision_id, 6);
+    CHECK(fields.front().starts_with("MESSAGE=req=2a uid=1000 pid=77 op=ping"));
+    const auto has = [&](std::string_view field) { return std::ranges::count(fields, field) == 1; };
+    CHECK(has("MESSAGE_ID=" + std::string(front::decision_id)));
+    CHECK(has("PRIORITY=6"));
+    CHECK(has("SYSLOG_IDENTIFIER=netlabd"));
+    CHECK(has("NETLAB_REQ=2a"));
+    CHECK(has("NETLAB_UID=1000"));
+    CHECK(has("NETLAB_TARGET=co1\\x0aNETLAB_UID\\x3d0"));
+    CHECK(std::ranges::none_of(fields, [](const auto& field) { return field.find('\n') != field.npos; }));
 }
 
 TEST_CASE("front endings: how a worker died is what the client is told", "[unit]") {

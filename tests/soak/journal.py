@@ -1,0 +1,98 @@
+"""The audit in a real journald: each field is one of the entry's own, before the action and after it, and nothing that a client writes makes
+another. The journal is one of the row's, in a mount namespace that it shares with netlabd."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+
+from daemon import Daemon, eventually, expect
+
+DECISION = "5b2f0c6a1d9e4c7fb3a84e0d7c61f925"
+RESULT = "c0d4e7b19a3f4b62854d1f6e2a7093b8"
+MACHINE = "6e65746c6e65746c6e65746c6e65746c"
+
+BEGIN = f"""
+set -e
+mount --make-rprivate /
+mount -t tmpfs tmpfs /run/systemd
+mount -t tmpfs tmpfs /run/log
+mkdir -p /run/systemd/journal /run/systemd/journald.conf.d /run/log/journal
+echo {MACHINE} > /run/systemd/machine-id
+[ -e /etc/machine-id ] || {{ mount -t tmpfs -o size=1M tmpfs /etc; : > /etc/machine-id; }}
+mount --bind /run/systemd/machine-id /etc/machine-id
+printf '[Journal]\\nStorage=volatile\\nReadKMsg=no\\nAudit=no\\nRateLimitIntervalSec=0\\n' > /run/systemd/journald.conf.d/lab.conf
+/lib/systemd/systemd-journald >/dev/null 2>&1 &
+echo $! > "$1"; shift
+for i in $(seq 100); do [ -S /run/systemd/journal/socket ] && break; sleep 0.05; done
+exec "$@"
+"""
+
+
+def entries(daemon: Daemon, message: str) -> list[dict]:
+    """Of that MESSAGE_ID, oldest first; names and values as journald has them."""
+    folder = f"/proc/{daemon.process.pid}/root/run/log/journal/{MACHINE}"
+    done = subprocess.run(["journalctl", "-D", folder, "-o", "json", "--all", "--no-pager", f"MESSAGE_ID={message}"], capture_output=True)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def of_request(daemon: Daemon, message: str, **wanted: str) -> dict:
+    """The one entry with these fields."""
+    found: list[dict] = []
+
+    def look() -> bool:
+        found[:] = [entry for entry in entries(daemon, message) if all(entry.get(f"NETLAB_{name.upper()}") == value for name, value in wanted.items())]
+        return bool(found)
+
+    eventually(look, 5, f"no entry with {wanted}")
+    return found[-1]
+
+
+def check(daemon: Daemon) -> None:
+    daemon.ask("POST", "/v1/addresses", {"targets": ["co1"]})
+    decision = of_request(daemon, DECISION, op="addresses", decision="allowed")
+    expect(decision["NETLAB_UID"] == "0" and decision["NETLAB_ROLE"] == "observe" and decision["NETLAB_TARGET"] == "co1", f"{decision}")
+    expect(len(decision["NETLAB_ID"]) == 64 and int(decision["NETLAB_NS"]) > 0, f"which target that was is not said: {decision}")
+    expect(decision["_COMM"] == "nl:front" and decision["SYSLOG_IDENTIFIER"] == "netlabd", f"{decision}")
+    result = of_request(daemon, RESULT, op="addresses", req=decision["NETLAB_REQ"])
+    expect(result["NETLAB_RESULT"] == "ok" and int(result["NETLAB_BYTES"]) > 100 and float(result["NETLAB_MS"]) > 0, f"{result}")
+    expect(int(decision["__MONOTONIC_TIMESTAMP"]) <= int(result["__MONOTONIC_TIMESTAMP"]), "the decision comes after the result")
+    daemon.ask("POST", "/v1/capture", {"points": ["co1"], "filter": "tcp port 1", "duration_ms": 200})
+    expect(of_request(daemon, DECISION, op="capture")["NETLAB_FILTER"] == "tcp\\x20port\\x201", "a capture's filter is not said")
+    expect("NETLAB_PACKETS" in of_request(daemon, RESULT, op="capture"), "what a capture saw is not said")
+
+
+def forge(daemon: Daemon, words: list[str]) -> int:
+    """Asks with these words; the fields that anybody's entry has."""
+    known = {"REQ", "UID", "PID", "OP", "ROLE", "DECISION", "TARGET", "ID", "PEER", "NS", "FILTER", "RESULT", "BYTES", "MS", "PACKETS", "DROPPED"}
+    for word in words:
+        daemon.ask("POST", "/v1/ping", {"from": word, "to": word, "count": 1})
+        daemon.ask("POST", "/v1/capture", {"points": [word], "filter": word})
+        daemon.raw(f"GET /v1/{word} HTTP/1.1\r\nHost: {word}\r\nNETLAB_UID: 0\r\nConnection: close\r\n\r\n".encode(errors="surrogateescape"))
+    eventually(lambda: len(entries(daemon, DECISION)) >= 2 * len(words), 10, "the audit has not all of it")
+    every = entries(daemon, DECISION) + entries(daemon, RESULT)
+    for entry in every:
+        own = {name.removeprefix("NETLAB_") for name in entry if name.startswith("NETLAB_")}
+        expect(own <= known, f"a field that is none of ours: {own - known}")
+        for name, value in entry.items():
+            if name.startswith("NETLAB_") or name == "MESSAGE":
+                expect(isinstance(value, str) and value.isascii() and value.isprintable(), f"{name}: {value!r}")
+        expect(entry["NETLAB_REQ"] == entry["MESSAGE"].split()[0].removeprefix("req="), f"{entry}")
+        expect("NETLAB_UID" not in entry or entry["NETLAB_UID"] == "0", f"a uid that nobody had: {entry}")
+    return len(every)
+
+
+def row(whole: bool) -> str:
+    words = ["co1\nNETLAB_UID=77", "co1 uid=77 decision=allowed", "MESSAGE_ID=x", "\x1b]0;title\x07", "\u202eco1", "a" * 3000, "\\x0a", "\"=\""]
+    words += [chr(code) for code in range(1, 256)] if whole else [chr(code) for code in range(1, 256, 9)]
+    with tempfile.TemporaryDirectory(prefix="netlab-journal-") as folder:
+        pid_file = pathlib.Path(folder) / "pid"
+        try:
+            with Daemon(prefix=["unshare", "--mount", "bash", "-c", BEGIN, "journal", str(pid_file)]) as daemon:
+                check(daemon)
+                count = forge(daemon, words)
+        finally:
+            if pid_file.exists():
+                os.kill(int(pid_file.read_text()), signal.SIGKILL)
+    return f"{count} entries of {len(words)} hostile words, none with a field or a value that is not netlabd's own"
