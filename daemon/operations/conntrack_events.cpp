@@ -1,6 +1,7 @@
 #include "common/api/conntrack.hpp"
 #include "daemon/operations/clock.hpp"
 #include "daemon/operations/conntrack_place.hpp"
+#include "daemon/operations/target_watch.hpp"
 
 #include <array>
 
@@ -20,6 +21,7 @@ struct Handles {
     ConntrackPlace place;
     kernel::ConntrackEvents events;
     std::string setting;  ///< net.netfilter.nf_conntrack_events of that namespace; empty where there is none
+    TargetWatch watch;
 };
 
 std::string read_setting() {
@@ -31,6 +33,8 @@ std::string read_setting() {
 
 Result<Handles> prepare(Namespaces& namespaces, const api::ConntrackEventsRequest& request,
                         const api::Context& context) {
+    auto watch = TargetWatch::open(context.targets.front(), namespaces[0]);
+    if (!watch) return watch.error();
     auto place = enter_conntrack_place(namespaces, request, context);
     if (!place) return place.error();
     ::tzset();  // for TimeText
@@ -38,7 +42,7 @@ Result<Handles> prepare(Namespaces& namespaces, const api::ConntrackEventsReques
     auto events =
         kernel::ConntrackEvents::open(request.buffer_kib == 0 ? usual_buffer : request.buffer_kib * kib);
     if (!events) return events.error();
-    return Handles{std::move(*place), std::move(*events), read_setting()};
+    return Handles{std::move(*place), std::move(*events), read_setting(), std::move(*watch)};
 }
 
 class Watch {
@@ -60,10 +64,14 @@ class Watch {
             if (!reading) return reading.error();
             // Of what was not understood it is not known what it was.
             if (reading->overrun || reading->left_out > 0) lost();
-            if (!reading->nothing) continue;
+            if (!reading->nothing) {
+                // There may always be something to read, of others.
+                if (auto there = handles_.watch.check(); !there) return there;
+                continue;
+            }
             output_.flush();
             std::array<pollfd, 1> ready{pollfd{handles_.events.descriptor(), POLLIN, 0}};
-            output_.wait(ready, until);
+            if (auto waited = handles_.watch.wait(output_, ready, until); !waited) return waited.error();
         }
         report_.elapsed_ms = std::chrono::duration<double, std::milli>(Clock::now() - begin).count();
         output_.event(report_);
@@ -140,7 +148,7 @@ Result<void> run(Handles& handles, const api::ConntrackEventsRequest& request, c
 }
 
 const Registration<api::ConntrackEventsRequest> registered{
-    operation<prepare, run>({.net_admin = true, .cpu_seconds = 0})};
+    operation<prepare, run>({.net_admin = true, .start_times = true, .cpu_seconds = 0})};
 
 }  // namespace
 

@@ -255,6 +255,20 @@ TEST_CASE("conntrack: --watch shows a flow of co1 as it begins, and Ctrl-C ends 
     CHECK(has(shown.err, "1 event: "));
 }
 
+TEST_CASE("conntrack: --watch ends with its container, within a second", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Container container("mortal2", {"--network", "net"});
+    REQUIRE(eventually([&] { return daemon.netlab({"conntrack", "mortal2"}).status == 0; }, 5s));
+    auto watching = daemon.start_netlab({"-j", "conntrack", "mortal2", "--watch"});
+    REQUIRE(eventually([&] { return has(watching.out_so_far(), R"({"type":"start")"); }, 5s));
+    docker({"kill", "mortal2"});
+    const auto before = std::chrono::steady_clock::now();
+    const auto finished = watching.wait(10s);
+    CHECK(std::chrono::steady_clock::now() - before < 1s);
+    CHECK(finished.status == 5);
+    CHECK(at(finished.json_lines().back(), "/error/code") == "target_gone");
+}
+
 TEST_CASE("conntrack: --inside shows a container's own table, which says that it has nothing", "[docker]") {
     const support::Daemon daemon(settings());
     const auto text = daemon.netlab({"conntrack", "co3", "--inside"});
