@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
+#include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/parser.hpp>
 #include <boost/json/serialize.hpp>
 
@@ -73,6 +75,67 @@ std::string_view kind_name(const boost::json::value& value) {
     return "something else";
 }
 
+boost::json::parse_options limits() {
+    boost::json::parse_options options;
+    options.max_depth = 32;
+    return options;
+}
+
+/// Hears the members of each object by their names; of what else Boost.JSON's basic_parser tells, nothing.
+class MemberNames {
+  public:
+    static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+    static constexpr std::size_t max_array_size = max_object_size;
+    static constexpr std::size_t max_key_size = max_object_size;
+    static constexpr std::size_t max_string_size = max_object_size;
+    using Code = boost::system::error_code;
+    using Text = std::string_view;
+
+    bool on_object_begin(Code&) {
+        open_.emplace_back();
+        return true;
+    }
+    bool on_object_end(std::size_t, Code&) {
+        open_.pop_back();
+        return true;
+    }
+    bool on_key_part(Text part, std::size_t, Code&) {
+        name_ += part;
+        return true;
+    }
+    bool on_key(Text part, std::size_t, Code& error) {
+        name_ += part;
+        if (!open_.back().insert(name_).second) {
+            twice_ = std::move(name_);
+            error = boost::system::errc::make_error_code(boost::system::errc::invalid_argument);
+            return false;
+        }
+        name_.clear();
+        return true;
+    }
+    bool on_document_begin(Code&) { return true; }
+    bool on_document_end(Code&) { return true; }
+    bool on_array_begin(Code&) { return true; }
+    bool on_array_end(std::size_t, Code&) { return true; }
+    bool on_string_part(Text, std::size_t, Code&) { return true; }
+    bool on_string(Text, std::size_t, Code&) { return true; }
+    bool on_number_part(Text, Code&) { return true; }
+    bool on_int64(std::int64_t, Text, Code&) { return true; }
+    bool on_uint64(std::uint64_t, Text, Code&) { return true; }
+    bool on_double(double, Text, Code&) { return true; }
+    bool on_bool(bool, Code&) { return true; }
+    bool on_null(Code&) { return true; }
+    bool on_comment_part(Text, Code&) { return true; }
+    bool on_comment(Text, Code&) { return true; }
+
+    [[nodiscard]] const std::optional<std::string>& twice() const { return twice_; }
+
+  private:
+    std::vector<std::set<std::string>> open_;  ///< the objects that the parser is in
+    std::string name_;
+    std::optional<std::string> twice_;
+};
+
 }  // namespace
 
 namespace detail {
@@ -123,9 +186,7 @@ std::string child(std::string_view path, std::string_view name) {
 }  // namespace detail
 
 Result<boost::json::value> parse(std::string_view text) {
-    boost::json::parse_options options;
-    options.max_depth = 32;
-    boost::json::parser parser({}, options);
+    boost::json::parser parser({}, limits());
     boost::system::error_code error;
     const auto consumed = parser.write_some(text.data(), text.size(), error);
     if (error) {
@@ -139,6 +200,18 @@ Result<boost::json::value> parse(std::string_view text) {
             errc::bad_request, "not JSON: something follows at byte " + std::to_string(consumed), {}, {}};
     }
     return parser.release();
+}
+
+Result<boost::json::value> parse_request(std::string_view text) {
+    auto value = parse(text);
+    if (!value) return value;
+    boost::json::basic_parser<MemberNames> parser(limits());
+    boost::system::error_code error;
+    (void)parser.write_some(false, text.data(), text.size(), error);
+    const auto& twice = parser.handler().twice();
+    if (twice)
+        return Error{errc::bad_request, "the member " + quoted(*twice) + " is there twice", {}, {}};
+    return value;
 }
 
 std::string write(const boost::json::value& value) {

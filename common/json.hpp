@@ -18,6 +18,9 @@ namespace netlab::json {
 /// JSON.
 [[nodiscard]] Result<boost::json::value> parse(std::string_view text);
 
+/// As parse, and an object that has a member twice is refused: readers differ in which of them they take.
+[[nodiscard]] Result<boost::json::value> parse_request(std::string_view text);
+
 /// One line, no space, numbers in their shortest decimal form; strings become valid UTF-8.
 [[nodiscard]] std::string write(const boost::json::value& value);
 
@@ -66,8 +69,6 @@ Result<void> assign_struct(T& out, const boost::json::value& value, const std::s
 template <class T>
 Result<void> assign(T& out, const boost::json::value& value, const std::string& path) {
     if constexpr (described::is_optional<T>) {
-        out.reset();
-        if (value.is_null()) return {};
         return assign(out.emplace(), value, path);
     } else if constexpr (described::is_vector<T>) {
         const auto* array = value.if_array();
@@ -96,11 +97,13 @@ Result<void> assign(T& out, const boost::json::value& value, const std::string& 
     } else if constexpr (described::Enum<T>) {
         const auto* text = value.if_string();
         if (!text) return expected(path, "a word", value);
-        const std::string word(*text);
-        if (!boost::describe::enum_from_string(word.c_str(), out) &&
-            !boost::describe::enum_from_string((word + "_").c_str(), out)) {
-            return unknown_word(path, *text, described::enumerator_names<T>());
-        }
+        bool known = false;
+        boost::mp11::mp_for_each<boost::describe::describe_enumerators<T>>([&](auto enumerator) {
+            if (described::public_name(enumerator.name) != std::string_view(*text)) return;
+            known = true;
+            out = enumerator.value;
+        });
+        if (!known) return unknown_word(path, *text, described::enumerator_names<T>());
         return {};
     } else if constexpr (described::Text<T>) {
         const auto* text = value.if_string();

@@ -30,7 +30,7 @@ Result<Request> read_body(api::Verb verb, std::string_view body) {
     if (body.find_first_not_of(" \t\r\n") == body.npos) {
         return Error{errc::bad_request, "the request has no body", "a JSON object is needed", {}};
     }
-    auto value = json::parse(body);
+    auto value = json::parse_request(body);
     if (!value) return value.error();
     return json::decode<Request>(*value);
 }

@@ -45,6 +45,38 @@ TEST_CASE("json: a word that is no enumerator is refused", "[unit]") {
     CHECK(request.error().hint == "did you mean ipv4 or ipv6?");
 }
 
+TEST_CASE("json: a word is an enumerator as a whole, and as the documentation writes it", "[unit]") {
+    CHECK(ping_request(R"({"from":"co1","to":"co2","family":"ipv4"})"));
+    for (const char* word : {R"(ipv4\u0000)", R"(ipv4\u0000x)", "IPv4", "ipv4 ", ""}) {
+        INFO(word);
+        CHECK_FALSE(ping_request(R"({"from":"co1","to":"co2","family":")" + std::string(word) + R"("})"));
+    }
+    // An enumerator whose name C++ has taken ends in an underscore, which is no part of the word.
+    CHECK(json::decode<api::SocketsRequest>(*json::parse(R"({"kinds":["unix"]})")));
+    CHECK_FALSE(json::decode<api::SocketsRequest>(*json::parse(R"({"kinds":["unix_"]})")));
+}
+
+TEST_CASE("json: null is no value of any member", "[unit]") {
+    CHECK_FALSE(ping_request(R"({"from":"co1","to":"co2","family":null})"));
+    CHECK_FALSE(ping_request(R"({"from":"co1","to":"co2","count":null})"));
+}
+
+TEST_CASE("json: a request that has a member twice is refused, however it is written", "[unit]") {
+    for (const char* text : {R"({"from":"co1","from":"co2"})", R"({"from":"co1","\u0066rom":"co1"})", R"([{"a":{"b":1,"c":[],"b":2}}])",
+                             R"({"a":{"a":1},"b":[{"a":1}],"a":1})"}) {
+        INFO(text);
+        const auto value = json::parse_request(text);
+        REQUIRE_FALSE(value);
+        CHECK(value.error().code == errc::bad_request);
+    }
+    const auto twice = json::parse_request(R"({"from":"co1","from":"co2"})");
+    CHECK(twice.error().message == "the member 'from' is there twice");
+    CHECK(json::parse_request(R"({"a":{"a":1,"b":1},"b":[{"a":1},{"a":1}],"c":null,"d":-1.5e3,"e":18446744073709551615})"));
+    CHECK_FALSE(json::parse_request("{"));
+    CHECK_FALSE(json::parse_request(R"({"a":1} x)"));
+    CHECK_FALSE(json::parse_request(std::string(33, '[') + std::string(33, ']')));
+}
+
 TEST_CASE("json: what is not one JSON value is refused", "[unit]") {
     for (const char* text : {"", "{", "nonsense", "{} {}", "{\"a\":1,}", "\xff"}) {
         INFO(text);
