@@ -57,11 +57,13 @@ bool permitted(int capability) {
     return capng_have_capability(CAPNG_PERMITTED, static_cast<unsigned>(capability)) == 1;
 }
 
-/// Those that netlabd was started with.
-std::vector<int> permitted_of_the_five() {
+/// Those of the five that netlabd was started with. Where it is not root CAP_DAC_OVERRIDE too: the engines'
+/// sockets are root's, and with their group every process of the daemon would have them.
+std::vector<int> usable() {
     capng_get_caps_process();
     std::vector<int> out;
     std::ranges::copy_if(the_five, std::back_inserter(out), &permitted);
+    if (::geteuid() != 0 && permitted(CAP_DAC_OVERRIDE)) out.push_back(CAP_DAC_OVERRIDE);
     return out;
 }
 
@@ -234,14 +236,14 @@ std::vector<MissingCapability> missing_capabilities() {
 
 void become_supervisor() {
     if (::geteuid() != 0) return;
-    auto kept = permitted_of_the_five();
+    auto kept = usable();
     kept.insert(kept.end(), {CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL});
     if (!set_capabilities(kept)) fail("keep the supervisor's capabilities");
 }
 
 void become_launcher(Credentials credentials) {
     const auto sets = sets_to_apply();
-    const auto kept = permitted_of_the_five();
+    const auto kept = usable();
     if (::geteuid() == 0) {
         if (::setgroups(0, nullptr) != 0) fail("setgroups");
         if (::setresgid(credentials.gid, 0, credentials.gid) != 0) fail("setresgid");
@@ -290,14 +292,18 @@ Result<void> narrow_capabilities(const operations::Needs& needs) {
     if (needs.net_raw) wanted.push_back(CAP_NET_RAW);
     if (needs.net_admin) wanted.push_back(CAP_NET_ADMIN);
     if (needs.processes) wanted.insert(wanted.end(), {CAP_SYS_PTRACE, CAP_DAC_READ_SEARCH});
-    const auto there = permitted_of_the_five();
+    const auto there = usable();
+    const auto is_there = [&](int capability) { return std::ranges::find(there, capability) != there.end(); };
     for (const int capability : wanted) {
-        if (std::ranges::find(there, capability) != there.end()) continue;
+        if (is_there(capability)) continue;
         return Error{errc::operation_failed,
                      "this takes " + name_of(capability) + ", which netlabd was started without",
                      "CapabilityBoundingSet= of netlabd.service has all that it can use",
                      {}};
     }
+    // For what root's user id alone would be enough: its files, and the engines' sockets.
+    if (::geteuid() != 0 && is_there(CAP_DAC_READ_SEARCH)) wanted.push_back(CAP_DAC_READ_SEARCH);
+    if (needs.engines && is_there(CAP_DAC_OVERRIDE)) wanted.push_back(CAP_DAC_OVERRIDE);
     if (!set_capabilities(wanted))
         return system_error(errc::operation_failed, "narrow the capabilities", errno);
     // libxtables ends a process (exit code 111) whose real user is not its effective one: it takes it for a

@@ -35,7 +35,8 @@ void become_supervisor();
 
 /// Makes this process the launcher: those of the five capabilities that it has, and no other in any set.
 /// Started as root it keeps the effective uid 0 (the engines' sockets belong to root) with `credentials` as
-/// its real and saved ids, so that a worker can become that user for good without CAP_SETUID. Throws
+/// its real and saved ids, so that a worker can become that user for good without CAP_SETUID. Started as
+/// another user it keeps CAP_DAC_OVERRIDE too where it was given that: for the engines' sockets. Throws
 /// std::system_error.
 void become_launcher(Credentials credentials);
 
@@ -54,7 +55,8 @@ struct SystemCallFilters {
 /// Throws std::runtime_error where libseccomp cannot make them.
 [[nodiscard]] SystemCallFilters make_filters();
 
-/// Before `prepare`: leaves the effective set with what `needs` names, and CAP_SYS_ADMIN for setns(2).
+/// Before `prepare`: leaves the effective set with what `needs` names, and CAP_SYS_ADMIN for setns(2); of a
+/// daemon that is not root CAP_DAC_READ_SEARCH, and CAP_DAC_OVERRIDE where the engines are asked.
 /// errc::operation_failed, also where the daemon was started without one of them: then it is named.
 [[nodiscard]] Result<void> narrow_capabilities(const operations::Needs& needs);
 
