@@ -71,6 +71,7 @@ constexpr int plain[] = {
 #ifdef NETLAB_SANITIZED
 /// What AddressSanitizer needs for a report, and its leak check (a tracing clone of this process) at the end.
 constexpr int sanitizer[] = {
+    SCMP_SYS(ioctl),
     SCMP_SYS(mmap),
     SCMP_SYS(mprotect),
     SCMP_SYS(sigaltstack),

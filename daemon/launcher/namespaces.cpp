@@ -123,6 +123,9 @@ Result<TargetHandle> make_handle(const NamespaceReference& reference, const oper
     if (expected && (identity->device != reference.device || identity->inode != reference.inode)) {
         return Error{errc::target_gone, "the target's network namespace has been replaced", "ask again", {}};
     }
+    // Its namespace may be there for a moment longer, and nothing in it would ever tell of its end.
+    if (needs.start_times && reference.pid > 0 && !opened->process)
+        return Error{errc::target_gone, "the target has ended", "netlab ls shows what is there now", {}};
     if (opened->process && !lives_in(*opened->process, *identity)) opened->process.reset();
     TargetHandle handle;
     handle.device = identity->device;

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 
-from daemon import Daemon, Failure, NOBODY, docker, eventually, expect, request
+from daemon import BUILD, Daemon, Failure, NOBODY, docker, eventually, expect, request
 
 STAYING = 500
 SLOW = 256
@@ -19,7 +19,13 @@ GROUPS = '[access]\nobserve = ["nogroup"]\nprobe = []\ncapture = ["nogroup"]\n' 
 
 def row(whole: bool) -> str:
     seconds = 30 if whole else 5
-    few = [best_of_three(lambda u=uid: few_descriptors(u, seconds)) for uid in (NOBODY, 0)]
+    few = [best_of_three(lambda: few_descriptors(NOBODY, seconds))]
+    # Root's clients are not limited, so that no descriptor is left; and UBSan, which asks by a pipe whether memory can be read, then takes any
+    # object's vptr for invalid.
+    if b"__ubsan_handle" in (BUILD / "daemon/netlabd").read_bytes():
+        few.append("(clients of root's at 64 descriptors: only with a build without sanitizers)")
+    else:
+        few.append(best_of_three(lambda: few_descriptors(0, seconds)))
     return "; ".join([*few, best_of_three(lambda: slow_clients(seconds))])
 
 
