@@ -1,7 +1,7 @@
 #pragma once
 
 #include "daemon/front/relay.hpp"
-#include "daemon/front/response.hpp"
+#include "daemon/front/request.hpp"
 #include "daemon/front/router.hpp"
 #include "daemon/front/watch.hpp"
 
@@ -37,13 +37,6 @@ class Session {
     [[nodiscard]] const Peer& peer() const { return peer_; }
 
   private:
-    struct Received {
-        std::string method;
-        std::string target;
-        std::string body;
-        Form form;
-    };
-
     asio::awaitable<bool> wait_for_request();
     asio::awaitable<std::optional<Received>> receive();
     asio::awaitable<bool> handle(Received request);
