@@ -5,16 +5,13 @@
 
 #include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/beast/core/error.hpp>
-#include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/read.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <spdlog/spdlog.h>
 
 namespace netlab::front {
 
 using namespace asio::experimental::awaitable_operators;
 namespace http = beast::http;
-using Parser = http::request_parser<http::string_body>;
 
 namespace {
 
@@ -24,31 +21,7 @@ constexpr std::chrono::seconds busy_patience{1};      ///< for the request of on
 constexpr std::chrono::seconds linger_patience{1};
 constexpr std::chrono::seconds begin_patience{2};    ///< for the first word of a capture that is to finish
 constexpr std::chrono::seconds finish_patience{60};  ///< for some more of what it still says
-constexpr std::uint32_t header_limit = 8 * 1024;
-constexpr std::uint64_t body_limit = 64 * 1024;
-constexpr std::size_t buffer_limit = 16 * 1024;  ///< of what came and is not yet parsed
 constexpr std::size_t idle_piece = 512;
-
-/// What a client is told of a request that could not be read; nothing where it just went away or was too
-/// slow.
-std::optional<Error> reading_error(const boost::system::error_code& error, const Parser& parser) {
-    if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
-    if (error == http::error::header_limit || error == http::error::buffer_overflow) {
-        return Error{errc::too_large, "the request's header is over 8 KiB", {}, {}};
-    }
-    if (error == http::error::body_limit)
-        return Error{errc::too_large, "the request's body is over 64 KiB", {}, {}};
-    const auto& header = parser.get();
-    if (error == http::error::bad_transfer_encoding ||
-        header.find(http::field::transfer_encoding) != header.end()) {
-        return Error{
-            errc::unsupported, "a request with Transfer-Encoding is refused", "send a Content-Length", {}};
-    }
-    if (error.category() == http::make_error_code(http::error::bad_method).category()) {
-        return Error{errc::bad_request, "not HTTP/1.1: " + error.message(), {}, {}};
-    }
-    return std::nullopt;
-}
 
 Error shutting_down() {
     return {errc::shutting_down,
@@ -122,17 +95,12 @@ asio::awaitable<bool> Session::wait_for_request() {
     co_return true;
 }
 
-asio::awaitable<std::optional<Session::Received>> Session::receive() {
-    Parser parser;
-    parser.header_limit(header_limit);
-    parser.body_limit(body_limit);
+asio::awaitable<std::optional<Received>> Session::receive() {
+    RequestParser parser;
     stream_.expires_after(busy_ ? busy_patience : request_patience);
     auto [error, ignored] = co_await http::async_read_header(stream_, buffer_, parser, awaiting);
-    const auto& message = parser.get();
-    if (!error && message.find(http::field::transfer_encoding) != message.end()) {
-        error = http::error::bad_transfer_encoding;
-    }
-    if (!error && beast::iequals(message[http::field::expect], "100-continue")) {
+    if (!error) error = refused_header(parser);
+    if (!error && wants_continue(parser)) {
         const std::string_view go_on = "HTTP/1.1 100 Continue\r\n\r\n";
         const auto [write_error, size] = co_await stream_.async_write_some(asio::buffer(go_on), awaiting);
         if (write_error) co_return std::nullopt;
@@ -149,14 +117,8 @@ asio::awaitable<std::optional<Session::Received>> Session::receive() {
         }
         co_return std::nullopt;
     }
-    Received received;
-    received.method = std::string_view(message.method_string());
-    received.target = std::string_view(message.target());
-    // The answer to a HEAD has no body by HTTP's rules, and ours has: what follows it must not be taken for
-    // the next answer.
-    const bool head = message.method() == http::verb::head;
-    received.form = {message.version(), message.keep_alive() && !draining_ && !head};
-    received.body = std::move(parser.get().body());
+    auto received = take_request(parser);
+    received.form.keep_alive = received.form.keep_alive && !draining_;
     co_return received;
 }
 

@@ -2,7 +2,7 @@
 
 #include "daemon/front/quotas.hpp"
 #include "daemon/front/relay.hpp"
-#include "daemon/front/response.hpp"
+#include "daemon/front/request.hpp"
 #include "daemon/front/router.hpp"
 #include "daemon/front/watch.hpp"
 
@@ -40,13 +40,6 @@ class Session {
     [[nodiscard]] const Peer& peer() const { return peer_; }
 
   private:
-    struct Received {
-        std::string method;
-        std::string target;
-        std::string body;
-        Form form;
-    };
-
     asio::awaitable<bool> admit();
     asio::awaitable<bool> wait_for_request();
     asio::awaitable<std::optional<Received>> receive();

@@ -1,32 +1,18 @@
 #include "daemon/operations/dns_datagram.hpp"
 #include "daemon/operations/dns_message.hpp"
-#include "daemon/operations/hosts_file.hpp"
-#include "daemon/operations/resolv_conf.hpp"
+#include "tests/fuzz/check.hpp"
 
-#include <cstdlib>
-#include <string_view>
-
-/// What a DNS server, and whoever writes a container's resolver files, can make netlab read.
+/// What a DNS server, or who speaks in its name, can make netlab read.
 
 using namespace netlab;
+using namespace netlab::fuzz;
 using namespace netlab::operations;
 
 namespace {
 
-void check(bool holds) {
-    if (!holds) std::abort();
-}
-
-/// Printable ASCII: what a zone file has.
-bool is_presentation(std::string_view text) {
-    for (const char c : text) {
-        if (c < 0x20 || c > 0x7E) return false;
-    }
-    return true;
-}
-
 void check_record(const DnsResource& record) {
-    check(record.name.ends_with('.') && is_presentation(record.name) && is_presentation(record.data));
+    // What a zone file has.
+    check(record.name.ends_with('.') && is_printable(record.name) && is_printable(record.data));
     const bool address = record.type == dns_type::a || record.type == dns_type::aaaa;
     check(record.address.has_value() == (address && record.record_class == dns_class::in));
 }
@@ -53,20 +39,11 @@ void fuzz_datagram(std::span<const std::uint8_t> bytes) {
     if (!why) check(bytes.size() >= sizeof query && bytes[0] == 0x12 && bytes[1] == 0x34);
 }
 
-void fuzz_files(std::string_view text) {
-    const auto conf = parse_resolv_conf(text);
-    check(!conf.servers.empty() && conf.servers.size() <= ResolvConf::most_servers);
-    check(conf.ndots <= 15 && conf.attempts >= 1 && conf.attempts <= 5);
-    (void)hosts_addresses(text, "localhost", std::nullopt);
-    (void)hosts_names(text, *IpAddress::parse("127.0.0.1"));
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::span bytes(data, size);
     fuzz_message(bytes);
     fuzz_datagram(bytes);
-    fuzz_files({reinterpret_cast<const char*>(data), size});
     return 0;
 }

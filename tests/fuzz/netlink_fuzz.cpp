@@ -18,9 +18,16 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     (void)parse_links(bytes);
     (void)parse_link_details(bytes);
     (void)parse_addresses(bytes);
-    (void)parse_neighbours(bytes);
+    for (const auto& neighbour : parse_neighbours(bytes)) {
+        (void)neighbour_state_name(neighbour.state);
+        (void)neighbour_flag_names(neighbour.flags);
+        (void)neighbour.is_unanswered();
+    }
     (void)parse_neighbour_table(bytes, netlab::Family::ipv4);
-    (void)parse_fdb(bytes);
+    for (const auto& entry : parse_fdb(bytes)) {
+        (void)fdb_state_name(entry.state);
+        (void)fdb_flag_names(entry);
+    }
     (void)parse_routes(bytes);
     (void)parse_default_routes(bytes);
     (void)parse_rules(bytes);
@@ -28,6 +35,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     take_settings(bytes, false, settings);
     take_settings(bytes, true, settings);
     take_force_forwarding(bytes, settings);
+    (void)forwards(netlab::Family::ipv4, settings);
+    (void)forwards(netlab::Family::ipv6, settings);
     InetSocket inet;
     UnixSocket local;
     PacketSocket packet;
