@@ -1,5 +1,6 @@
 #include "daemon/config.hpp"
 #include "daemon/front/front.hpp"
+#include "daemon/kernel/namespace.hpp"
 #include "daemon/launcher/launcher.hpp"
 #include "daemon/launcher/sandbox.hpp"
 #include "daemon/listener.hpp"
@@ -13,6 +14,7 @@
 #include <getopt.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
@@ -26,13 +28,15 @@ namespace {
 constexpr const char* default_config = "/etc/netlab/netlabd.toml";
 
 constexpr const char* usage =
-    "usage: netlabd [--config FILE] [--check]\n"
-    "  --config FILE  the configuration (default /etc/netlab/netlabd.toml; every key is optional)\n"
-    "  --check        read the configuration, say what is wrong with it, and end\n"
-    "  --version      print the version and end\n";
+    "usage: netlabd [--config FILE] [--host-netns FILE] [--check]\n"
+    "  --config FILE      the configuration (default /etc/netlab/netlabd.toml; every key is optional)\n"
+    "  --host-netns FILE  the network namespace that is the target 'host' (default: its own)\n"
+    "  --check            read the configuration, say what is wrong with it, and end\n"
+    "  --version          print the version and end\n";
 
 struct Arguments {
     std::optional<std::string> config;
+    std::optional<std::string> host_namespace;
     bool check = false;
 };
 
@@ -42,16 +46,18 @@ struct Ending {
 };
 
 boost::system::result<Arguments, Ending> read_arguments(int argc, char** argv) {
-    constexpr option options[] = {{"config", required_argument, nullptr, 'c'},
-                                  {"check", no_argument, nullptr, 'k'},
-                                  {"version", no_argument, nullptr, 'V'},
-                                  {"help", no_argument, nullptr, 'h'},
-                                  {nullptr, 0, nullptr, 0}};
+    constexpr option options[] = {
+        {"config", required_argument, nullptr, 'c'}, {"host-netns", required_argument, nullptr, 'n'},
+        {"check", no_argument, nullptr, 'k'},        {"version", no_argument, nullptr, 'V'},
+        {"help", no_argument, nullptr, 'h'},         {nullptr, 0, nullptr, 0}};
     Arguments arguments;
     for (int chosen = 0; (chosen = ::getopt_long(argc, argv, "c:hV", options, nullptr)) != -1;) {
         switch (chosen) {
             case 'c':
                 arguments.config = optarg;
+                break;
+            case 'n':
+                arguments.host_namespace = optarg;
                 break;
             case 'k':
                 arguments.check = true;
@@ -147,7 +153,16 @@ void end_with_supervisor(pid_t supervisor) {
     if (::getppid() != supervisor) std::_Exit(EXIT_FAILURE);
 }
 
-int serve(const Config& config) {
+/// Moves the launcher, and so its workers, into the namespace that is the host's; the front and the
+/// supervisor stay in the daemon's own, which may then be an empty one. Throws std::runtime_error.
+void enter_host_namespace(const std::string& path) {
+    const auto host = kernel::open_namespace(path.c_str());
+    if (!host) throw std::runtime_error("--host-netns: " + host.error().message);
+    if (::setns(host->get(), CLONE_NEWNET) != 0)
+        throw std::system_error(errno, std::generic_category(), "enter " + path);
+}
+
+int serve(const Config& config, const std::optional<std::string>& host_namespace) {
     if (auto privileged = check_privileges(); !privileged) return complain(privileged.error());
     const auto credentials = find_credentials(config.process.user);
     if (!credentials) return complain(credentials.error());
@@ -163,6 +178,7 @@ int serve(const Config& config) {
         ::prctl(PR_SET_NAME, "nl:launcher", 0, 0, 0);
         launcher::become_launcher(*credentials);
         end_with_supervisor(supervisor);
+        if (host_namespace) enter_host_namespace(*host_namespace);
         return launcher::run(*credentials, std::move(channel));
     };
     children.front = [&](UniqueFd socket, UniqueFd launcher_channel, UniqueFd supervisor_channel) {
@@ -218,7 +234,7 @@ int start(int argc, char** argv) {
     spdlog::set_default_logger(spdlog::stderr_logger_st("netlabd"));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e%z %l %v");
     spdlog::set_level(spdlog::level::from_str(config->log.level));
-    return serve(*config);
+    return serve(*config, arguments->host_namespace);
 }
 
 }  // namespace

@@ -228,10 +228,14 @@ void become_launcher(Credentials credentials) {
         if (::setresgid(credentials.gid, 0, credentials.gid) != 0) fail("setresgid");
         if (::setresuid(credentials.uid, 0, credentials.uid) != 0) fail("setresuid");
     }
-    if (!set_capabilities({CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN},
-                          sets)) {
-        fail("keep the five capabilities");
-    }
+    const bool kept =
+        ::geteuid() != 0 && permitted(CAP_DAC_OVERRIDE)
+            ? set_capabilities({CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE,
+                                CAP_SYS_ADMIN, CAP_DAC_OVERRIDE},
+                               sets)
+            : set_capabilities(
+                  {CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN}, sets);
+    if (!kept) fail("keep the launcher's capabilities");
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) fail("no_new_privs");
     if (!limit(RLIMIT_CORE, 0)) fail("RLIMIT_CORE");
     // `prepare` may have to open a descriptor for each of many namespaces.
@@ -270,12 +274,19 @@ SystemCallFilters make_filters() {
 }
 
 Result<void> narrow_capabilities(const operations::Needs& needs) {
+    capng_get_caps_process();
+    const bool may_override = permitted(CAP_DAC_OVERRIDE);
     capng_clear(CAPNG_SELECT_BOTH);
     const auto add = [](int capability) {
         capng_update(CAPNG_ADD, static_cast<capng_type_t>(CAPNG_EFFECTIVE | CAPNG_PERMITTED),
                      static_cast<unsigned>(capability));
     };
     add(CAP_SYS_ADMIN);
+    if (::geteuid() != 0) {
+        // What root's user id would have been enough for: its files, and the engines' sockets.
+        add(CAP_DAC_READ_SEARCH);
+        if (needs.engines && may_override) add(CAP_DAC_OVERRIDE);
+    }
     if (needs.net_raw) add(CAP_NET_RAW);
     if (needs.net_admin) add(CAP_NET_ADMIN);
     if (needs.processes) {

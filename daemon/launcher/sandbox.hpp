@@ -31,7 +31,8 @@ void become_supervisor();
 
 /// Makes this process the launcher: the five capabilities and no other in any set. Started as root it keeps
 /// the effective uid 0 (the engines' sockets belong to root) with `credentials` as its real and saved ids, so
-/// that a worker can become that user for good without CAP_SETUID. Throws std::system_error.
+/// that a worker can become that user for good without CAP_SETUID. Started as another user it keeps
+/// CAP_DAC_OVERRIDE too where it was given that: for the engines' sockets. Throws std::system_error.
 void become_launcher(Credentials credentials);
 
 /// Makes this process the front: `credentials`, no group beside, no capability in any set. Throws
@@ -49,7 +50,8 @@ struct SystemCallFilters {
 /// Throws std::runtime_error where libseccomp cannot make them.
 [[nodiscard]] SystemCallFilters make_filters();
 
-/// Before `prepare`: leaves the effective set with what `needs` names, and CAP_SYS_ADMIN for setns(2).
+/// Before `prepare`: leaves the effective set with what `needs` names, and CAP_SYS_ADMIN for setns(2). Whose user
+/// is not root also has CAP_DAC_READ_SEARCH, and CAP_DAC_OVERRIDE where the engines are asked.
 [[nodiscard]] Result<void> narrow_capabilities(const operations::Needs& needs);
 
 /// Before `run`: user, capabilities, no_new_privs, resource limits, and at last the filter. Nothing of it can

@@ -216,8 +216,8 @@ Result<void> run(Handles& handles, const api::BridgesRequest& request, const api
     });
 }
 
-const Registration<api::BridgesRequest> registered{
-    operation<prepare, run>({.address_space = large_tables, .descriptors = many_descriptors})};
+const Registration<api::BridgesRequest> registered{operation<prepare, run>(
+    {.engines = true, .address_space = large_tables, .descriptors = many_descriptors})};
 
 }  // namespace
 

@@ -311,6 +311,7 @@ constexpr std::uint64_t address_space = 48ULL << 20;
 
 const Registration<DnsRequest> registered{operation<prepare, run>({.net_admin = true,
                                                                    .processes = true,
+                                                                   .engines = true,
                                                                    .resolver_files = true,
                                                                    .ip_sockets = true,
                                                                    .cpu_seconds = 1,

@@ -80,7 +80,7 @@ Result<void> run(Handles& handles, const api::InspectEngineRequest& request, con
 }
 
 const Registration<api::InspectEngineRequest> registered{
-    operation<prepare, run>({.cpu_seconds = 60, .address_space = 512ULL << 20})};
+    operation<prepare, run>({.engines = true, .cpu_seconds = 60, .address_space = 512ULL << 20})};
 
 }  // namespace
 

@@ -316,6 +316,7 @@ Result<void> run(Handles& handles, const api::NatRequest& request, const api::Co
 
 const Registration<api::NatRequest> registered{
     operation<prepare, run>({.net_admin = true,
+                             .engines = true,
                              .cpu_seconds = 60,
                              .address_space = large_tables,
                              .descriptors = 4 * many_descriptors})};

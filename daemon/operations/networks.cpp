@@ -235,7 +235,7 @@ Result<void> run(Handles& handles, const api::NetworksRequest& request, const ap
 }
 
 const Registration<api::NetworksRequest> registered{
-    operation<prepare, run>({.descriptors = many_descriptors})};
+    operation<prepare, run>({.engines = true, .descriptors = many_descriptors})};
 
 }  // namespace
 

@@ -74,6 +74,7 @@ struct Needs {
     bool net_raw = false;         ///< `prepare` opens raw or packet sockets
     bool net_admin = false;       ///< `prepare` asks netfilter, or starts a BesideProcess
     bool processes = false;       ///< `prepare` looks at the descriptors and namespaces of all processes
+    bool engines = false;         ///< `prepare` connects to the engines' sockets
     bool resolver_files = false;  ///< resolv.conf and hosts of the targets are opened for it
     bool start_times = false;     ///< TargetHandle::start_time of those too that are reached by a path
     bool ip_sockets =

@@ -239,7 +239,7 @@ Result<void> run(Handles& handles, const api::ResolvRequest& request, const api:
 }
 
 const Registration<api::ResolvRequest> registered{operation<prepare, run>(
-    {.net_admin = true, .processes = true, .resolver_files = true, .ip_sockets = true})};
+    {.net_admin = true, .processes = true, .engines = true, .resolver_files = true, .ip_sockets = true})};
 
 }  // namespace
 

@@ -130,7 +130,8 @@ Result<void> run(Handles& handles, const api::WatchEngineRequest& request, const
     return {};
 }
 
-const Registration<api::WatchEngineRequest> registered{operation<prepare, run>({.cpu_seconds = 3600})};
+const Registration<api::WatchEngineRequest> registered{
+    operation<prepare, run>({.engines = true, .cpu_seconds = 3600})};
 
 }  // namespace
 
