@@ -2,6 +2,7 @@
 
 #include "cli/inspection.hpp"
 #include "cli/render/error_text.hpp"
+#include "cli/render/escape.hpp"
 #include "cli/render/firewall_text.hpp"
 
 namespace netlab::cli {
@@ -17,7 +18,7 @@ using api::FirewallRule;
 /// Rows as they come: a chain is printed when the next thing begins.
 class Page {
   public:
-    explicit Page(bool counters) : counters_(counters) {}
+    Page(bool counters, std::string where) : counters_(counters), where_(std::move(where)) {}
 
     Result<void> take(std::string_view type, const boost::json::value& value) {
         if (type == FirewallRule::type) return put(decode_answer<FirewallRule>(value), rules_);
@@ -40,8 +41,9 @@ class Page {
     Result<void> finish() {
         if (auto ended = end_chain(); !ended) return ended;
         if (first_) {
-            if (auto printed = print("no rules: nothing is filtered or translated\n"); !printed)
-                return printed;
+            const auto text = "no rules" + where_ + ": nothing is filtered or translated" +
+                              (where_.empty() ? "" : " there") + "\n";
+            if (auto printed = print(escape(text)); !printed) return printed;
         }
         for (const auto& note : notes_)
             complain({errc::operation_failed, note.message, {}, {}});
@@ -69,6 +71,7 @@ class Page {
     }
 
     bool counters_;
+    std::string where_;  ///< " at ingress": of what was asked for, if that was not all
     bool first_ = true;
     std::optional<FirewallChain> chain_;
     std::vector<FirewallRule> rules_;
@@ -95,7 +98,7 @@ class Firewall final : public Command {
         if (ipv4_ && ipv6_) return Error{errc::bad_request, "-4 and -6 exclude each other", {}, {}};
         if (ipv4_) request_.family = Family::ipv4;
         if (ipv6_) request_.family = Family::ipv6;
-        Page page(!no_counters_);
+        Page page(!no_counters_, where());
         const auto end = follow_rows(
             session, call_of(request_),
             [&](std::string_view type, const boost::json::value& value) { return page.take(type, value); });
@@ -107,6 +110,15 @@ class Firewall final : public Command {
     }
 
   private:
+    [[nodiscard]] std::string where() const {
+        std::string text;
+        if (request_.hook) text += " at " + *request_.hook;
+        if (request_.chain) text += " in chains called " + *request_.chain;
+        if (request_.table) text += " in table " + *request_.table;
+        if (request_.family) text += request_.family == Family::ipv4 ? " for IPv4" : " for IPv6";
+        return text;
+    }
+
     FirewallRequest request_;
     bool ipv4_ = false;
     bool ipv6_ = false;

@@ -101,7 +101,11 @@ std::string headline(const WhyReport& report) {
     return escape(text) + "\n";
 }
 
-WhyProtocol protocol_of(std::string_view name, bool& known) {
+WhyProtocol protocol_of(std::string_view word, bool& known) {
+    std::string name(word);
+    std::ranges::transform(name, name.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
     known = true;
     if (name == "tcp") return WhyProtocol::tcp;
     if (name == "udp") return WhyProtocol::udp;
@@ -120,6 +124,18 @@ bool has_port(std::string_view word) {
     const auto before = word.substr(0, colon);
     const bool prefix = before == "pid" || before == "docker" || before == "podman" || before == "netns";
     return number && !prefix;
+}
+
+/// What looks like a port and is none; "" where there is nothing of the kind. No name that DNS knows has a
+/// colon, but a named namespace may.
+std::string_view no_port(std::string_view word) {
+    if (IpAddress::parse(word.substr(0, word.find('%'))) || word.starts_with("netns:")) return {};
+    auto name = word;
+    for (const std::string_view prefix : {"docker:", "podman:", "pid:"}) {
+        if (word.starts_with(prefix)) name = word.substr(prefix.size());
+    }
+    const auto colon = name.find(':');
+    return colon == name.npos ? std::string_view() : name.substr(colon);
 }
 
 }  // namespace
@@ -149,8 +165,17 @@ Result<Destination> parse_destination(std::string_view word) {
                          "/tcp, /udp or /icmp",
                          {}};
         word = word.substr(0, slash);
+        bool again = false;
+        if (const auto other = word.rfind('/'); other != word.npos)
+            (void)protocol_of(word.substr(other + 1), again);
+        if (again) return Error{errc::bad_request, "one packet has one protocol", "co2:80/tcp", {}};
     }
     if (!has_port(word)) {
+        if (const auto wrong = no_port(word); !wrong.empty())
+            return Error{errc::bad_request,
+                         "'" + std::string(wrong.substr(1)) + "' is no port: a number from 1 to 65535",
+                         std::string(word.substr(0, word.size() - wrong.size())) + ":80",
+                         {}};
         if (named && out.protocol != WhyProtocol::icmp)
             return Error{errc::bad_request,
                          "which port of '" + std::string(word) + "'?",

@@ -289,7 +289,9 @@ class Inspection {
         rows.add(row);
         const bool bad = row.verdict == NatVerdict::no_route || row.verdict == NatVerdict::blocked ||
                          row.verdict == NatVerdict::not_forwarded;
-        if ((bad && !row.internal) || row.verdict == NatVerdict::unknown) rows.finding();
+        // What is routed on purpose has no private address, or somebody who knows the way back.
+        const bool unanswerable = row.verdict == NatVerdict::routed && !row.suggestion.empty();
+        if (((bad || unanswerable) && !row.internal) || row.verdict == NatVerdict::unknown) rows.finding();
     }
 
     Handles& handles_;

@@ -1,5 +1,7 @@
 #include "daemon/operations/nat_judgement.hpp"
 
+#include "daemon/operations/host_command.hpp"
+#include "daemon/operations/network_family.hpp"
 #include "daemon/operations/port_judgement.hpp"
 
 #include <algorithm>
@@ -44,18 +46,42 @@ void doubt(api::NatOutRow& row, const RuleChain* chain, const PacketRule* rule) 
     say(row, NatVerdict::unknown, std::move(why));
 }
 
-/// False where it is dropped, or may be; then it has been said.
-bool passes_filter(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row) {
-    const auto dropped = kernel::find_drop(rules.chains, NF_INET_FORWARD, packet(way));
+/// The first rule on the way through the host that drops such a packet, or may.
+std::optional<kernel::FilterDecision> find_stop(const FamilyRules& rules, const WayOut& way,
+                                                std::uint16_t port) {
+    for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_FORWARD, NF_INET_POST_ROUTING}) {
+        auto facts = packet(way);
+        facts.destination_port = port;
+        if (hook == NF_INET_PRE_ROUTING) facts.output = "";
+        // Rules of the last hook do not see it with every kernel.
+        if (hook == NF_INET_POST_ROUTING) facts.input.reset();
+        const auto decision = kernel::find_drop(rules.chains, hook, facts);
+        if (decision.uncertain || decision.dropped) return decision;
+    }
+    return std::nullopt;
+}
+
+/// False where it is dropped, or may be; then it has been said. `remark`: what is dropped besides.
+bool passes_filter(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row, std::string& remark) {
+    constexpr std::uint16_t web = 443;
+    constexpr std::uint16_t no_service = 40'001;
+    auto stop = find_stop(rules, way, web);
+    const auto where = [](const kernel::FilterDecision& dropped) {
+        return dropped.rule != nullptr ? place_of(describe_rule(*dropped.chain, *dropped.rule))
+                                       : "the policy of " + dropped.chain->table + " " + dropped.chain->name;
+    };
+    if (stop && stop->dropped && !stop->uncertain && stop->rule != nullptr && stop->rule->destination_port) {
+        remark = "TCP to port 443 is dropped by " + where(*stop);
+        stop = find_stop(rules, way, no_service);
+    }
+    if (!stop) return true;
+    const auto& dropped = *stop;
     if (dropped.uncertain) {
         doubt(row, dropped.doubtful_chain, dropped.doubtful);
         return false;
     }
-    if (!dropped.dropped) return true;
     if (dropped.rule != nullptr) row.rule = describe_rule(*dropped.chain, *dropped.rule);
-    const auto where =
-        row.rule ? place_of(*row.rule) : "the policy of " + dropped.chain->table + " " + dropped.chain->name;
-    say(row, NatVerdict::blocked, "what leaves by " + way.bridge + " is dropped by " + where);
+    say(row, NatVerdict::blocked, "what leaves by " + way.bridge + " is dropped by " + where(dropped));
     return false;
 }
 
@@ -67,9 +93,15 @@ void translate(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row)
     if (nat.uncertain) return doubt(row, nat.doubtful_chain, nat.doubtful);
     if (nat.rule == nullptr) {
         row.as = way.source;
-        return say(row, NatVerdict::routed,
-                   "no MASQUERADE or SNAT rule applies: it leaves with its own address, and whoever answers "
-                   "must know the way back");
+        const std::string text =
+            "no MASQUERADE or SNAT rule applies: it leaves with its own address, and "
+            "whoever answers must know the way back";
+        if (!is_private(way.source)) return say(row, NatVerdict::routed, text);
+        const auto source = row.source ? network_text(*row.source) : way.source.to_string();
+        return say(row, NatVerdict::routed, text + "; of a private address nobody on the Internet does",
+                   is_plain_word(way.output) ? "iptables -t nat -A POSTROUTING -s " + source + " -o " +
+                                                   way.output + " -j MASQUERADE"
+                                             : std::string());
     }
     row.rule = describe_rule(*nat.chain, *nat.rule);
     switch (nat.rule->action) {
@@ -144,7 +176,10 @@ void judge_way_out(const FamilyRules& rules, const WayOut& way, api::NatOutRow& 
                    "the host has no " + std::string(v4 ? "IPv4" : "IPv6") + " route to the outside");
     if (!rules.known) return say(row, NatVerdict::unknown, "the host's rules could not be read as a whole");
     if (!way.forwards) return say(row, NatVerdict::unknown, "whether the host forwards could not be read");
-    if (passes_filter(rules, way, row)) translate(rules, way, row);
+    std::string remark;
+    if (!passes_filter(rules, way, row, remark)) return;
+    translate(rules, way, row);
+    if (!remark.empty()) row.explanation += (row.explanation.empty() ? "" : "; ") + remark;
 }
 
 std::vector<DnatRule> find_dnat_rules(const std::vector<RuleChain>& chains) {

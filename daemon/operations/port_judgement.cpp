@@ -1,6 +1,7 @@
 #include "daemon/operations/port_judgement.hpp"
 
 #include "common/endpoint.hpp"
+#include "daemon/operations/nat_judgement.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/port_explanation.hpp"
 #include "daemon/operations/port_trace.hpp"
@@ -178,10 +179,24 @@ class Judge {
         row_.notes.push_back("carried by a process: the program in " + row_.target +
                              " sees the host as its client" + (other_family ? ", by IPv4" : std::string()));
         if (row_.engine == api::Runtime::docker && row_.family == Family::ipv4)
-            row_.notes.push_back(
-                "Docker makes a DNAT rule for it, which is not there: the rules may have been "
-                "flushed; " +
-                restore_rules(row_));
+            row_.notes.push_back("Docker makes a DNAT rule for it, which " + why_not_translated());
+    }
+
+    /// Its rule is gone, or packets do not come to it.
+    [[nodiscard]] std::string why_not_translated() const {
+        for (const auto& found : find_dnat_rules(host_.rules.of(row_.family).chains)) {
+            const auto& rule = *found.rule;
+            const bool its = rule.to_address == row_.to->address &&
+                             rule.to_port.value_or(row_.to->port) == row_.to->port && rule.destination_port &&
+                             rule.destination_port->value.first <= *port_.host_port &&
+                             *port_.host_port <= rule.destination_port->value.second;
+            if (!its) continue;
+            const auto place = place_of(describe_rule(*found.chain, rule));
+            if (!found.reached)
+                return "is there (" + place + "), but no chain leads to it; " + restore_rules(row_);
+            return "is there (" + place + "), but a rule before it sends packets past it";
+        }
+        return "is not there: the rules may have been flushed; " + restore_rules(row_);
     }
 
     /// What listens in the container.

@@ -165,8 +165,12 @@ std::optional<PortTrace> HostTrace::stopped(const api::Endpoint& to) const {
     facts.destination_local = false;
     facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
     const auto dropped = kernel::find_drop(chains(), NF_INET_FORWARD, facts);
-    if (!dropped.uncertain && !dropped.dropped) return std::nullopt;
-    return decided(dropped);
+    if (dropped.uncertain || dropped.dropped) return decided(dropped);
+    // Rules of the last hook do not see the interface it came in by with every kernel.
+    facts.input.reset();
+    const auto at_last = kernel::find_drop(chains(), NF_INET_POST_ROUTING, facts);
+    if (at_last.uncertain || at_last.dropped) return decided(at_last);
+    return std::nullopt;
 }
 
 PortTrace HostTrace::decided(const kernel::FilterDecision& decision) const {

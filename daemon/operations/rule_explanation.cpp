@@ -19,15 +19,15 @@ class Explainer {
         if (rule_.owner == "docker" && rule_.chain.starts_with("DOCKER-ISOLATION")) return isolation();
         if (rule_.chain == "DOCKER-USER")
             return {"the rule is in DOCKER-USER, which Docker leaves to the administrator" + whose(),
-                    removal()};
-        if (step_ == nullptr) return by_table();
-        if (!rule_.handle) return policy();
+                    permission()};
+        if (step_ != nullptr && !rule_.handle) return policy();
         if (is_docker_drop()) return docker_drop();
+        if (step_ == nullptr) return by_table();
         if (step_->step.hook == "input") return input();
         if (const auto* before = accepted_before()) return accept_is_not_final(*before);
         return {"a rule of " + (rule_.owner.empty() ? rule_.target + "'s administrator" : rule_.owner) + " " +
                     verb() + whose(),
-                removal()};
+                unless_owned()};
     }
 
   private:
@@ -58,29 +58,59 @@ class Explainer {
         return holder() == nullptr ? command : command_in(*holder(), command);
     }
 
-    [[nodiscard]] std::string removal() const {
-        if (!rule_.handle) return {};
-        return typed("nft delete rule " + rule_.family + " " + rule_.table + " " + rule_.chain + " handle " +
-                     std::to_string(*rule_.handle));
-    }
+    /// What a program has put there it takes care of itself: an engine's rules are its isolation.
+    [[nodiscard]] std::string unless_owned() const { return rule_.owner.empty() ? permission() : ""; }
 
     /// Before the chain's other rules, so that it decides first; for this flow and no more.
     [[nodiscard]] std::string permission() const {
+        if (is_legacy()) return legacy_permission();
         std::string condition;
-        for (const auto& [name, interface] :
-             {std::pair{"iifname", step_->step.input}, std::pair{"oifname", step_->step.output}}) {
-            if (interface.empty()) continue;
-            if (!is_plain_word(interface)) return {};
-            condition += std::string(name) + " " + interface + " ";
+        if (step_ != nullptr) {
+            for (const auto& [name, interface] :
+                 {std::pair{"iifname", step_->step.input}, std::pair{"oifname", step_->step.output}}) {
+                if (interface.empty()) continue;
+                if (!is_plain_word(interface)) return {};
+                condition += std::string(name) + " " + interface + " ";
+            }
         }
         condition += answer_ ? "ct state established,related" : destination();
         return typed("nft insert rule " + rule_.family + " " + rule_.table + " " + rule_.chain + " " +
-                     condition + " accept");
+                     condition + (is_users_chain() ? " return" : " accept"));
     }
 
-    /// "ip daddr 172.17.0.2 tcp dport 80": as the packet has it behind the rules that translate.
+    /// What comes back from DOCKER-USER still meets Docker's own rules.
+    [[nodiscard]] bool is_users_chain() const { return rule_.chain == "DOCKER-USER"; }
+
+    [[nodiscard]] bool is_legacy() const { return rule_.family == "ip (legacy)"; }
+    [[nodiscard]] std::string legacy_permission() const {
+        if (!is_plain_word(rule_.table) || !is_plain_word(rule_.chain)) return {};
+        const auto to = met();
+        auto text =
+            "iptables-legacy -t " + rule_.table + " -I " + rule_.chain + " -d " + to.address.to_string();
+        if (facts_.flow.protocol == api::WhyProtocol::icmp)
+            text += " -p icmp";
+        else
+            text += std::string(" -p ") + (facts_.flow.protocol == api::WhyProtocol::tcp ? "tcp" : "udp") +
+                    " --dport " + std::to_string(to.port);
+        return text + (is_users_chain() ? " -j RETURN" : " -j ACCEPT");
+    }
+
+    /// The destination that the packet had where it met the rule.
+    [[nodiscard]] api::Endpoint met() const {
+        if (step_ == nullptr) return facts_.rules ? facts_.rules->destination : facts_.destination();
+        const auto& hook = step_->step.hook;
+        if ((hook != "prerouting" && hook != "output") || translated_before()) return facts_.destination();
+        return {facts_.flow.remote, facts_.flow.remote_port};
+    }
+    [[nodiscard]] bool translated_before() const {
+        return std::ranges::any_of(facts_.trace, [&](const TracedStep& one) {
+            return one.place == step_->place && one.translates && &one < step_;
+        });
+    }
+
+    /// "ip daddr 172.17.0.2 tcp dport 80"
     [[nodiscard]] std::string destination() const {
-        const auto to = facts_.destination();
+        const auto to = met();
         const std::string family = to.address.is_v4() ? "ip" : "ip6";
         auto text = family + " daddr " + to.address.to_string();
         if (facts_.flow.protocol == api::WhyProtocol::icmp) return text;
@@ -89,23 +119,46 @@ class Explainer {
     }
 
     [[nodiscard]] Explanation isolation() const {
+        // Networks that may not leave are kept in by the first stage itself.
+        if (rule_.chain == "DOCKER-ISOLATION-STAGE-1") return internal();
         if (const auto other = peer()) {
             if (auto apart = explain_apart(from(), *other)) return *apart;
-        }
-        // Networks that may not leave are kept in by the first stage itself.
-        if (rule_.chain == "DOCKER-ISOLATION-STAGE-1") {
-            const auto& inside = is_container(from()) ? from() : peer().value_or(from());
-            return {"one of the two networks is internal (" + where_it_is(inside) +
-                        "): Docker lets nothing in or out of it",
-                    outside_network(inside)};
         }
         return {"Docker keeps its bridge networks apart", {}};
     }
 
-    [[nodiscard]] static std::string outside_network(const api::Target& target) {
-        if (!is_container(target)) return {};
-        return engine_command(target.runtime) + " network connect " + default_network(target.runtime) + " " +
-               target.name;
+    /// Who is outside may come in, by a network that he joins; who is inside is kept there on purpose.
+    [[nodiscard]] Explanation internal() const {
+        // "ip saddr != 172.20.0.0/16 …": what is not of the network does not come in.
+        const bool comes_in = rule_.text.find("saddr != ") != std::string::npos;
+        const bool from_is_inside = comes_in == answer_;
+        const auto other = peer();
+        const auto* inside = from_is_inside ? &from() : other ? &*other : nullptr;
+        const auto* outside = from_is_inside ? (other ? &*other : nullptr) : &from();
+        const auto network = inside == nullptr ? std::string() : ruled_network(*inside);
+        Explanation out{(network.empty() ? "one of the two networks" : network) +
+                            " is an internal network: Docker lets nothing in or out of it" + whose(),
+                        {}};
+        if (!network.empty() && outside != nullptr && outside->runtime == inside->runtime)
+            out.suggestion =
+                engine_command(inside->runtime) + " network connect " + network + " " + outside->name;
+        return out;
+    }
+
+    /// The target's network whose prefix the rule has.
+    [[nodiscard]] std::string ruled_network(const api::Target& target) const {
+        constexpr std::string_view unequal = "!= ";
+        const auto at = rule_.text.find(unequal);
+        if (at == std::string::npos) return {};
+        const auto rest = std::string_view(rule_.text).substr(at + unequal.size());
+        const auto ruled = IpPrefix::parse(rest.substr(0, rest.find(' ')));
+        if (!ruled) return {};
+        for (const auto& network : target.networks) {
+            for (const auto& prefix : network.addresses) {
+                if (ruled->contains(prefix.address())) return network.name;
+            }
+        }
+        return {};
     }
 
     /// Docker 28's own drops: in the table raw, or at the end of a network's chain.
@@ -124,9 +177,9 @@ class Explainer {
     [[nodiscard]] Explanation by_table() const {
         const auto place = rule_.family + " " + rule_.table + " " + rule_.chain;
         if (rule_.text == "policy drop")
-            return {"no rule of " + place + " accepts it, and the chain's policy is to drop", {}};
+            return {"no rule of " + place + " accepts it, and the chain's policy is to drop", permission()};
         return {"a rule in " + place + " of " + rule_.target + " stops it, as the rules read",
-                facts_.rules ? facts_.rules->removal : std::string()};
+                unless_owned()};
     }
 
     [[nodiscard]] Explanation policy() const {
@@ -176,7 +229,7 @@ class Explainer {
             if (&one == step_) return found;
             const bool other = one.step.table != rule_.table || one.step.family != rule_.family;
             if (one.place == step_->place && one.step.answer == answer_ && other &&
-                one.step.hook == step_->step.hook && one.step.verdict == "accept")
+                one.step.hook == step_->step.hook && one.step.handle && one.step.verdict == "accept")
                 found = &one;
         }
         return nullptr;

@@ -64,6 +64,12 @@ std::string rule_owner(const TableText& table, const ChainText& chain, const Rul
     return jumps.empty() ? std::string() : owner_by_name(jumps.front());
 }
 
+std::string owner_by_names(std::string_view table, std::string_view chain) {
+    if (chain == "DOCKER-USER") return {};
+    auto owner = owner_by_name(chain);
+    return owner.empty() ? find_mark(table_marks, table) : owner;
+}
+
 std::vector<std::string> jumps_of(RuleBackend backend, std::string_view text) {
     std::vector<std::string> out;
     bool quoted = false;

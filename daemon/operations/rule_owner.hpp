@@ -17,6 +17,9 @@ namespace netlab::operations {
 /// A rule in a chain of iptables' own is his whose chain it jumps to; one in DOCKER-USER an administrator's.
 [[nodiscard]] std::string rule_owner(const TableText& table, const ChainText& chain, const RuleText& rule);
 
+/// Of a rule that drops by itself, where no more is known than the names.
+[[nodiscard]] std::string owner_by_names(std::string_view table, std::string_view chain);
+
 /// The chains that a rule (or a map) jumps or goes to, as its text says.
 [[nodiscard]] std::vector<std::string> jumps_of(RuleBackend backend, std::string_view text);
 

@@ -75,6 +75,27 @@ Shape shape_of(const kernel::NftTables::Content& content) {
     return shape;
 }
 
+/// As nft writes a comment; what would end its string is escaped.
+std::string comment_text(const std::string& comment) {
+    std::string out = " comment \"";
+    for (const char c : comment) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c == '\n' ? ' ' : c;
+    }
+    return out + "\"";
+}
+
+/// iptables' own, in its match: libnftables shows nothing of it.
+std::string comment_of(const kernel::NftRule& rule) {
+    for (const auto& expression : rule.expressions) {
+        const auto* match = std::get_if<kernel::NftMatch>(&expression);
+        if (match == nullptr || match->name != "comment") continue;
+        const std::string_view bytes(reinterpret_cast<const char*>(match->info.data()), match->info.size());
+        return std::string(bytes.substr(0, bytes.find('\0')));
+    }
+    return {};
+}
+
 /// The rule's text with what libnftables left out of it.
 std::string completed(const kernel::NftRule& rule, std::string text,
                       const std::vector<std::string>& translated) {
@@ -87,6 +108,7 @@ std::string completed(const kernel::NftRule& rule, std::string text,
     std::string targets;
     for (const auto& expression : rule.expressions) {
         if (const auto* match = std::get_if<kernel::NftMatch>(&expression)) {
+            if (match->name == "comment") continue;
             if (is_missing("xt match ", match->name)) matches += "xt match " + match->name + " ";
         } else if (const auto* target = std::get_if<kernel::NftTarget>(&expression)) {
             if (is_missing("xt target ", target->name)) targets += " xt target " + target->name;
@@ -113,10 +135,14 @@ void name_untranslated(std::vector<TableText>& tables, const kernel::NftTables::
             for (auto& rule : chain.rules) {
                 const auto known = rules.find({family, table.name, rule.handle});
                 if (known == rules.end()) continue;
-                auto text = completed(*known->second, rule.text, translated);
-                if (text == rule.text) continue;
-                rule.text = std::move(text);
-                rule.undecoded = true;
+                if (auto text = completed(*known->second, rule.text, translated); text != rule.text) {
+                    rule.text = std::move(text);
+                    rule.undecoded = true;
+                }
+                if (auto comment = comment_of(*known->second); !comment.empty() && rule.comment.empty()) {
+                    rule.text += comment_text(comment);
+                    rule.comment = std::move(comment);
+                }
             }
         }
     }

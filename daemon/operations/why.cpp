@@ -65,10 +65,19 @@ Result<void> open_echoes(std::optional<EchoSocket>& v4, std::optional<EchoSocket
     return {};
 }
 
+/// Of the namespace that this process is in.
+bool is_set(const char* sysctl) {
+    const UniqueFd file(::open(sysctl, O_RDONLY | O_CLOEXEC));
+    char digit = '0';
+    return file && ::read(file.get(), &digit, 1) == 1 && digit == '1';
+}
+
 std::optional<WhyHostTables> ask_host(Namespaces& namespaces, std::optional<std::size_t> place) {
     if (!place || !namespaces.enter(*place)) return std::nullopt;
     auto rules = HostRules::ask();
-    return WhyHostTables{*place, std::move(rules), kernel::ConntrackTable::ask()};
+    return WhyHostTables{*place, std::move(rules), kernel::ConntrackTable::ask(),
+                         is_set("/proc/sys/net/bridge/bridge-nf-call-iptables"),
+                         is_set("/proc/sys/net/bridge/bridge-nf-call-ip6tables")};
 }
 
 Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, const Context& context) {
@@ -85,12 +94,18 @@ Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, co
     if (auto opened = open_echoes(v4, v6, request, id); !opened) return opened.error();
     UniqueFd own(::fcntl(namespaces[0].net.get(), F_DUPFD_CLOEXEC, 3));
     if (!own) return system_error(errc::operation_failed, "keep the namespace", errno);
+    auto proxies = context.publishers.empty() ? ProxyProcesses() : ProxyProcesses::read();
+    // TO may turn out to be any of them, and then what listens there is the question.
+    const auto named = named_places(context);
+    auto others = open_in_each(namespaces, named, namespaces.size() - named,
+                               [](std::size_t) { return kernel::open_sock_diag_socket(); });
     KnownNamespaces known(namespaces, context);
     // `run` opens its sockets where it is left.
     namespaces[0].net = std::move(own);
     if (auto entered = namespaces.enter(0); !entered) return entered.error();
-    return WhyHandles{std::move(v4),           std::move(v6),   id, std::move(*sight), std::move(host),
-                      std::move(*destination), std::move(known)};
+    return WhyHandles{std::move(v4),      std::move(v6),     id,
+                      std::move(*sight),  std::move(host),   std::move(*destination),
+                      std::move(proxies), std::move(others), std::move(known)};
 }
 
 void unresolved(WhyReport& report, const WhyRequest& request, const Context& context,
@@ -145,10 +160,11 @@ Result<void> run(WhyHandles& handles, const WhyRequest& request, const Context& 
 
 const Registration<WhyRequest> registered{operation<prepare, run>({.net_raw = true,
                                                                    .net_admin = true,
+                                                                   .processes = true,
                                                                    .resolver_files = true,
                                                                    .ip_sockets = true,
                                                                    .address_space = large_tables,
-                                                                   .descriptors = many_descriptors})};
+                                                                   .descriptors = 2 * many_descriptors})};
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/listener_explanation.hpp"
 #include "daemon/operations/network_facts.hpp"
+#include "daemon/operations/network_family.hpp"
 #include "daemon/operations/route_verdict.hpp"
 #include "daemon/operations/rule_explanation.hpp"
 
@@ -88,10 +89,43 @@ class Explainer {
     [[nodiscard]] Explanation stopped() const {
         // It met the rule because it was on the wrong way.
         const auto* step = ending_step(facts_.trace);
+        if (step == nullptr && !decision_.by_table && queueing_step(facts_.trace) != nullptr) return queued();
         if (facts_.stray && step != nullptr && step->step.output == facts_.stray->output) return by_stray();
         // A policy drops what should not have come there: by a veth, say, that is on no bridge.
         if (!decision_.rule->handle && !facts_.segment.explanation.empty()) return facts_.segment;
         return explain_rule(facts_, *decision_.rule, decision_.answer);
+    }
+
+    /// A process of the engine's has it, and what came of its own connection is not fine.
+    [[nodiscard]] Explanation behind_proxy() const {
+        using Leg = BehindProxy::Leg;
+        const auto& proxied = *facts_.proxied;
+        const auto to = endpoint_text(proxied.to.address, proxied.to.port) + " of " + proxied.target;
+        const auto* target = publisher();
+        if (proxied.paused)
+            return {proxied.target +
+                        " is paused: docker-proxy on the host takes it, its kernel too, and no "
+                        "program in it does",
+                    target == nullptr ? std::string()
+                                      : engine_command(target->runtime) + " unpause " + target->name};
+        const bool udp = facts_.flow.protocol == WhyProtocol::udp;
+        std::string text = "docker-proxy on the host takes it, and ";
+        if (proxied.leg == Leg::waiting)
+            text += "its own connection to " + to + " gets no answer";
+        else if (proxied.leg == Leg::given_up)
+            text += "gives it up: its own connection to " + to + " has not come about";
+        else if (udp)
+            text += "nothing has come back: whether it has sent it on to " + to + " netlab does not see";
+        else
+            text += "whether its own connection to " + to + " comes about netlab has not seen";
+        return {text, "netlab why host " + endpoint_text(proxied.to.address, proxied.to.port) +
+                          (udp ? "/udp" : "")};
+    }
+
+    [[nodiscard]] const api::Target* publisher() const {
+        const auto& all = facts_.context.publishers;
+        const auto found = std::ranges::find(all, facts_.proxied->target, &api::Target::name);
+        return found == all.end() ? nullptr : &*found;
     }
 
     [[nodiscard]] Explanation refused() const {
@@ -124,35 +158,65 @@ class Explainer {
                 is_plain_word(stray.output) ? "ip route del " + stray.entry : std::string()};
     }
 
+    [[nodiscard]] std::string ip_command() const { return facts_.flow.remote.is_v4() ? "ip " : "ip -6 "; }
+
+    /// Of the packet's family, where the engine says.
+    [[nodiscard]] const std::optional<IpAddress>& gateway_of(const api::Membership& network) const {
+        return facts_.flow.remote.is_v4() ? network.gateway : network.gateway_v6;
+    }
+
     /// FROM's own way out is not by its network's gateway.
     [[nodiscard]] Explanation by_gateway() const {
-        if (!facts_.next_hop || !is_container(from())) return {};
+        if (!facts_.next_hop || !facts_.route || !is_container(from())) return {};
+        // Of a link-local router it is not known whose it is.
+        if (facts_.next_hop->is_v6() && facts_.next_hop->is_link_local()) return {};
         std::vector<std::string> gateways;
         std::optional<IpAddress> right;
         for (const auto& network : from().networks) {
-            if (!network.gateway) continue;
-            if (*network.gateway == *facts_.next_hop) return {};
-            gateways.push_back(network.gateway->to_string() + " of " + network.name);
-            if (!right) right = network.gateway;
+            const auto& gateway = gateway_of(network);
+            if (!gateway) continue;
+            if (*gateway == *facts_.next_hop) return {};
+            gateways.push_back(gateway->to_string() + " of " + network.name);
+            if (!right) right = gateway;
         }
         if (!right) return {};
-        return {from().name + " sends it to " + facts_.next_hop->to_string() +
-                    ", and its networks' gateway is " + list_and(gateways),
-                command_in(from(), "ip route replace default via " + right->to_string())};
+        const auto sends = from().name + " sends it to " + facts_.next_hop->to_string();
+        if (!facts_.route->is_default)
+            // Who is a target may well be a router on purpose.
+            return {sends + " by its route " + facts_.route->entry,
+                    is_known(*facts_.next_hop)
+                        ? std::string()
+                        : command_in(from(), ip_command() + "route del " + facts_.route->entry)};
+        return {sends + ", and its networks' gateway is " + list_and(gateways),
+                command_in(from(), ip_command() + "route replace default via " + right->to_string())};
+    }
+
+    /// A route says on purpose that nothing passes.
+    [[nodiscard]] Explanation by_refusing_route() const {
+        if (!facts_.refusing || facts_.refusing->target != facts_.way.end_target) return {};
+        const auto* target = final_target();
+        return {facts_.refusing->target + " has the route " + facts_.refusing->entry +
+                    ", which says that nothing goes there",
+                target == nullptr
+                    ? std::string()
+                    : command_in(*target, ip_command() + "route del " + facts_.refusing->entry)};
     }
 
     [[nodiscard]] Explanation unreachable() const {
         if (!facts_.segment.explanation.empty()) return facts_.segment;
         if (auto stray = by_stray(); !stray.explanation.empty()) return stray;
-        if (auto gateway = by_gateway(); !gateway.explanation.empty()) return gateway;
         const auto& way = facts_.way;
+        if (is_lost(way.end)) {
+            if (auto refusing = by_refusing_route(); !refusing.explanation.empty()) return refusing;
+        }
+        if (auto gateway = by_gateway(); !gateway.explanation.empty()) return gateway;
         if (way.end == RouteStep::not_forwarded) return not_forwarded();
         if (way.end == RouteStep::unreachable && way.end_target == from().name) return no_route();
         if (facts_.silent)
             return {"nobody answers for " + facts_.silent->address.to_string() + " on " +
                         facts_.silent->interface + " of " + facts_.silent->target + dead_translation(),
                     stale_entry()};
-        if (is_lost(way.end)) return {way.note, {}};
+        if (is_lost(way.end) && !way.note.empty()) return {way.end_target + ": " + way.note, {}};
         if (facts_.end && facts_.end->from)
             return {
                 facts_.end->from->to_string() + owner_text(*facts_.end->from) + " says: " + facts_.end->what,
@@ -178,23 +242,35 @@ class Explainer {
 
     [[nodiscard]] Explanation no_route() const {
         Explanation out{from().name + " has no route to " + facts_.flow.remote.to_string(), {}};
-        if (!is_container(from())) return out;
+        if (!facts_.way.note.empty()) out.explanation += " (" + facts_.way.note + ")";
+        // Only of ENETUNREACH it follows that there is no default route either.
+        if (!is_container(from()) || !facts_.way.note.starts_with("there is no route")) return out;
+        const auto family = facts_.flow.remote.family();
         if (facts_.context.peer) {
-            if (auto apart = explain_apart(from(), *facts_.context.peer)) {
+            if (auto apart = explain_apart(from(), *facts_.context.peer, family)) {
                 out.explanation += ": " + apart->explanation;
                 out.suggestion = apart->suggestion;
                 return out;
             }
         }
+        const std::string name = family == Family::ipv4 ? "IPv4" : "IPv6";
         std::vector<std::string> inside;
-        for (const auto& network : from().networks)
-            inside.push_back(network.name);
-        if (inside.empty()) return {out.explanation + ": " + where_it_is(from()), {}};
-        out.explanation += ": it is on " + list_and(inside) +
-                           " alone, and has no default route: an internal "
-                           "network, or the route was taken away";
-        const auto command = engine_command(from().runtime);
-        out.suggestion = command + " network connect " + default_network(from().runtime) + " " + from().name;
+        const api::Membership* with_gateway = nullptr;
+        for (const auto& network : from().networks) {
+            if (has_family(network, family)) inside.push_back(network.name);
+            if (with_gateway == nullptr && gateway_of(network)) with_gateway = &network;
+        }
+        if (inside.empty())
+            return {out.explanation + ": it has no " + name + " address (" + where_it_is(from()) + ")", {}};
+        out.explanation += ": it is on " + list_and(inside) + " alone";
+        if (with_gateway == nullptr) {
+            out.explanation += ", which is an internal network, or has no " + name + " gateway";
+            return out;
+        }
+        out.explanation +=
+            ", and its default route, by the gateway of " + with_gateway->name + ", is not there";
+        out.suggestion = command_in(
+            from(), ip_command() + "route add default via " + gateway_of(*with_gateway)->to_string());
         return out;
     }
 
@@ -228,6 +304,7 @@ class Explainer {
     }
 
     [[nodiscard]] Explanation lost() const {
+        if (facts_.proxied) return behind_proxy();
         if (!facts_.segment.explanation.empty()) return facts_.segment;
         if (auto stray = by_stray(); !stray.explanation.empty()) return stray;
         if (facts_.end && facts_.end->kind == ProbeEnd::Kind::answered)
@@ -244,11 +321,80 @@ class Explainer {
             if (!listener.explanation.empty()) return listener;
             return {what() + " came to " + facts_.final_target + ", and its kernel has not answered", {}};
         }
+        const bool outside = last != nullptr && last->hop.kind == "outside";
         if (decision_.answer)
-            return {facts_.final_target + " has answered, and the answer has not come back", {}};
-        if (last != nullptr && last->hop.kind == "outside")
-            return {what() + " left, and nothing has come back from outside of what netlab sees", {}};
-        return {what() + " went no further, and no rule that netlab sees has dropped it", {}};
+            return {(outside ? std::string("somebody outside") : facts_.final_target) +
+                        " has answered, and the answer has come no further than " + place_text() +
+                        by_ingress(),
+                    ingress_command()};
+        if (last != nullptr && !last->hop.seen) {
+            if (auto untranslated = not_masqueraded(); !untranslated.explanation.empty()) return untranslated;
+            if (outside && left_host())
+                return {what() + " left, and nothing has come back from outside of what netlab sees", {}};
+        }
+        return {what() + " went no further, and no rule that netlab sees has dropped it" + by_ingress(),
+                ingress_command()};
+    }
+
+    /// "veth12 and eth0 of host": between those.
+    [[nodiscard]] std::string place_text() const {
+        return decision_.where ? decision_.where->point.substr(0, decision_.where->point.find(' ')) + " of " +
+                                     decision_.where->target
+                               : std::string("the host");
+    }
+
+    /// The last point that could be looked at.
+    [[nodiscard]] const WayPoint* last_inside() const {
+        const auto& points = facts_.way.points;
+        const auto found = std::find_if(points.rbegin(), points.rend(),
+                                        [](const WayPoint& one) { return one.hop.seen.has_value(); });
+        return found == points.rend() ? nullptr : &*found;
+    }
+    [[nodiscard]] bool left_host() const {
+        const auto* inside = last_inside();
+        return inside == nullptr || inside->hop.seen.value_or(true);
+    }
+
+    [[nodiscard]] std::string by_ingress() const {
+        if (facts_.ingress.empty()) return {};
+        return "; rules at the ingress of an interface on the way may drop it, which no trace shows: " +
+               list_and(facts_.ingress);
+    }
+    [[nodiscard]] std::string ingress_command() const {
+        return facts_.ingress.empty() ? std::string() : "netlab firewall " + facts_.host + " --hook ingress";
+    }
+
+    [[nodiscard]] Explanation queued() const {
+        const auto& step = queueing_step(facts_.trace)->step;
+        return {"a rule of " + step.family + " " + step.table + " " + step.chain + " of " + step.target +
+                    " hands it to a program (NFQUEUE), and none has given it back",
+                {}};
+    }
+
+    /// It left the host with an address that nobody outside can answer.
+    [[nodiscard]] Explanation not_masqueraded() const {
+        const auto* inside = last_inside();
+        if (inside == nullptr || !inside->port || !inside->hop.seen.value_or(false)) return {};
+        const auto sighting = std::ranges::find_if(facts_.sightings, [&](const Sighting& one) {
+            return !one.answer && one.outgoing && one.port == *inside->port;
+        });
+        if (sighting == facts_.sightings.end() || !is_private(sighting->source.address)) return {};
+        const auto& source = sighting->source.address;
+        for (const auto& network : from().networks) {
+            for (const auto& prefix : network.addresses) {
+                if (prefix.address() != source) continue;
+                const auto& output = inside->hop.interface;
+                return {what() + " left " + inside->hop.target + " by " + output + " with " + from().name +
+                            "'s own private address " + source.to_string() +
+                            ", to which whoever is outside has no way back: no MASQUERADE or SNAT rule is "
+                            "there for " +
+                            network.name,
+                        is_plain_word(output) ? "iptables -t nat -A POSTROUTING -s " + network_text(prefix) +
+                                                    " -o " + output + " -j MASQUERADE"
+                                              : std::string()};
+            }
+        }
+        return {};
     }
 
     [[nodiscard]] Explanation black_hole() const {
@@ -262,6 +408,7 @@ class Explainer {
     }
 
     [[nodiscard]] Explanation undecided() const {
+        if (facts_.proxied && facts_.probed) return behind_proxy();
         if (!facts_.probed) {
             if (facts_.way.end == RouteStep::delivered)
                 return {

@@ -33,20 +33,36 @@ struct StrayRoute {
     IpAddress address;
 };
 
+/// A route that decides.
+struct DecisiveRoute {
+    std::string target;  ///< in whose tables
+    std::string entry;   ///< as ip(8) takes it: "default via 172.18.0.1 dev eth0", "blackhole 203.0.113.0/24"
+    bool is_default = false;
+};
+
 /// What the host's rules decide of a packet, read as a table.
 struct RulesDecision {
     bool known = false;                ///< all of its rules could be read
     std::optional<api::WhyRule> rule;  ///< that drops it
     bool legacy = false;               ///< that one is iptables-legacy's
-    std::string removal;               ///< the command that deletes it; "" of a policy
+    api::Endpoint destination;         ///< that the packet has where it meets that one
     std::string doubt;                 ///< a rule that is not understood may decide otherwise
 };
 
 /// Who stands behind a process of the engine's (docker-proxy) that takes a published port on the host.
 struct BehindProxy {
+    /// The connection of the process' own. That the process has taken the packet says nothing of it.
+    enum class Leg : std::uint8_t {
+        unseen,    ///< it was not looked for, or there was none
+        waiting,   ///< its SYN has not been answered
+        given_up,  ///< the process has given the packet's connection up
+        there,     ///< it has come about
+    };
     std::string target;
     api::Endpoint to;
     std::optional<Judgement> listener;  ///< what its sockets say; absent where they could not be asked
+    bool paused = false;                ///< its kernel answers, and no program in it does
+    Leg leg = Leg::unseen;
 };
 
 /// All that is known of one question.
@@ -80,9 +96,14 @@ struct WhyFacts {
     std::optional<BehindProxy> proxied;       ///< it came to the host's own socket of a published port
     std::optional<SilentNeighbour> silent;
     std::optional<StrayRoute> stray;
-    std::optional<IpAddress> next_hop;         ///< FROM's, where that is not the destination itself
+    std::optional<IpAddress> next_hop;      ///< FROM's, where that is not the destination itself
+    std::optional<DecisiveRoute> route;     ///< FROM's, where its kernel tells
+    std::optional<DecisiveRoute> refusing;  ///< of where the way ends: it says that nothing passes
+    std::vector<std::string>
+        ingress;  ///< the host's chains at an interface's ingress that may drop: "netdev t c"
     std::optional<RulesDecision> rules;        ///< absent where it does not pass the host's rules
     std::optional<api::ConntrackStale> stale;  ///< an old entry of the same service that leads elsewhere
+    std::vector<std::string> notes;            ///< what is to be said whatever comes of it
     Explanation segment;                       ///< what is wrong with the links that FROM or TO hang on
     std::optional<bool> small_passes;          ///< with a size: whether an echo without it was answered
 };

@@ -172,6 +172,13 @@ ProbeEnd WhyProbe::failure(int error_number, bool at_once) const {
     return end;
 }
 
+bool WhyProbe::is_given_up() const {
+    if (echo_ != nullptr || flow_.protocol != WhyProtocol::tcp) return false;
+    std::array<char, 1> byte;
+    const auto got = ::recv(socket_.get(), byte.data(), byte.size(), MSG_DONTWAIT | MSG_PEEK);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+}
+
 std::optional<IpAddress> WhyProbe::source() const {
     if (echo_ != nullptr || !socket_) return std::nullopt;
     const auto own = name_of(socket_.get());

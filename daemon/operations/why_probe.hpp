@@ -46,6 +46,8 @@ class WhyProbe {
     [[nodiscard]] pollfd waiting() const;
     /// An end where there is one by now.
     [[nodiscard]] std::optional<ProbeEnd> look();
+    /// Of TCP: the other end has accepted the connection and given it up again.
+    [[nodiscard]] bool is_given_up() const;
     /// The address that it left from, where that is known.
     [[nodiscard]] std::optional<IpAddress> source() const;
 

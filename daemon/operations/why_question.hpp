@@ -5,6 +5,7 @@
 #include "daemon/operations/destination_handles.hpp"
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/known_namespaces.hpp"
+#include "daemon/operations/proxy_processes.hpp"
 #include "daemon/operations/topology.hpp"
 #include "daemon/operations/why_sight.hpp"
 
@@ -17,6 +18,8 @@ struct WhyHostTables {
     std::size_t place = 0;
     HostRules rules;
     Result<kernel::ConntrackTable> conntrack;
+    bool bridges_filter_v4 = false;  ///< net.bridge.bridge-nf-call-iptables
+    bool bridges_filter_v6 = false;  ///< …ip6tables
 };
 
 /// What `prepare` opens for `netlab why`.
@@ -27,6 +30,8 @@ struct WhyHandles {
     WhySight sight;
     std::optional<WhyHostTables> host;
     DestinationHandles destination;
+    ProxyProcesses proxies;                ///< empty where no published port is asked for
+    std::vector<Result<UniqueFd>> others;  ///< a sock_diag socket for each place behind named_places()
     KnownNamespaces known;
 };
 

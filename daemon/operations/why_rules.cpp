@@ -1,5 +1,9 @@
 #include "daemon/operations/why_rules.hpp"
 
+#include "daemon/operations/rule_owner.hpp"
+
+#include <algorithm>
+
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
 
@@ -41,6 +45,7 @@ api::WhyRule rule_of(const kernel::FilterDecision& decision, const std::string& 
     rule.family = chain.legacy || blank == std::string::npos ? "ip (legacy)" : chain.table.substr(0, blank);
     rule.table = chain.legacy || blank == std::string::npos ? chain.table : chain.table.substr(blank + 1);
     rule.chain = chain.name;
+    rule.owner = owner_by_names(rule.table, rule.chain);
     rule.text = "policy drop";
     if (decision.rule == nullptr) return rule;
     rule.text = decision.rule->to_string();
@@ -63,6 +68,32 @@ std::vector<kernel::RuleChain> on_hook(std::vector<kernel::RuleChain> chains, st
     return chains;
 }
 
+bool changes_destination(const kernel::PacketRule& rule) {
+    return rule.action == kernel::RuleAction::dnat || rule.action == kernel::RuleAction::redirect;
+}
+
+/// Where such a rule leads what came in by `input` ("": what is made there); nullopt where that is not known.
+std::optional<api::Endpoint> destination_of(const kernel::PacketRule& rule, const Flow& flow,
+                                            const std::string& input, const OwnAddress& own) {
+    const auto port = rule.to_port.value_or(flow.remote_port);
+    if (rule.action == kernel::RuleAction::dnat)
+        return api::Endpoint{rule.to_address.value_or(flow.remote), port};
+    const auto address = own(input.empty() ? "lo" : input);
+    return address ? std::optional(api::Endpoint{*address, port}) : std::nullopt;
+}
+
+/// nullptr where the table has no such rule.
+const kernel::PacketRule* rule_of_step(const FamilyRules& rules, const api::WhyStep& step) {
+    if (!step.handle) return nullptr;
+    for (const auto& chain : rules.chains) {
+        if (chain.legacy || chain.name != step.chain || chain.table != step.family + " " + step.table)
+            continue;
+        const auto found = std::ranges::find(chain.rules, step.handle, &kernel::PacketRule::handle);
+        if (found != chain.rules.end()) return &*found;
+    }
+    return nullptr;
+}
+
 std::string doubt_of(const kernel::FilterDecision& decision) {
     if (decision.doubtful_chain == nullptr) return "a rule that netlab does not understand";
     auto text = decision.doubtful_chain->table + " " + decision.doubtful_chain->name;
@@ -73,15 +104,20 @@ std::string doubt_of(const kernel::FilterDecision& decision) {
 }  // namespace
 
 std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
-                                      std::optional<std::size_t> place) {
+                                      std::optional<std::size_t> place, bool bridges_filter) {
     HostPassage passage;
     passage.target = host;
     bool there = false;
     for (const auto& point : way.points) {
         if (!place || point.place != place) continue;
         const auto& kind = point.hop.kind;
-        if (point.forwards) return std::nullopt;
+        if (point.forwards && !bridges_filter) return std::nullopt;
         there = true;
+        if (point.forwards) {
+            // Rules see the bridge, not its ports.
+            passage.input = passage.output = point.hop.interface;
+            continue;
+        }
         if (kind == "destination") {
             passage.input = point.hop.interface;
             passage.for_host = true;
@@ -95,16 +131,28 @@ std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
 }
 
 std::optional<api::Endpoint> destination_by_rules(const FamilyRules& rules, const HostPassage& passage,
-                                                  const Flow& flow, const IpAddress& source) {
+                                                  const Flow& flow, const IpAddress& source,
+                                                  const OwnAddress& own) {
     auto facts = facts_of(passage, flow, source);
     facts.destination_local = passage.for_host;
     const auto hook =
         passage.input.empty() || passage.input == "lo" ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
     const auto nat = kernel::find_nat(rules.chains, hook, facts);
-    if (nat.uncertain || nat.rule == nullptr || nat.rule->action != kernel::RuleAction::dnat)
-        return std::nullopt;
-    return api::Endpoint{nat.rule->to_address.value_or(flow.remote),
-                         nat.rule->to_port.value_or(flow.remote_port)};
+    if (nat.uncertain || nat.rule == nullptr || !changes_destination(*nat.rule)) return std::nullopt;
+    return destination_of(*nat.rule, flow, hook == NF_INET_LOCAL_OUT ? std::string() : passage.input, own);
+}
+
+std::optional<api::Endpoint> destination_by_trace(std::vector<TracedStep>& trace, const FamilyRules& rules,
+                                                  std::size_t host, const Flow& flow, const OwnAddress& own) {
+    std::optional<api::Endpoint> out;
+    for (auto& one : trace) {
+        if (one.place != host || one.step.answer) continue;
+        const auto* rule = rule_of_step(rules, one.step);
+        if (rule == nullptr || !changes_destination(*rule)) continue;
+        one.translates = true;
+        if (const auto to = destination_of(*rule, flow, one.step.input, own)) out = to;
+    }
+    return out;
 }
 
 RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passage, const Flow& flow,
@@ -120,8 +168,7 @@ RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passa
         if (!decision.dropped || decision.uncertain || out.rule || decision.chain == nullptr) return;
         out.rule = rule_of(decision, passage.target);
         out.legacy = decision.chain->legacy;
-        if (decision.rule != nullptr)
-            out.removal = delete_command(describe_rule(*decision.chain, *decision.rule));
+        out.destination = {facts.destination, facts.destination_port};
     };
     const std::uint32_t first = local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
     if (local) facts.output = passage.output;

@@ -3,6 +3,7 @@
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/why_facts.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -19,15 +20,27 @@ struct HostPassage {
     friend bool operator==(const HostPassage&, const HostPassage&) = default;
 };
 
-/// nullopt where it does not, or a bridge there passes it on without a look at addresses.
-/// `host` is what it is called, `place` its place.
+/// nullopt where it does not, or a bridge there passes it on without a look at addresses; with
+/// `bridges_filter` (net.bridge.bridge-nf-call-iptables) those look. `host` is what it is called, `place` its
+/// place.
 [[nodiscard]] std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
-                                                    std::optional<std::size_t> place);
+                                                    std::optional<std::size_t> place,
+                                                    bool bridges_filter = false);
+
+/// The host's own address on an interface, of the flow's family: where a redirection leads.
+using OwnAddress = std::function<std::optional<IpAddress>(const std::string& interface)>;
 
 /// The destination that the rules give a packet which comes to the host, or is made there.
 [[nodiscard]] std::optional<api::Endpoint> destination_by_rules(const FamilyRules& rules,
                                                                 const HostPassage& passage, const Flow& flow,
-                                                                const IpAddress& source);
+                                                                const IpAddress& source,
+                                                                const OwnAddress& own);
+
+/// The destination that the rules which the packet has met on the host gave it; marks the steps that did.
+/// `host` is the host's place.
+[[nodiscard]] std::optional<api::Endpoint> destination_by_trace(std::vector<TracedStep>& trace,
+                                                                const FamilyRules& rules, std::size_t host,
+                                                                const Flow& flow, const OwnAddress& own);
 
 /// What the rules decide of the packet on its whole way through the host; `destination` is what it has behind
 /// the rules that translate.

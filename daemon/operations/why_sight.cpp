@@ -123,11 +123,11 @@ std::optional<std::vector<TableText>> WhySight::read_texts(Watched& watched, Out
     return tables;
 }
 
-void WhySight::read_rules(Output& output) {
+void WhySight::read_rules(Output& output, std::optional<std::size_t> also) {
     for (auto& one : watched_) {
         const auto found = traced_.find(one.place);
-        if (!one.netfilter || found == traced_.end() || found->second.events.empty()) continue;
-        found->second.rules = read_texts(one, output);
+        const bool met = found != traced_.end() && !found->second.events.empty();
+        if (one.netfilter && (met || also == one.place)) traced_[one.place].rules = read_texts(one, output);
     }
 }
 

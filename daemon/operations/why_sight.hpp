@@ -34,8 +34,8 @@ class WhySight {
     [[nodiscard]] bool take_traces();
     /// Takes the packets that have been seen.
     void take_packets();
-    /// Reads the rules where a trace has met any.
-    void read_rules(Output& output);
+    /// Reads the rules where a trace has met any, and those of `also`.
+    void read_rules(Output& output, std::optional<std::size_t> also);
 
     [[nodiscard]] std::set<std::size_t> places() const;
     [[nodiscard]] const std::map<std::size_t, std::vector<SeenPacket>>& packets() const { return packets_; }

@@ -70,17 +70,27 @@ Result<Way> WhyTables::way_to(const IpAddress& destination) {
     return way_of(topology_, *hops);
 }
 
-Way WhyTables::went_on(Way first, const api::Endpoint& destination, const std::string& translation) {
-    if (!first.end_place) return first;
+Way WhyTables::went_on(Way first, std::size_t place, const api::Endpoint& destination,
+                       const std::string& translation) {
+    auto input = last_input_;
+    if (first.end_place != place) {
+        first = until(std::move(first), place, topology_[place].target);
+        const auto* last = first.points.empty() ? nullptr : &first.points.back();
+        const auto& links = topology_[place].links;
+        const auto link = last == nullptr
+                              ? links.end()
+                              : std::ranges::find(links, last->hop.interface, &kernel::Link::name);
+        input = link == links.end() ? 0 : link->index;
+    }
     kernel::RouteQuery query;
     query.destination = destination.address;
     const auto& source = hops_.front().route ? hops_.front().route->source : std::nullopt;
     // A packet that comes in needs a source for the kernel to route it.
-    if (last_input_ != 0 && source && source->family() == destination.address.family()) {
+    if (input != 0 && source && source->family() == destination.address.family()) {
         query.from = source;
-        query.input = last_input_;
+        query.input = input;
     }
-    const auto hops = walk_from(*first.end_place, query);
+    const auto hops = walk_from(place, query);
     if (!hops) return first;
     hops_.insert(hops_.end(), hops->begin(), hops->end());
     return joined(std::move(first), way_of(topology_, *hops), translation);
@@ -132,6 +142,39 @@ std::optional<IpAddress> WhyTables::next_hop(const IpAddress& destination) const
     if (hops_.empty() || hops_.front().step != api::RouteStep::routed) return std::nullopt;
     const auto& next = hops_.front().next_hop;
     return next && *next != destination ? next : std::nullopt;
+}
+
+std::optional<DecisiveRoute> WhyTables::decisive_route(const IpAddress& destination) const {
+    if (!known_.socket(0)) return std::nullopt;
+    kernel::RouteQuery query;
+    query.destination = destination;
+    query.which_entry = true;
+    const auto reply = kernel::query_route(known_.socket(0)->get(), query);
+    if (!reply || !reply->route) return std::nullopt;
+    const auto& target = topology_[0].target;
+    return DecisiveRoute{target,
+                         entry_text(route_entry(target, *reply->route, InterfaceNames(topology_[0].links))),
+                         reply->route->destination.length() == 0};
+}
+
+std::optional<DecisiveRoute> WhyTables::refusing_route(std::size_t place,
+                                                       const IpAddress& destination) const {
+    if (place >= topology_.size() || !known_.socket(place)) return std::nullopt;
+    const auto dump = kernel::dump_routes(known_.socket(place)->get(), RT_TABLE_MAIN);
+    if (!dump) return std::nullopt;
+    const kernel::Route* nearest = nullptr;
+    for (const auto& route : dump->rows) {
+        if (!route.destination.contains(destination)) continue;
+        if (nearest == nullptr || route.destination.length() > nearest->destination.length())
+            nearest = &route;
+    }
+    const bool refuses =
+        nearest != nullptr &&
+        (nearest->kind == RTN_BLACKHOLE || nearest->kind == RTN_UNREACHABLE || nearest->kind == RTN_PROHIBIT);
+    if (!refuses) return std::nullopt;
+    const auto& target = topology_[place].target;
+    const auto entry = route_entry(target, *nearest, InterfaceNames(topology_[place].links));
+    return DecisiveRoute{target, entry.kind + " " + entry.destination, nearest->destination.length() == 0};
 }
 
 }  // namespace netlab::operations

@@ -18,9 +18,10 @@ class WhyTables {
 
     /// From FROM on. errc as walk().
     [[nodiscard]] Result<Way> way_to(const IpAddress& destination);
-    /// What becomes of it where it has been given another destination: the way from the namespace where
-    /// `first` ends.
-    [[nodiscard]] Way went_on(Way first, const api::Endpoint& destination, const std::string& translation);
+    /// What becomes of it where it has been given another destination in the namespace of that place: the way
+    /// from there.
+    [[nodiscard]] Way went_on(Way first, std::size_t place, const api::Endpoint& destination,
+                              const std::string& translation);
 
     /// Somebody on the ways that were asked for has asked for a link-layer address, in vain.
     [[nodiscard]] std::optional<SilentNeighbour> silent_neighbour() const;
@@ -31,6 +32,12 @@ class WhyTables {
                                                         std::string_view owner) const;
     /// FROM's next hop, where it is another's address than the destination.
     [[nodiscard]] std::optional<IpAddress> next_hop(const IpAddress& destination) const;
+    /// FROM's route that decides; nullopt where there is none, or its kernel does not tell it.
+    [[nodiscard]] std::optional<DecisiveRoute> decisive_route(const IpAddress& destination) const;
+    /// The route of that namespace which says that the destination is not to be reached: blackhole,
+    /// unreachable, prohibit.
+    [[nodiscard]] std::optional<DecisiveRoute> refusing_route(std::size_t place,
+                                                              const IpAddress& destination) const;
 
   private:
     [[nodiscard]] AskKernel ask() const;
@@ -42,7 +49,7 @@ class WhyTables {
     const KnownNamespaces& known_;
     std::optional<std::size_t> host_;
     std::vector<PlacedHop> hops_;   // of all ways
-    std::uint32_t last_input_ = 0;  // by which it came to where the first way ends
+    std::uint32_t last_input_ = 0;  // by which it came to where the first way ends; 0: it is made there
 };
 
 }  // namespace netlab::operations

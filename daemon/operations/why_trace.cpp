@@ -41,7 +41,9 @@ std::string family_name(std::uint8_t family) {
 std::string verdict_text(const TraceEvent& event) {
     if (event.kind == TraceKind::policy)
         return event.policy == NF_DROP ? "drop" : event.policy == NF_ACCEPT ? "accept" : "policy";
-    switch (event.verdict.value_or(NFT_CONTINUE)) {
+    const auto verdict = event.verdict.value_or(NFT_CONTINUE);
+    // What is not nf_tables' own has a queue's number or an errno above it.
+    switch (verdict < 0 ? verdict : verdict & NF_VERDICT_MASK) {
         case NF_ACCEPT:
             return "accept";
         case NF_DROP:
@@ -240,6 +242,40 @@ const TracedStep* ending_step(std::span<const TracedStep> steps) {
         if (of_answer == nullptr) of_answer = &step;
     }
     return of_answer;
+}
+
+const TracedStep* queueing_step(std::span<const TracedStep> steps) {
+    const TracedStep* last = nullptr;
+    for (const auto& step : steps) {
+        if (step.step.verdict == "queue")
+            last = &step;
+        else if (last != nullptr && step.place == last->place && step.step.answer == last->step.answer)
+            last = nullptr;
+    }
+    return last;
+}
+
+std::vector<std::string> ingress_drops(const std::vector<TableText>& tables, const Way& way,
+                                       std::size_t place) {
+    const auto on_way = [&](const std::string& device) {
+        return std::ranges::any_of(way.points, [&](const WayPoint& point) {
+            return point.place == place && point.hop.interface == device;
+        });
+    };
+    const auto may_drop = [](const RuleText& rule) {
+        return has_statement(rule.text, "drop") || has_statement(rule.text, "reject") ||
+               has_statement(rule.text, "jump") || has_statement(rule.text, "goto");
+    };
+    std::vector<std::string> out;
+    for (const auto& table : tables) {
+        for (const auto& chain : table.chains) {
+            if (!chain.hook || chain.hook->hook != "ingress") continue;
+            const bool drops = chain.hook->policy == "drop" || std::ranges::any_of(chain.rules, may_drop);
+            if (drops && std::ranges::any_of(chain.hook->devices, on_way))
+                out.push_back(table.family + " " + table.name + " " + chain.name);
+        }
+    }
+    return out;
 }
 
 bool tells_of_drop(const Flow& flow, std::span<const TraceEvent> events) {

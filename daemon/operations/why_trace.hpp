@@ -4,6 +4,7 @@
 #include "daemon/kernel/nft_trace.hpp"
 #include "daemon/operations/flow_view.hpp"
 #include "daemon/operations/ruleset_text.hpp"
+#include "daemon/operations/why_way.hpp"
 
 #include <cstdint>
 #include <map>
@@ -37,7 +38,8 @@ struct TracedStep {
     std::size_t place = 0;
     api::WhyStep step;
     bool drops = false;
-    bool rejects = false;  ///< it drops, and sends an error
+    bool rejects = false;     ///< it drops, and sends an error
+    bool translates = false;  ///< its rule gives the packet another destination (destination_by_trace())
     friend bool operator==(const TracedStep&, const TracedStep&) = default;
 };
 
@@ -48,6 +50,15 @@ struct TracedStep {
 
 /// The step that ends the packet's way, or its answer's; nullptr where none does.
 [[nodiscard]] const TracedStep* ending_step(std::span<const TracedStep> steps);
+
+/// The step that has handed the packet, or its answer, to a program (NFQUEUE) that has not given it back;
+/// nullptr where none has.
+[[nodiscard]] const TracedStep* queueing_step(std::span<const TracedStep> steps);
+
+/// Chains at the ingress of the way's interfaces in that place whose rules may drop: no trace tells of what
+/// they do, for they come before all others. "netdev own in".
+[[nodiscard]] std::vector<std::string> ingress_drops(const std::vector<TableText>& tables, const Way& way,
+                                                     std::size_t place);
 
 /// The kernel has told of a packet of the flow being dropped: for whoever waits.
 [[nodiscard]] bool tells_of_drop(const Flow& flow, std::span<const kernel::TraceEvent> events);

@@ -108,6 +108,10 @@ class Decider {
             settle(WhyVerdict::unreachable, end_place());
             return;
         }
+        if (facts_.proxied && is_refused_behind()) {
+            settle(WhyVerdict::refused, api::WhyPlace{facts_.proxied->target, ""});
+            return;
+        }
         if (way.end == RouteStep::delivered && facts_.listener &&
             facts_.listener->verdict != ListenerVerdict::takes) {
             settle(WhyVerdict::refused, final_place());
@@ -129,13 +133,33 @@ class Decider {
                    out_.last ? std::optional(between(facts_.way, *out_.last, false)) : std::nullopt);
             return;
         }
-        const auto* behind = facts_.proxied ? &*facts_.proxied : nullptr;
-        if (behind != nullptr && behind->listener && behind->listener->verdict != ListenerVerdict::takes) {
-            // The proxy has taken the connection, and will give it up when it finds nobody behind it.
-            settle(WhyVerdict::refused, api::WhyPlace{behind->target, ""});
-            return;
-        }
-        settle(WhyVerdict::delivered, final_place());
+        if (facts_.proxied)
+            behind_proxy();
+        else
+            settle(WhyVerdict::delivered, final_place());
+    }
+
+    [[nodiscard]] bool is_refused_behind() const {
+        return facts_.proxied->listener && facts_.proxied->listener->verdict != ListenerVerdict::takes;
+    }
+
+    /// The process has taken it: what becomes of its own connection is the answer.
+    void behind_proxy() {
+        using Leg = BehindProxy::Leg;
+        const auto& proxied = *facts_.proxied;
+        const api::WhyPlace there{proxied.target, ""};
+        const bool udp = facts_.flow.protocol == WhyProtocol::udp;
+        // It will give the connection up when it finds nobody behind it.
+        if (is_refused_behind() && proxied.leg != Leg::there && !(udp && answered()))
+            settle(WhyVerdict::refused, there);
+        else if (udp && answered())
+            settle(WhyVerdict::delivered, there);
+        else if (proxied.leg == Leg::there && !proxied.paused)
+            settle(WhyVerdict::delivered, there);
+        else if (proxied.leg == Leg::waiting && !proxied.paused)
+            settle(WhyVerdict::lost, api::WhyPlace{facts_.host, "docker-proxy and " + proxied.target});
+        else
+            settle(WhyVerdict::unknown, there);
     }
 
     void stopped_by(const TracedStep& step) {
@@ -187,6 +211,18 @@ class Decider {
     }
 
     void by_silence() {
+        if (const auto* step = queueing_step(facts_.trace)) {
+            settle(WhyVerdict::dropped,
+                   api::WhyPlace{step->step.target,
+                                 step->step.family + " " + step->step.table + " " + step->step.chain});
+            out_.rule = static_cast<const api::WhyRule&>(step->step);
+            out_.answer = step->step.answer;
+            return;
+        }
+        if (facts_.proxied) {
+            behind_proxy();
+            return;
+        }
         const auto* last = final_point();
         if (last != nullptr && is_seen(*last)) {
             in_target();
@@ -206,6 +242,7 @@ class Decider {
                    api::WhyPlace{facts_.request.from, "before any interface"});
             return;
         }
+        if (end_is_unwatched() && come_back()) return;
         if (outside_is_next() && facts_.flow.protocol == WhyProtocol::udp) {
             settle(WhyVerdict::unknown, between(facts_.way, *out_.last, false));
             return;
@@ -216,18 +253,26 @@ class Decider {
     /// It came further than the tables say.
     [[nodiscard]] bool last_is_after_end() const { return facts_.translated.has_value(); }
 
+    /// Of what is there nothing can be seen.
+    [[nodiscard]] bool end_is_unwatched() const { return !watched(facts_.way.points.back()); }
+
     [[nodiscard]] bool outside_is_next() const {
         const auto& points = facts_.way.points;
         return points.back().hop.kind == "outside" && out_.last && *out_.last + 2 >= points.size();
     }
 
+    /// An answer was seen on the way, and not by FROM: so it is lost.
+    bool come_back() {
+        const auto back = last_of_answer(facts_.way);
+        if (!back) return false;
+        settle(WhyVerdict::lost, between(facts_.way, *back, true));
+        out_.answer = true;
+        return true;
+    }
+
     /// It came to TO, and nothing came back to FROM.
     void in_target() {
-        if (const auto back = last_of_answer(facts_.way)) {
-            settle(WhyVerdict::lost, between(facts_.way, *back, true));
-            out_.answer = true;
-            return;
-        }
+        if (come_back()) return;
         const bool takes = facts_.listener && facts_.listener->verdict == ListenerVerdict::takes;
         if (facts_.flow.protocol == WhyProtocol::udp && takes) {
             settle(WhyVerdict::delivered, final_place());

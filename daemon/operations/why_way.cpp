@@ -119,6 +119,25 @@ Way way_of(const Topology& topology, const std::vector<PlacedHop>& hops) {
     return Builder(topology).from(hops);
 }
 
+Way until(Way way, std::size_t place, const std::string& target) {
+    auto& points = way.points;
+    const auto is_there = [&](const WayPoint& one) { return one.place == place; };
+    const auto there = std::ranges::find_if(points, is_there);
+    const bool comes = there != points.end();
+    // Where a frame comes in by a bridge's port, the bridge is what takes it.
+    const auto end = std::find_if(
+        there, points.end(), [&](const WayPoint& one) { return !is_there(one) || one.hop.kind != "port"; });
+    const bool bridge = end != points.end() && is_there(*end) && end->hop.kind == "bridge";
+    points.erase(bridge ? std::next(end) : end, points.end());
+    if (!comes || points.empty() || !is_there(points.back())) points.clear();
+    if (!points.empty()) points.back().forwards = false;
+    way.end = RouteStep::routed;
+    way.end_target = target;
+    way.end_place = place;
+    way.note.clear();
+    return way;
+}
+
 Way joined(Way first, const Way& rest, const std::string& translation) {
     // It is not taken there, but sent on: what it was delivered by is where it came in.
     if (!first.points.empty() && first.points.back().hop.kind == "destination") {

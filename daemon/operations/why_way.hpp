@@ -34,6 +34,10 @@ struct PlacedHop : api::RouteHop {
 
 [[nodiscard]] Way way_of(const Topology& topology, const std::vector<PlacedHop>& hops);
 
+/// Its part up to where it comes to that namespace: without the points by which it leaves there. Nothing of
+/// it where it does not come there.
+[[nodiscard]] Way until(Way way, std::size_t place, const std::string& target);
+
 /// Where it went on under another destination: `rest` is walked from the namespace where `first` ends.
 [[nodiscard]] Way joined(Way first, const Way& rest, const std::string& translation);
 

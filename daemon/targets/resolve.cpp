@@ -40,6 +40,34 @@ const View* closest(Index::Matches matches, Closer closer) {
     return matches.size() == 1 ? matches.front() : nullptr;
 }
 
+/// As resolvers compare names: without the case, and without the root's dot.
+std::string folded(std::string_view name) {
+    if (name.size() > 1 && name.ends_with('.')) name.remove_suffix(1);
+    std::string out(name);
+    std::ranges::transform(
+        out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    return out;
+}
+
+/// The running targets that the DNS of a network of `from`'s knows by that name: their own, or an alias
+/// there.
+Index::Matches known_on_networks(const Index& index, std::string_view name, const api::Target& from) {
+    const auto wanted = folded(name);
+    const auto is_one = [&](const std::string& other) { return folded(other) == wanted; };
+    Index::Matches out;
+    for (const auto& view : index.views()) {
+        if (!view.reference || view.hidden || view.target.runtime != from.runtime) continue;
+        const bool known = std::ranges::any_of(view.target.networks, [&](const api::Membership& network) {
+            const bool shared =
+                !network.name.empty() &&
+                std::ranges::find(from.networks, network.name, &api::Membership::name) != from.networks.end();
+            return shared && (is_one(view.target.name) || std::ranges::any_of(network.aliases, is_one));
+        });
+        if (known) out.push_back(&view);
+    }
+    return out;
+}
+
 Peer peer_of(const View& view, api::PeerMatch match) {
     return {view.target, view.reference, match};
 }
@@ -178,6 +206,10 @@ Result<std::optional<Peer>> Registry::find_peer(std::string_view text, const api
     }
     const auto* found = closest(index.find_named(word),
                                 [&](const api::Target& other) { return other.runtime == from.runtime; });
+    if (found == nullptr) {
+        const auto known = known_on_networks(index, word.name, from);
+        if (known.size() == 1) found = known.front();
+    }
     return found != nullptr ? std::optional(peer_of(*found, PeerMatch::name)) : std::nullopt;
 }
 

@@ -11,6 +11,11 @@ using boost::json::object;
 
 namespace {
 
+/// nft(8) shows its own comments, and of iptables' none.
+std::string without_comment(const std::string& text) {
+    return std::regex_replace(text, std::regex(R"( comment "([^"\\]|\\.)*")"), "");
+}
+
 /// Rules by handle and text, with spaces joined and counters taken out; of each how many packets.
 using Rules = std::multimap<std::string, std::uint64_t>;
 
@@ -30,7 +35,7 @@ Rules listed() {
         auto key = match[2].str() + " " + std::regex_replace(words, counter, "");
         key = std::regex_replace(key, std::regex("  +"), " ");
         if (key.ends_with(' ')) key.pop_back();
-        out.emplace(std::move(key), packets);
+        out.emplace(without_comment(key), packets);
     }
     return out;
 }
@@ -40,7 +45,7 @@ Rules told(const Finished& finished) {
     for (const auto& row : finished.json_lines()) {
         if (text(row, "type") != "rule" || text(row, "backend") == "iptables_legacy") continue;
         const auto* packets = row.if_contains("packets");
-        const auto words = text(row, "text") == "counter" ? "" : " " + text(row, "text");
+        const auto words = text(row, "text") == "counter" ? "" : " " + without_comment(text(row, "text"));
         out.emplace(boost::json::serialize(row.at("handle")) + words,
                     packets != nullptr ? packets->to_number<std::uint64_t>() : 0);
     }

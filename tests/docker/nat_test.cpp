@@ -209,9 +209,12 @@ TEST_CASE("nat: without its MASQUERADE rule a packet leaves with an address that
     (void)nat_of(daemon, "co1");
     const SavedRules saved;
     REQUIRE(on_host({"iptables", "-t", "nat", "-F", "POSTROUTING"}).status == 0);
-    const auto row = out_of(nat_of(daemon, "co1"));
+    const auto said = nat_of(daemon, "co1");
+    const auto row = out_of(said);
     INFO(boost::json::serialize(row));
+    CHECK(said.finished.status == 1);
     CHECK(text(row, "verdict") == "routed");
+    CHECK(text(row, "suggestion").starts_with("iptables -t nat -A POSTROUTING -s "));
     CHECK(text(row, "as") == address_of("co1", "net"));
     CHECK(try_docker({"exec", "co1", "ping", "-c1", "-W1", std::string(outside_address)}).status != 0);
 }

@@ -260,7 +260,7 @@ TEST_CASE("why: a rule's text has the conditions that libnftables leaves out", "
 
 TEST_CASE("why: a rule in DOCKER-USER", "[docker]") {
     const support::Daemon daemon(settings());
-    const Undo undo("iptables -w -D DOCKER-USER -p tcp --dport 80 -d 203.0.113.8 -j DROP");
+    const Undo undo("iptables -w -F DOCKER-USER; iptables -w -A DOCKER-USER -j RETURN");
     on_host("iptables -w -I DOCKER-USER -p tcp --dport 80 -d 203.0.113.8 -j DROP");
     const auto report = ask_why(daemon, {"co1", "203.0.113.8:80"});
     INFO(report);
@@ -269,6 +269,7 @@ TEST_CASE("why: a rule in DOCKER-USER", "[docker]") {
     CHECK(text(stopped, "chain") == "DOCKER-USER");
     CHECK(is_rule_of_host(stopped));
     CHECK(contains(text(report, "explanation"), "DOCKER-USER"));
+    CHECK(text(report, "suggestion").starts_with("nft insert rule ip filter DOCKER-USER "));
     follow(report);
     check_delivered(daemon, {"co1", "203.0.113.8:80"});
 }
@@ -346,10 +347,9 @@ TEST_CASE("why: an internal network does not lead outside", "[docker]") {
     CHECK(verdict(report) == "dropped");
     CHECK(text(rule(report), "chain") == "DOCKER-ISOLATION-STAGE-1");
     CHECK(is_rule_of_host(rule(report)));
-    CHECK(contains(text(report, "explanation"), "internal"));
-    const Undo undo("docker network disconnect bridge priv1");
-    follow(report);
-    check_delivered(daemon, {"priv1", "203.0.113.8"});
+    CHECK(contains(text(report, "explanation"), "priv is an internal network"));
+    // That is what it is for.
+    CHECK(text(report, "suggestion").empty());
 }
 
 TEST_CASE("why: a bridge that lost its address", "[docker]") {
@@ -532,12 +532,255 @@ TEST_CASE("why: without a probe it says what the tables say, and sends nothing",
     INFO(apart);
     CHECK(verdict(apart) == "dropped");
     CHECK(contains(text(rule(apart), "chain"), "DOCKER-ISOLATION-STAGE-2"));
+    CHECK(text(apart, "suggestion").starts_with("docker network connect "));
     const auto published = ask_why(daemon, {"host", "198.51.100.2:8080", "--no-probe"});
     INFO(published);
     CHECK(text(published, "translated") ==
           "198.51.100.2:8080 -> " + address_of("py-server1", "bridge") + ":8080");
     CHECK_FALSE(report.at("hops").as_array().front().as_object().contains("seen"));
     CHECK(contains(text(report, "explanation"), "only a probe tells"));
+}
+
+TEST_CASE("why: a rule behind a DNAT is told with the address that the packet has there", "[docker]") {
+    const support::Daemon daemon(settings());
+    auto inet = host_namespace();
+    inet.replace(inet.rfind("host"), 4, "inet");
+    const Words question{"netns:" + inet, "198.51.100.2:8088"};
+    const auto report = ask_why(daemon, question);
+    INFO(report);
+    // Podman's network behind the policy that Docker gives FORWARD.
+    CHECK(verdict(report) == "dropped");
+    CHECK(text(rule(report), "text") == "policy drop");
+    CHECK(contains(text(report, "suggestion"), "ip daddr 10.89.0.2 tcp dport 80 accept"));
+    CHECK(text(report, "translated") == "198.51.100.2:8088 -> 10.89.0.2:80");
+    CHECK_FALSE(contains(json::write(report.at("notes")), "docker-proxy"));
+    const auto& hops = report.at("hops").as_array();
+    CHECK(hops.back().at("target") == "web");
+    on_host("iptables-save > /tmp/why-rules." + instance());
+    const Undo undo("iptables-restore < /tmp/why-rules." + instance() + " && rm /tmp/why-rules." +
+                    instance());
+    follow(report);
+    check_delivered(daemon, question);
+}
+
+TEST_CASE("why: a drop before the DNAT is told with the address that was meant, and no process has it",
+          "[docker]") {
+    const support::Daemon daemon(settings());
+    auto inet = host_namespace();
+    inet.replace(inet.rfind("host"), 4, "inet");
+    const Words question{"netns:" + inet, "198.51.100.2:8080"};
+    const Undo undo("iptables -w -t raw -F PREROUTING");
+    on_host("iptables -w -t raw -I PREROUTING -p tcp --dport 8080 -j DROP");
+    const auto report = ask_why(daemon, question);
+    INFO(report);
+    CHECK(verdict(report) == "dropped");
+    CHECK(text(rule(report), "table") == "raw");
+    CHECK(contains(text(report, "suggestion"), "ip daddr 198.51.100.2 tcp dport 8080 accept"));
+    CHECK_FALSE(contains(json::write(report.at("notes")), "docker-proxy"));
+    follow(report);
+    check_delivered(daemon, question);
+}
+
+TEST_CASE("why: a redirection of bridged traffic leads to the host", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto rest =
+        " PREROUTING -s " + address_of("co1", "net") + " -p tcp --dport 80 -j REDIRECT --to-ports 3128";
+    const Undo undo("iptables -w -t nat -D" + rest);
+    on_host("iptables -w -t nat -I" + rest);
+    const auto report = ask_why(daemon, {"co1", "co2:80"});
+    INFO(report);
+    CHECK(verdict(report) == "refused");
+    CHECK(report.at("where").at("target") == "host");
+    CHECK(contains(text(report, "explanation"), "nothing in host listens on TCP port 3128"));
+    CHECK(contains(text(report, "translated"), ":3128"));
+}
+
+TEST_CASE("why: a drop in TO's own namespace is found by whatever name TO has", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Container alias("why-alias", {"--network", "net", "--network-alias", "service"});
+    in_container("why-alias", "iptables -w -A INPUT -p tcp --dport 80 -j DROP");
+    for (const auto* word : {"service", "SERVICE", "service.", "why-alias"}) {
+        const auto report = ask_why(daemon, {"co1", std::string(word) + ":80"});
+        INFO(report);
+        CHECK(verdict(report) == "dropped");
+        CHECK(report.at("where").at("target") == "why-alias");
+        CHECK(report.at("hops").as_array().back().as_object().contains("seen"));
+    }
+    // Only its address is known, and that when it is too late to look into it.
+    const auto rest = " OUTPUT -d 192.0.2.99 -j DNAT --to-destination " + address_of("why-alias", "net");
+    const Undo undo("nsenter --net=/proc/" + std::to_string(pid_of("co1")) + "/ns/net iptables -w -t nat -D" +
+                    rest);
+    in_container("co1", "iptables -w -t nat -I" + rest);
+    const auto report = ask_why(daemon, {"co1", "192.0.2.99:81"});
+    INFO(report);
+    CHECK(verdict(report) == "refused");
+    CHECK(contains(text(report, "explanation"), "nothing in why-alias listens on TCP port 81"));
+}
+
+TEST_CASE("why: what docker-proxy has taken is not delivered before its own connection is", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Container server("why-proxied", {"--network", "net", "-p", "18090:80"});
+    docker({"exec", "-d", "why-proxied", "httpd", "-f", "-p", "80"});
+    REQUIRE(support::eventually([] { return contains(in_container("why-proxied", "ss -ltn"), ":80"); }, 5s));
+    const Words question{"host", "127.0.0.1:18090"};
+    check_delivered(daemon, question);
+    in_container("why-proxied", "iptables -w -A INPUT -p tcp --dport 80 -j DROP");
+    auto report = ask_why(daemon, question);
+    INFO(report);
+    CHECK(verdict(report) == "lost");
+    CHECK(contains(text(report, "explanation"), "gets no answer"));
+    CHECK(text(report, "suggestion").starts_with("netlab why host "));
+    in_container("why-proxied", "iptables -w -F INPUT");
+    const std::string rest = " OUTPUT -d " + address_of("why-proxied", "net") + " -p tcp -j REJECT";
+    {
+        const Undo undo("iptables -w -D" + rest);
+        on_host("iptables -w -I" + rest);
+        report = ask_why(daemon, question);
+        INFO(report);
+        CHECK(verdict(report) != "delivered");
+        CHECK(contains(text(report, "explanation"), "has not come about"));
+    }
+    docker({"pause", "why-proxied"});
+    REQUIRE(support::eventually(
+        [&] {
+            report = ask_why(daemon, question);
+            return contains(text(report, "explanation"), "is paused");
+        },
+        5s));
+    INFO(report);
+    CHECK(verdict(report) == "unknown");
+    follow(report);
+    CHECK(support::eventually([&] { return verdict(ask_why(daemon, question)) == "delivered"; }, 5s));
+    const Container silent("why-proxied-udp", {"-p", "18091:53/udp"});
+    report = ask_why(daemon, {"host", "127.0.0.1:18091/udp"});
+    INFO(report);
+    CHECK(verdict(report) == "refused");
+    CHECK(report.at("where").at("target") == "why-proxied-udp");
+}
+
+TEST_CASE("why: docker-proxy leads where its arguments say, by IPv6 too", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Container server("why-six", {"--network", "net6", "-p", "18092:80"});
+    docker({"exec", "-d", "why-six", "httpd", "-f", "-p", "0.0.0.0:80"});
+    REQUIRE(support::eventually([] { return contains(in_container("why-six", "ss -ltn"), ":80"); }, 5s));
+    const auto report = ask_why(daemon, {"host", "[::1]:18092"});
+    INFO(report);
+    CHECK(verdict(report) == "refused");
+    CHECK(contains(text(report, "explanation"), "takes IPv4 alone"));
+    CHECK_FALSE(contains(text(report, "suggestion"), "-4"));
+}
+
+TEST_CASE("why: routes of FROM's own that refuse, lead astray or are gone", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Container lost("why-routes", {"--network", "net"});
+    const Words question{"why-routes", "203.0.113.8"};
+    for (const std::string kind : {"unreachable", "blackhole", "prohibit"}) {
+        in_container("why-routes", "ip route add " + kind + " 203.0.113.0/24");
+        const auto report = ask_why(daemon, question);
+        INFO(report);
+        CHECK(verdict(report) == "unreachable");
+        CHECK(contains(text(report, "explanation"), kind + " 203.0.113.0/24"));
+        follow(report);
+        check_delivered(daemon, question);
+    }
+    const auto gateway =
+        text(ip_json("why-routes", {"route", "show", "default"}).front().as_object(), "gateway");
+    const auto wrong = gateway.substr(0, gateway.rfind('.')) + ".250";
+    in_container("why-routes", "ip route add 203.0.113.0/24 via " + wrong);
+    auto report = ask_why(daemon, question);
+    INFO(report);
+    CHECK(contains(text(report, "suggestion"), "ip route del 203.0.113.0/24 via " + wrong));
+    follow(report);
+    check_delivered(daemon, question);
+    in_container("why-routes", "ip route del default");
+    report = ask_why(daemon, question);
+    INFO(report);
+    CHECK(verdict(report) == "unreachable");
+    CHECK(contains(text(report, "suggestion"), "ip route add default via " + gateway));
+    follow(report);
+    check_delivered(daemon, question);
+}
+
+TEST_CASE("why: IPv6's failures are not IPv4's gateway's", "[docker]") {
+    const support::Daemon daemon(settings());
+    auto report = ask_why(daemon, {"six1", "2001:db8:ffff::1"});
+    INFO(report);
+    CHECK(verdict(report) != "delivered");
+    CHECK_FALSE(contains(text(report, "suggestion"), "ip route replace"));
+    report = ask_why(daemon, {"co1", "2001:db8:51::1"});
+    INFO(report);
+    CHECK(contains(text(report, "explanation"), "no IPv6 address"));
+    CHECK(text(report, "suggestion").empty());
+}
+
+TEST_CASE("why: 0.0.0.0 is the namespace itself, and nothing has translated it", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto report = ask_why(daemon, {"co1", "0.0.0.0"});
+    INFO(report);
+    CHECK(verdict(report) == "delivered");
+    CHECK(text(report, "translated").empty());
+    CHECK_FALSE(contains(text(report, "suggestion"), "conntrack"));
+}
+
+TEST_CASE("why: an answer that the host's ingress hook drops has come back to the host", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Undo undo("nft delete table netdev own");
+    on_host(
+        "nft 'add table netdev own; add chain netdev own in { type filter hook ingress device eth0 priority "
+        "0; "
+        "}; add rule netdev own in ip saddr 203.0.113.8 drop'");
+    const auto report = ask_why(daemon, {"co1", "203.0.113.8"});
+    INFO(report);
+    CHECK(verdict(report) == "lost");
+    CHECK_FALSE(contains(text(report, "explanation"), "nothing has come back"));
+    CHECK(contains(text(report, "explanation"), "no further than eth0 of host"));
+    CHECK(contains(text(report, "explanation"), "netdev own in"));
+}
+
+TEST_CASE("why: a queue that no program reads", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Undo undo("iptables -w -D FORWARD -d 203.0.113.8 -j NFQUEUE --queue-num 7");
+    on_host("iptables -w -I FORWARD -d 203.0.113.8 -j NFQUEUE --queue-num 7");
+    const auto report = ask_why(daemon, {"co1", "203.0.113.8"});
+    INFO(report);
+    CHECK(verdict(report) == "dropped");
+    CHECK(text(rule(report), "chain") == "FORWARD");
+    CHECK(contains(text(report, "explanation"), "NFQUEUE"));
+}
+
+TEST_CASE("why: a private address that leaves without MASQUERADE", "[docker]") {
+    const support::Daemon daemon(settings());
+    on_host("iptables-save -t nat > /tmp/why-nat." + instance());
+    const Undo undo("iptables-restore < /tmp/why-nat." + instance() + " && rm /tmp/why-nat." + instance());
+    on_host("iptables -w -t nat -F POSTROUTING");
+    const auto report = ask_why(daemon, {"co1", "203.0.113.8"});
+    INFO(report);
+    CHECK(verdict(report) == "lost");
+    CHECK(contains(text(report, "explanation"), "own private address " + address_of("co1", "net")));
+    CHECK(contains(text(report, "suggestion"), "-j MASQUERADE"));
+    follow(report);
+    check_delivered(daemon, {"co1", "203.0.113.8"});
+}
+
+TEST_CASE("why: iptables-legacy drops what a bridge passes on, and is named", "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto rest = " FORWARD -p tcp -d " + address_of("co2", "net") + " --dport 80 -j DROP";
+    const Undo undo("iptables-legacy -D" + rest + "; iptables-legacy -P FORWARD ACCEPT");
+    on_host("iptables-legacy -A" + rest);
+    const auto report = ask_why(daemon, {"co1", "co2:80"});
+    INFO(report);
+    CHECK(verdict(report) == "dropped");
+    CHECK(text(rule(report), "family") == "ip (legacy)");
+}
+
+TEST_CASE("why: a comment of iptables is in the rule's text", "[docker]") {
+    const support::Daemon daemon(settings());
+    const std::string rest = " DOCKER-USER -d 203.0.113.8 -m comment --comment 'until \"May\"' -j DROP";
+    const Undo undo("iptables -w -D" + rest);
+    on_host("iptables -w -I" + rest);
+    const auto report = ask_why(daemon, {"co1", "203.0.113.8"});
+    INFO(report);
+    CHECK(contains(text(rule(report), "text"), R"(comment "until \"May\"")"));
 }
 
 TEST_CASE("why: no table is left, whatever ends it", "[docker]") {

@@ -17,7 +17,11 @@ TEST_CASE("why: a destination with and without a port and a protocol", "[unit]")
     CHECK(*parse_destination("docker:co2:80/tcp") == Destination{"docker:co2", 80, WhyProtocol::tcp});
     CHECK(*parse_destination("docker:co2") == Destination{"docker:co2", 0, WhyProtocol::icmp});
     CHECK(*parse_destination("pid:4242") == Destination{"pid:4242", 0, WhyProtocol::icmp});
-    for (const auto* wrong : {"co2/sctp", "co2/tcp", "co2:80/icmp", "co2:0", "co2:65536"})
+    CHECK(*parse_destination("co2:80/TCP") == Destination{"co2", 80, WhyProtocol::tcp});
+    CHECK(*parse_destination("fe80::1%eth0") == Destination{"fe80::1%eth0", 0, WhyProtocol::icmp});
+    CHECK(*parse_destination("netns:a:b") == Destination{"netns:a:b", 0, WhyProtocol::icmp});
+    for (const auto* wrong : {"co2/sctp", "co2/tcp", "co2:80/icmp", "co2:0", "co2:65536", "co2:http",
+                              "co2:", "co2:-1", "co2: 80", "co2:80/tcp/udp", "docker:co2:http"})
         CHECK_FALSE(parse_destination(wrong));
 }
 

@@ -352,3 +352,26 @@ TEST_CASE("registry: the running members of a network, and the nearest name of o
     REQUIRE(!host);
     CHECK(host.error().message == "the containers on 'host' have no network namespace of their own");
 }
+
+TEST_CASE("registry: the other end is known by its aliases on FROM's networks, whatever the case", "[unit]") {
+    Tutorial tutorial;
+    auto& registry = tutorial.registry;
+    auto web = container("shop-web-1", 10, {{"net", "172.18.0.10/16"}});
+    web.target.networks.front().aliases = {"web", "aaaaaaaaaa10"};
+    registry.apply(docker, web);
+    const auto from = listed(registry, "co1");
+    const auto name_of = [&](std::string_view word) {
+        const auto peer = registry.find_peer(word, from);
+        REQUIRE(peer);
+        return *peer ? (*peer)->target.name : std::string();
+    };
+    for (const auto* word : {"web", "WEB", "web.", "Shop-Web-1."})
+        CHECK(name_of(word) == "shop-web-1");
+    CHECK(name_of("CO2") == "co2");
+    // On another network that is nobody's name.
+    CHECK_FALSE(registry.find_peer("WEB", listed(registry, "co3"))->has_value());
+    auto second = container("shop-web-2", 11, {{"net", "172.18.0.11/16"}});
+    second.target.networks.front().aliases = {"web"};
+    registry.apply(docker, second);
+    CHECK(name_of("web").empty());
+}

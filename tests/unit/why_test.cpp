@@ -290,7 +290,8 @@ TEST_CASE("why: the host's rules, read as a table, translate and drop as the ker
     forward.rules = {drop};
     const FamilyRules rules{{dnat, forward}, true};
     const HostPassage in{"host", "eth0", "", true};
-    const auto translated = destination_by_rules(rules, in, flow, co1);
+    const auto nowhere = [](const std::string&) { return std::optional<IpAddress>(); };
+    const auto translated = destination_by_rules(rules, in, flow, co1, nowhere);
     REQUIRE(translated);
     CHECK(*translated == api::Endpoint{*IpAddress::parse("172.17.0.2"), 8080});
     const HostPassage through{"host", "eth0", "docker0", false};
@@ -309,6 +310,7 @@ TEST_CASE("why: a packet that a bridge switches does not pass the host's rules",
     bridge.forwards = true;
     way.points.insert(way.points.begin() + 2, bridge);
     CHECK_FALSE(passage_of(way, "host", 2));
+    CHECK(passage_of(way, "host", 2, true) == HostPassage{"host", "br-1", "br-1", false});
     way.points[2].forwards = false;
     way.points[3].hop.kind = "route";
     CHECK(passage_of(way, "host", 2) == HostPassage{"host", "br-1", "veth2", false});
@@ -357,4 +359,101 @@ TEST_CASE("why: a suggestion holds plain words only", "[unit]") {
     CHECK(command_in(target, "ip link").empty());
     target.pid = 42;
     CHECK(command_in(target, "ip link") == "nsenter --net=/proc/42/ns/net ip link");
+}
+
+TEST_CASE("why: what a traced rule did to the destination counts, and a redirection leads to the host",
+          "[unit]") {
+    kernel::RuleChain chain;
+    chain.table = "ip nat";
+    chain.name = "PREROUTING";
+    kernel::PacketRule dnat;
+    dnat.handle = 11;
+    dnat.action = kernel::RuleAction::dnat;
+    dnat.to_address = *IpAddress::parse("10.89.0.2");
+    dnat.to_port = 80;
+    kernel::PacketRule redirect;
+    redirect.handle = 12;
+    redirect.action = kernel::RuleAction::redirect;
+    redirect.to_port = 3128;
+    chain.rules = {dnat, redirect};
+    const FamilyRules rules{{chain}, true};
+    const auto own = [](const std::string& interface) {
+        return interface == "br-1" ? std::optional(host) : std::nullopt;
+    };
+    auto met = step("accept");
+    met.step.table = "nat";
+    met.step.chain = "PREROUTING";
+    met.step.handle = 11;
+    std::vector<TracedStep> trace{met, step("drop")};
+    CHECK(destination_by_trace(trace, rules, 2, flow, own) ==
+          api::Endpoint{*IpAddress::parse("10.89.0.2"), 80});
+    CHECK(trace[0].translates);
+    CHECK_FALSE(trace[1].translates);
+    met.step.handle = 12;
+    met.step.input = "br-1";
+    trace = {met};
+    CHECK(destination_by_trace(trace, rules, 2, flow, own) == api::Endpoint{host, 3128});
+    CHECK_FALSE(destination_by_trace(trace, rules, 1, flow, own));
+}
+
+TEST_CASE("why: a way is cut where it comes to the host, at the bridge that takes the frame", "[unit]") {
+    auto way = straight_way();
+    way.points.insert(way.points.begin() + 2, point(2, 0, "host", "br-1", "bridge"));
+    way.points[2].forwards = true;
+    auto cut = until(way, 2, "host");
+    REQUIRE(cut.points.size() == 3);
+    CHECK(cut.points.back().hop.interface == "br-1");
+    CHECK_FALSE(cut.points.back().forwards);
+    CHECK(cut.end_place == 2);
+    way.points.erase(way.points.begin() + 2);
+    way.points.insert(way.points.begin() + 2, point(2, 12, "host", "eth0", "route"));
+    CHECK(until(way, 2, "host").points.size() == 2);
+    CHECK(until(way, 7, "blue").points.empty());
+}
+
+TEST_CASE("why: a process that has taken a published port is not the container's own answer", "[unit]") {
+    using Leg = BehindProxy::Leg;
+    Case one;
+    one.facts.host = "host";
+    one.facts.end = ProbeEnd{};
+    one.facts.way.points.resize(1);
+    one.facts.way.points.push_back(point(2, 1, "host", "lo", "destination"));
+    one.facts.way.end_place = 2;
+    one.facts.observed = {0};
+    Judgement takes;
+    takes.verdict = ListenerVerdict::takes;
+    one.facts.proxied = BehindProxy{"co2", {co2, 80}, takes};
+    CHECK(operations::decide(one.facts).verdict == WhyVerdict::unknown);
+    one.facts.proxied->leg = Leg::there;
+    CHECK(operations::decide(one.facts).verdict == WhyVerdict::delivered);
+    one.facts.proxied->paused = true;
+    CHECK(operations::decide(one.facts).verdict == WhyVerdict::unknown);
+    one.facts.proxied->paused = false;
+    one.facts.proxied->leg = Leg::waiting;
+    CHECK(operations::decide(one.facts).verdict == WhyVerdict::lost);
+    one.facts.proxied->leg = Leg::given_up;
+    CHECK(operations::decide(one.facts).verdict == WhyVerdict::unknown);
+    one.facts.proxied->listener = Judgement{};
+    CHECK(operations::decide(one.facts).verdict == WhyVerdict::refused);
+}
+
+TEST_CASE("why: a packet that waits for a program is dropped where the rule is that hands it over",
+          "[unit]") {
+    Case one;
+    one.facts.trace = {step("jump DOCKER-USER"), step("queue")};
+    const auto decision = one.decide({{0, {syn(2, true, co2, 80)}}});
+    CHECK(decision.verdict == WhyVerdict::dropped);
+    CHECK(decision.where == api::WhyPlace{"host", "ip filter FORWARD"});
+    one.facts.trace.push_back(step("accept"));
+    CHECK(queueing_step(one.facts.trace) == nullptr);
+}
+
+TEST_CASE("why: rules at an interface's ingress are named only where they may drop on the way", "[unit]") {
+    const auto tables = parse_ruleset(
+        "table netdev own { # handle 1\n\tchain in { # handle 1\n\t\ttype filter hook ingress device "
+        "\"veth1\" "
+        "priority filter; policy accept;\n\t\tip saddr 172.18.0.2 drop # handle 2\n\t}\n}\n");
+    REQUIRE(tables);
+    CHECK(ingress_drops(*tables, straight_way(), 2) == std::vector<std::string>{"netdev own in"});
+    CHECK(ingress_drops(*tables, straight_way(), 1).empty());
 }

@@ -1,0 +1,243 @@
+#include "daemon/operations/why_explanation.hpp"
+
+#include "daemon/operations/network_facts.hpp"
+#include "daemon/operations/network_family.hpp"
+#include "daemon/operations/proxy_processes.hpp"
+#include "daemon/operations/rule_explanation.hpp"
+#include "tests/support/catch.hpp"
+
+using namespace netlab;
+using namespace netlab::operations;
+using namespace std::string_literals;
+using api::RouteStep;
+using api::WhyProtocol;
+using api::WhyVerdict;
+
+namespace {
+
+IpAddress address(const char* text) {
+    return *IpAddress::parse(text);
+}
+
+api::Target container(const char* name, const char* network, const char* prefix) {
+    api::Target out;
+    out.name = name;
+    out.runtime = api::Runtime::docker;
+    out.pid = 42;
+    out.state = api::State::running;
+    api::Membership membership;
+    membership.name = network;
+    membership.addresses = {*IpPrefix::parse(prefix)};
+    out.networks = {membership};
+    return out;
+}
+
+struct Case {
+    api::Context context;
+    api::WhyRequest request;
+    WhyFacts facts{context, request};
+    WhyDecision decision;
+
+    explicit Case(const char* to = "203.0.113.8") {
+        context.targets = {container("co1", "net", "172.18.0.2/16")};
+        request.from = "co1";
+        request.to = to;
+        request.protocol = WhyProtocol::tcp;
+        request.port = 80;
+        facts.flow = {WhyProtocol::tcp, 40'000, address(to), 80};
+        facts.way.end_place = 0;
+        facts.way.end_target = "co1";
+        facts.host = "host";
+    }
+    Explanation explain(WhyVerdict verdict) {
+        decision.verdict = verdict;
+        return explain_why(facts, decision);
+    }
+};
+
+api::WhyRule rule(const char* chain, const char* text, const char* owner = "") {
+    api::WhyRule out;
+    out.target = "host";
+    out.family = "ip";
+    out.table = "filter";
+    out.chain = chain;
+    out.handle = 17;
+    out.text = text;
+    out.owner = owner;
+    return out;
+}
+
+TracedStep step(const api::WhyRule& rule, const char* hook, const char* verdict = "drop") {
+    TracedStep out;
+    out.place = 1;
+    static_cast<api::WhyRule&>(out.step) = rule;
+    out.step.hook = hook;
+    out.step.verdict = verdict;
+    out.step.input = "eth0";
+    out.drops = verdict == "drop"s;
+    return out;
+}
+
+/// FROM and the host, whose rules they are.
+void add_host(Case& one) {
+    api::Target host;
+    host.name = "host";
+    host.runtime = api::Runtime::host;
+    one.context.others = {host};
+}
+
+}  // namespace
+
+TEST_CASE("why: the permission has the destination that the packet had where the rule is", "[unit]") {
+    Case one("198.51.100.2");
+    add_host(one);
+    one.facts.flow.remote_port = 8088;
+    one.facts.translated = api::Endpoint{address("10.89.0.2"), 80};
+    auto policy = rule("FORWARD", "policy drop");
+    policy.handle.reset();
+    auto dnat = step(rule("DN", "dnat to 10.89.0.2:80"), "prerouting", "accept");
+    dnat.translates = true;
+    one.facts.trace = {dnat, step(policy, "forward")};
+    one.context.targets.front().runtime = api::Runtime::podman;
+    CHECK(explain_rule(one.facts, policy, false).suggestion ==
+          "nft insert rule ip filter FORWARD iifname eth0 ip daddr 10.89.0.2 tcp dport 80 accept");
+    auto raw = rule("PREROUTING", "drop");
+    raw.table = "raw";
+    one.facts.trace = {step(raw, "prerouting")};
+    CHECK(explain_rule(one.facts, raw, false).suggestion ==
+          "nft insert rule ip raw PREROUTING iifname eth0 ip daddr 198.51.100.2 tcp dport 8088 accept");
+}
+
+TEST_CASE("why: an engine's rule is never to be deleted, whatever it is known by", "[unit]") {
+    Case one;
+    add_host(one);
+    one.context.peer = container("co3", "bridge", "172.17.0.2/16");
+    const auto isolation = rule("DOCKER-ISOLATION-STAGE-2", "oifname \"docker0\" drop", "docker");
+    one.facts.rules = RulesDecision{true, isolation, false, {address("172.17.0.2"), 80}, {}};
+    CHECK(explain_rule(one.facts, isolation, false).suggestion == "docker network connect net co3");
+    const auto podmans = rule("NETAVARK_X", "drop", "podman");
+    CHECK(explain_rule(one.facts, podmans, false).suggestion.empty());
+    const auto users = rule("DOCKER-USER", "drop");
+    CHECK(explain_rule(one.facts, users, false).suggestion ==
+          "nft insert rule ip filter DOCKER-USER ip daddr 172.17.0.2 tcp dport 80 return");
+}
+
+TEST_CASE("why: who is outside of an internal network joins it, and never the other way round", "[unit]") {
+    Case one;
+    add_host(one);
+    one.context.peer = container("priv1", "priv", "172.20.0.2/16");
+    const auto in =
+        rule("DOCKER-ISOLATION-STAGE-1", "oifname \"br-p\" ip saddr != 172.20.0.0/16 drop", "docker");
+    one.facts.trace = {step(in, "forward")};
+    CHECK(explain_rule(one.facts, in, false).suggestion == "docker network connect priv co1");
+    Case out;
+    add_host(out);
+    out.context.targets = {container("priv1", "priv", "172.20.0.2/16")};
+    const auto rest =
+        rule("DOCKER-ISOLATION-STAGE-1", "iifname \"br-p\" ip daddr != 172.20.0.0/16 drop", "docker");
+    out.facts.trace = {step(rest, "forward")};
+    const auto why = explain_rule(out.facts, rest, false);
+    CHECK(why.explanation.find("priv is an internal network") == 0);
+    CHECK(why.suggestion.empty());
+}
+
+TEST_CASE("why: an empty chain's policy has accepted nothing before", "[unit]") {
+    Case one;
+    add_host(one);
+    auto policy = step(rule("FORWARD", "policy accept"), "forward", "accept");
+    policy.step.handle.reset();
+    const auto own = rule("DROPS", "drop");
+    auto other = step(own, "forward");
+    other.step.table = "own";
+    one.facts.trace = {policy, other};
+    CHECK(explain_rule(one.facts, other.step, false).explanation.find("ends its own chain only") ==
+          std::string::npos);
+    policy.step.handle = 3;
+    one.facts.trace = {policy, other};
+    CHECK(explain_rule(one.facts, other.step, false).explanation.find("ends its own chain only") !=
+          std::string::npos);
+}
+
+TEST_CASE("why: the wrong gateway is one of the packet's family, and of the route that was taken", "[unit]") {
+    Case one("2001:db8:ffff::1");
+    one.context.targets.front().networks.front().gateway = address("172.18.0.1");
+    one.facts.next_hop = address("2001:db8:6::1");
+    one.facts.route = DecisiveRoute{"co1", "default via 2001:db8:6::1 dev eth0", true};
+    CHECK(one.explain(WhyVerdict::lost).suggestion.empty());
+    one.context.targets.front().networks.front().gateway_v6 = address("2001:db8:6::7");
+    CHECK(one.explain(WhyVerdict::lost).suggestion ==
+          "nsenter --net=/proc/42/ns/net ip -6 route replace default via 2001:db8:6::7");
+    Case other;
+    other.context.targets.front().networks.front().gateway = address("172.18.0.1");
+    other.facts.next_hop = address("172.18.0.250");
+    other.facts.route = DecisiveRoute{"co1", "203.0.113.0/24 via 172.18.0.250 dev eth0", false};
+    CHECK(other.explain(WhyVerdict::lost).suggestion ==
+          "nsenter --net=/proc/42/ns/net ip route del 203.0.113.0/24 via 172.18.0.250 dev eth0");
+}
+
+TEST_CASE("why: no default route is said only where the kernel knows no route at all", "[unit]") {
+    Case refused;
+    refused.facts.way.end = RouteStep::unreachable;
+    refused.facts.way.note = "a route or rule says so";
+    refused.facts.refusing = DecisiveRoute{"co1", "unreachable 203.0.113.0/24", false};
+    auto why = refused.explain(WhyVerdict::unreachable);
+    CHECK(why.explanation.find("unreachable 203.0.113.0/24") != std::string::npos);
+    CHECK(why.suggestion == "nsenter --net=/proc/42/ns/net ip route del unreachable 203.0.113.0/24");
+    Case no_v6("2001:db8:51::1");
+    no_v6.facts.way.end = RouteStep::unreachable;
+    no_v6.facts.way.note = "there is no route";
+    why = no_v6.explain(WhyVerdict::unreachable);
+    CHECK(why.explanation.find("no IPv6 address") != std::string::npos);
+    CHECK(why.suggestion.empty());
+    Case deleted;
+    deleted.facts.way.end = RouteStep::unreachable;
+    deleted.facts.way.note = "there is no route";
+    CHECK(deleted.explain(WhyVerdict::unreachable).suggestion.empty());
+    deleted.context.targets.front().networks.front().gateway = address("172.18.0.1");
+    CHECK(deleted.explain(WhyVerdict::unreachable).suggestion ==
+          "nsenter --net=/proc/42/ns/net ip route add default via 172.18.0.1");
+}
+
+TEST_CASE("why: a private address that left the host as it was is the reason for the silence", "[unit]") {
+    Case one;
+    WayPoint eth0;
+    eth0.place = 1;
+    eth0.port = Port{1, 2};
+    eth0.hop = {"host", "eth0", "route", true, false, {}};
+    WayPoint outside;
+    outside.hop = {"", "", "outside", {}, {}, {}};
+    one.facts.way.points = {eth0, outside};
+    Sighting left;
+    left.port = {1, 2};
+    left.outgoing = true;
+    left.source = {address("172.18.0.2"), 40'000};
+    left.destination = {address("203.0.113.8"), 80};
+    one.facts.sightings = {left};
+    auto why = one.explain(WhyVerdict::lost);
+    CHECK(why.explanation.find("for net") != std::string::npos);
+    CHECK(why.suggestion == "iptables -t nat -A POSTROUTING -s 172.18.0.0/16 -o eth0 -j MASQUERADE");
+    one.facts.sightings.front().source.address = address("198.51.100.2");
+    why = one.explain(WhyVerdict::lost);
+    CHECK(why.explanation.find("nothing has come back from outside") != std::string::npos);
+    one.decision.answer = true;
+    one.decision.where = api::WhyPlace{"host", "eth0 and veth1 of host"};
+    one.facts.ingress = {"netdev own in"};
+    why = one.explain(WhyVerdict::lost);
+    CHECK(why.explanation.find("no further than eth0 of host") != std::string::npos);
+    CHECK(why.explanation.find("netdev own in") != std::string::npos);
+}
+
+TEST_CASE("why: what joins two targets has the packet's family", "[unit]") {
+    const auto co1 = container("co1", "net", "172.18.0.2/16");
+    auto six = container("six1", "net6", "2001:db8:6::2/64");
+    CHECK(connect_command(co1, six) == "docker network connect net six1");
+    CHECK(explain_apart(co1, six, Family::ipv6)->suggestion == "docker network connect net6 co1");
+}
+
+TEST_CASE("docker-proxy's arguments say where it listens, too", "[unit]") {
+    const auto line =
+        "/usr/bin/docker-proxy\0-proto\0tcp\0-host-ip\0::\0-host-port\09011\0-container-ip\0"
+        "2001:db8:6::2\0-container-port\080\0"s;
+    const auto found = parse_proxy_arguments(line);
+    CHECK(found == ProxyArguments{"tcp", address("::"), 9011, address("2001:db8:6::2"), 80});
+}
