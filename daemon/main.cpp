@@ -159,18 +159,22 @@ void end_with_supervisor(pid_t supervisor) {
 }
 
 /// Moves the launcher, and so its workers, into the namespace that is the host's; the front and the
-/// supervisor stay in the daemon's own, which may then be an empty one. Throws std::runtime_error.
-void enter_host_namespace(const std::string& path) {
-    const auto host = kernel::open_namespace(path.c_str());
-    if (!host) throw std::runtime_error("--host-netns: " + host.error().message);
-    if (::setns(host->get(), CLONE_NEWNET) != 0)
-        throw std::system_error(errno, std::generic_category(), "enter " + path);
+/// supervisor stay in the daemon's own, which may then be an empty one. Throws std::system_error.
+void enter_host_namespace(const UniqueFd& host) {
+    if (host && ::setns(host.get(), CLONE_NEWNET) != 0)
+        throw std::system_error(errno, std::generic_category(), "enter the host's network namespace");
 }
 
 int serve(const Config& config, const std::optional<std::string>& host_namespace) {
     if (auto privileged = check_privileges(); !privileged) return complain(privileged.error());
     const auto credentials = find_credentials(config.process.user);
     if (!credentials) return complain(credentials.error());
+    UniqueFd host;
+    if (host_namespace) {
+        auto opened = kernel::open_namespace(host_namespace->c_str());
+        if (!opened) return complain(opened.error());
+        host = std::move(*opened);
+    }
     auto listener = open_listener(config.listen);
     if (!listener) return complain(listener.error());
     if (!listener->warning.empty()) spdlog::warn("{}", listener->warning);
@@ -183,13 +187,15 @@ int serve(const Config& config, const std::optional<std::string>& host_namespace
         ::prctl(PR_SET_NAME, "nl:launcher", 0, 0, 0);
         launcher::become_launcher(*credentials);
         end_with_supervisor(supervisor);
-        if (host_namespace) enter_host_namespace(*host_namespace);
+        enter_host_namespace(host);
+        host.reset();
         return launcher::run(*credentials, std::move(channel), std::move(supervisor_channel));
     };
     children.front = [&](UniqueFd socket, UniqueFd launcher_channel, UniqueFd supervisor_channel) {
         ::prctl(PR_SET_NAME, "nl:front", 0, 0, 0);
         launcher::become_unprivileged(*credentials);
         end_with_supervisor(supervisor);
+        host.reset();
         return front::run(options, std::move(socket), std::move(launcher_channel),
                           std::move(supervisor_channel));
     };

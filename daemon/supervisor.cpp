@@ -70,9 +70,11 @@ class Pulse {
             asked_ = false;
         }
         if (!asked_) {
-            // From the question on: while this process was stopped itself nobody was asked.
+            // From the question on: while this process was stopped itself nobody was asked. A channel that
+            // cannot be asked on is silent, too.
             answered_ = now;
-            asked_ = ::send(channel_.get(), "P", 1, MSG_DONTWAIT | MSG_NOSIGNAL) == 1;
+            (void)::send(channel_.get(), "P", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+            asked_ = true;
         }
         return now - answered_ <= patience;
     }
@@ -117,7 +119,7 @@ class Supervisor {
   private:
     /// A third of what the children have, or of what the service manager gives (sd_watchdog_enabled(3)).
     [[nodiscard]] Clock::duration watch_interval() const {
-        Clock::duration interval = patience_ > 0s ? patience_ / 3 : Clock::duration(1h);
+        Clock::duration interval = patience_ > 0s ? Clock::duration(patience_) / 3 : Clock::duration(1h);
         std::uint64_t manager = 0;
         if (::sd_watchdog_enabled(0, &manager) > 0)
             interval = std::min<Clock::duration>(interval, std::chrono::microseconds(manager) / 3);

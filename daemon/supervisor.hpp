@@ -14,7 +14,7 @@ struct Children {
     std::function<int(UniqueFd listener, UniqueFd launcher_channel, UniqueFd supervisor_channel)> front;
 };
 
-/// What is wrong where one of them does not answer any more: it is killed, and started again.
+/// How long front and launcher may not answer: then they are killed, and started again.
 struct Watchdog {
     std::chrono::seconds patience{30};  ///< 0: nobody is asked
 };
@@ -25,7 +25,8 @@ struct Watchdog {
 ///
 /// A new launcher's channel goes to the running front over the supervisor's channel: a packet of one byte
 /// with one descriptor. Packets of one byte without a descriptor are the watchdog's, to both; each sends
-/// them back. The service manager's watchdog is answered as long as this process lives. A front that died
+/// them back. The service manager's watchdog is answered while this process
+/// turns its own loop. A front that died
 /// takes the launcher along, whose workers then serve nobody.
 [[nodiscard]] int supervise(const Children& children, UniqueFd listener, Watchdog watchdog);
 

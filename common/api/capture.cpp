@@ -53,16 +53,25 @@ std::uint32_t deadline_ms(const PacketsRequest&) {
 }
 
 Cost cost(const CaptureRequest& request, const Context& context) {
-    // A point without an interface is all of its target's, of which the registry knows those on networks.
+    // A point without an interface is all of its target's, of which the registry knows those on networks; the
+    // worker holds a buffer of the caller's own size to what is admitted here.
     std::uint64_t sources = 0;
+    bool whole = false;
     for (const auto& point : context.points) {
         sources += point.bridge ? 2 : 1;
-        if (point.interface.empty() && point.network.empty() && point.target < context.targets.size())
-            sources += std::max<std::size_t>(1, context.targets[point.target].networks.size()) - 1;
+        if (!point.interface.empty() || !point.network.empty() || point.target >= context.targets.size())
+            continue;
+        whole = true;
+        sources += std::max<std::size_t>(1, context.targets[point.target].networks.size()) - 1;
     }
-    if (request.buffer_kib > 0) return {.capture_bytes = sources * request.buffer_kib * 1024};
-    return {.capture_bytes =
-                std::max(CaptureLimits::together_kib, sources * CaptureLimits::smallest_buffer_kib) * 1024};
+    constexpr std::uint64_t largest_kib = 16 * 1024;  // of one source, where nothing is said
+    const auto least_kib = whole ? CaptureLimits::together_kib : 0;
+    const auto each_kib =
+        request.buffer_kib > 0
+            ? std::uint64_t{request.buffer_kib}
+            : std::clamp<std::uint64_t>(CaptureLimits::together_kib / std::max<std::uint64_t>(1, sources),
+                                        CaptureLimits::smallest_buffer_kib, largest_kib);
+    return {.capture_bytes = std::max(least_kib, sources * each_kib) * 1024};
 }
 
 Cost cost(const PacketsRequest& request, const Context& context) {

@@ -120,11 +120,7 @@ Filter make_filter() {
     // abort(3), and nothing to the launcher and the workers, whose user is ours.
     allow_values(filter.get(), SCMP_SYS(tgkill), 0, {static_cast<std::uint64_t>(::getpid())});
     allow_values(filter.get(), SCMP_SYS(ioctl), 1, {FIONBIO, FIONREAD});
-    allow_values(filter.get(), SCMP_SYS(fcntl), 1, {F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_ADD_SEALS});
-    // sd_journal_sendv(3) puts an entry that does not fit into a datagram into a sealed memory file, which it
-    // names after this process.
-    check(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(memfd_create), 0), "seccomp_rule_add");
-    allow_values(filter.get(), SCMP_SYS(prctl), 0, {PR_GET_NAME});
+    allow_values(filter.get(), SCMP_SYS(fcntl), 1, {F_GETFL, F_SETFL, F_DUPFD_CLOEXEC});
     // Memory that can be executed is never made.
     check(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
                            scmp_arg_cmp{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}),

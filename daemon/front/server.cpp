@@ -70,9 +70,12 @@ asio::awaitable<void> Server::accept() {
         const auto [waited] = co_await acceptor_.async_wait(asio::socket_base::wait_read, awaiting);
         if (waited || draining_) co_return;
         int error = 0;
-        while (accept_one(error)) {
-        }
-        if (out_of_room(error)) {
+        // Whoever connects without end is not to keep the others' handlers, and the supervisor, from their
+        // turn.
+        int left = 32;
+        while (left > 0 && accept_one(error))
+            --left;
+        if (left > 0 && out_of_room(error)) {
             // The connection stays in the queue, and waiting for it would return at once, for ever.
             spdlog::warn("cannot accept a connection: {}", std::strerror(error));
             give_up_spare();

@@ -62,6 +62,7 @@ asio::awaitable<bool> Session::admit() {
     if (place.error().code == errc::permission_denied) {
         log_decision(entry, peer_, foreign_peer);
     } else {
+        unread_ = true;
         co_await refuse(place.error());
     }
     co_return false;

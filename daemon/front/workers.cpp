@@ -297,7 +297,15 @@ asio::awaitable<Result<void>> Workers::check_peer(int connection) {
         if (check->launcher_lost && !check->errno_of_launcher && Clock::now() < until) continue;
         if (!check->errno_of_launcher)
             co_return Error{errc::busy, "the daemon has too much to do just now", "try again", {}};
-        if (*check->errno_of_launcher == 0) co_return Result<void>();
+        const int error = *check->errno_of_launcher;
+        if (error == 0) co_return Result<void>();
+        if (error != EPERM && error != ESRCH) {
+            spdlog::error("cannot tell where a client lives: {}", std::strerror(error));
+            co_return Error{errc::operation_failed,
+                            "netlabd cannot tell where this client lives",
+                            "see the log of netlabd",
+                            {}};
+        }
         co_return Error{errc::permission_denied,
                         "the client lives in another user or PID namespace, or has ended",
                         {},

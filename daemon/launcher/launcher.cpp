@@ -72,8 +72,9 @@ class Launcher {
     /// The channel, or -1 where it has ended.
     [[nodiscard]] int answer_supervisor() const {
         char byte = 0;
-        if (::recv(supervisor_.get(), &byte, 1, MSG_DONTWAIT) == 0) return -1;
-        ::send(supervisor_.get(), &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        const auto size = ::recv(supervisor_.get(), &byte, 1, MSG_DONTWAIT);
+        if (size == 0) return -1;
+        if (size == 1) ::send(supervisor_.get(), &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL);
         return supervisor_.get();
     }
 

@@ -29,7 +29,8 @@ UniqueFd open_own(const char* path) {
 int compare(int own, const std::string& path) {
     struct stat ours {};
     struct stat theirs {};
-    if (::fstat(own, &ours) != 0 || ::stat(path.c_str(), &theirs) != 0) return errno;
+    if (::fstat(own, &ours) != 0 || ::stat(path.c_str(), &theirs) != 0)
+        return errno == ENOENT ? ESRCH : errno;
     return ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino ? 0 : EPERM;
 }
 
@@ -52,12 +53,12 @@ int PeerPlace::check(int connection) const {
     // The kernel has no number for it here: it is in no PID namespace below ours.
     if (credentials.pid <= 0) return EPERM;
     const auto pidfd = pidfd_of(connection, credentials.pid);
-    if (!pidfd) return ESRCH;
+    if (!pidfd) return errno == ENODATA || errno == EINVAL ? ESRCH : errno;
     const auto folder = "/proc/" + std::to_string(credentials.pid) + "/ns/";
     if (const int other = compare(pid_.get(), folder + "pid"); other != 0) return other;
     if (const int other = compare(user_.get(), folder + "user"); other != 0) return other;
-    // Only if it is still there was the PID its own all the time. A pidfd is readable from its end on; a signal
-    // of number 0 would take CAP_KILL.
+    // Only if it is still there was the PID its own all the time. A pidfd is readable from its end on; a
+    // signal of number 0 would take CAP_KILL.
     pollfd ended{pidfd.get(), POLLIN, 0};
     const int ready = ::poll(&ended, 1, 0);
     if (ready < 0) return errno;

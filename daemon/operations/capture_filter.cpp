@@ -1,11 +1,16 @@
 #include "daemon/operations/capture_filter.hpp"
 
+#include "common/unique_fd.hpp"
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <memory>
 
+#include <fcntl.h>
 #include <linux/if_packet.h>
 #include <pcap/dlt.h>
+#include <unistd.h>
 
 namespace netlab::operations {
 
@@ -141,6 +146,11 @@ Result<void> FilterCompilers::open(pcapng::LinkType link_type) {
         bpf_insn none{BPF_RET | BPF_K, 0, 0, 0};
         bpf_program program{1, &none};
         ::pcap_setfilter(handle.get(), &program);
+        // To compile takes the handle alone; its socket has a number from which packets could be sent
+        // (read_only()).
+        const UniqueFd null(::open("/dev/null", O_RDWR | O_CLOEXEC));
+        if (!null || ::dup3(null.get(), ::pcap_fileno(handle.get()), O_CLOEXEC) < 0)
+            return system_error(errc::operation_failed, "keep libpcap's socket from sending", errno);
     }
     compilers_.push_back({link_type, std::move(handle)});
     return {};

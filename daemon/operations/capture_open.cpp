@@ -31,6 +31,21 @@ Result<std::uint32_t> buffer_of(const api::CaptureRequest& request, std::size_t 
                  {}};
 }
 
+/// The user's quota counted what the registry knows; a target may have more interfaces. Without a size of the
+/// caller's own they share what was counted, down to the smallest.
+Result<void> check_admitted(const api::CaptureRequest& request, const api::Context& context,
+                            std::uint64_t bytes, std::size_t sources) {
+    if (request.buffer_kib == 0 || api::is_uncapped(context) ||
+        bytes <= api::cost(request, context).capture_bytes)
+        return {};
+    return Error{errc::limit_exceeded,
+                 std::to_string(sources) + " interfaces with a buffer of " +
+                     std::to_string(request.buffer_kib) +
+                     " KiB each are more than was counted for this capture",
+                 "name the interfaces, or leave out -B",
+                 {}};
+}
+
 /// KnownNamespaces takes the descriptors over, and they are wanted for entering.
 Result<KnownNamespaces> know(Namespaces& namespaces, const api::Context& context) {
     std::vector<UniqueFd> copies(namespaces.size());
@@ -83,9 +98,13 @@ Result<CaptureRing> open_ring(const CapturePlace& place, const api::CaptureReque
 
 /// One namespace after another, whatever the order of the sources.
 Result<void> open_sources(CaptureHandles& handles, Namespaces& namespaces, std::vector<CapturePlace> places,
-                          const api::CaptureRequest& request) {
+                          const api::CaptureRequest& request, const api::Context& context) {
     const auto buffer = buffer_of(request, places.size());
     if (!buffer) return buffer.error();
+    if (auto admitted =
+            check_admitted(request, context, std::uint64_t{*buffer} * 1024 * places.size(), places.size());
+        !admitted)
+        return admitted;
     handles.sources.resize(places.size());
     std::set<std::size_t> spaces;
     for (const auto& place : places)
@@ -131,7 +150,7 @@ Result<CaptureHandles> open_capture(Namespaces& namespaces, const api::CaptureRe
         if (!watch && context.targets.size() == 1) return watch.error();
         if (watch) handles.watches[i] = std::move(*watch);
     }
-    if (auto opened = open_sources(handles, namespaces, std::move(*places), request); !opened)
+    if (auto opened = open_sources(handles, namespaces, std::move(*places), request, context); !opened)
         return opened.error();
     return handles;
 }

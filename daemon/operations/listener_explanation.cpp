@@ -2,7 +2,6 @@
 
 #include "common/endpoint.hpp"
 #include "daemon/operations/network_facts.hpp"
-#include "daemon/operations/numeric_host.hpp"
 
 namespace netlab::operations {
 
@@ -51,8 +50,6 @@ Explanation one_family(const ListenerQuestion& question, const api::Listener& li
     // Two answers that point at each other help nobody.
     if (!question.other_family.value_or(true))
         return {text + ", and " + question.to + " has no address of that family", {}};
-    // An address that was typed has the family that it has.
-    if (parse_numeric_host(question.request.to)) return {std::move(text), {}};
     auto again = question.request;
     again.family.reset();
     return {std::move(text), again.again(again.to, option)};

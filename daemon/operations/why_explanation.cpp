@@ -83,7 +83,12 @@ class Explainer {
                                         {},
                                         {},
                                         request};
-        return explain_listeners(question, *listener);
+        auto out = explain_listeners(question, *listener);
+        const bool family = listener->verdict == ListenerVerdict::ipv4_only ||
+                            listener->verdict == ListenerVerdict::ipv6_only;
+        // An address that was typed has the family that it has.
+        if (family && IpAddress::parse(facts_.request.to)) out.suggestion.clear();
+        return out;
     }
 
     [[nodiscard]] Explanation stopped() const {

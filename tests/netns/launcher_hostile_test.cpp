@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
@@ -46,6 +47,8 @@ class Door {
         return ::connect(connection, generic(), sizeof address_) == 0 ? connection : -1;
     }
     [[nodiscard]] UniqueFd accept() const {
+        pollfd ready{listener_.get(), POLLIN, 0};
+        REQUIRE(::poll(&ready, 1, 5000) == 1);
         return UniqueFd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
     }
 
@@ -124,8 +127,17 @@ std::uint64_t start_time_of(pid_t pid) {
     return std::stoull(word);
 }
 
+/// A number that nobody has, and nobody is about to be given.
+pid_t free_pid() {
+    pid_t pid = ::getpid() > 20'000 ? 15'000 : 30'000;
+    while (::kill(pid, 0) == 0)
+        ++pid;
+    return pid;
+}
+
 /// A child that has that PID and waits in that network namespace.
-pid_t child_with_pid(pid_t pid, const std::string& namespace_path) {
+pid_t child_with_pid(
+    pid_t pid, const std::string& namespace_path, const std::function<void()>& life = [] {}) {
     auto [ours, theirs] = socket_pair(SOCK_STREAM);
     clone_args arguments{};
     arguments.exit_signal = SIGCHLD;
@@ -135,6 +147,7 @@ pid_t child_with_pid(pid_t pid, const std::string& namespace_path) {
     if (child == 0) {
         const int net = ::open(namespace_path.c_str(), O_RDONLY | O_CLOEXEC);
         const char done = ::setns(net, CLONE_NEWNET) == 0 ? 'y' : 'n';
+        life();
         (void)!::write(theirs.get(), &done, 1);
         wait_for_the_end();
     }
@@ -195,7 +208,7 @@ TEST_CASE("launcher: a client of this user and PID namespace is told from one of
         live_in(0, door);
     });
     CHECK(asked(launcher, door.accept().get()) == 0);  // whoever it is
-    CHECK(of(CLONE_NEWNET | CLONE_NEWNS) == 0);  // `ip netns exec`
+    CHECK(of(CLONE_NEWNET | CLONE_NEWNS) == 0);        // `ip netns exec`
     CHECK(of(CLONE_NEWUSER) == EPERM);
     CHECK(of(CLONE_NEWPID) == EPERM);
     CHECK(of(CLONE_NEWUSER | CLONE_NEWPID) == EPERM);
@@ -204,12 +217,16 @@ TEST_CASE("launcher: a client of this user and PID namespace is told from one of
 TEST_CASE("launcher: a client that has ended is nobody's, whoever has its PID now", "[netns]") {
     RunningLauncher launcher;
     const Door door;
-    UniqueFd connection;
-    {
-        Child child([&] { live_in(CLONE_NEWPID, door); });
-        connection = door.accept();
-    }
-    CHECK(asked(launcher, connection.get()) != 0);
+    const auto own = std::string("/proc/self/ns/net");
+    const pid_t pid = free_pid();
+    const auto first = child_with_pid(pid, own, [&] { (void)door.connect(); });
+    const auto connection = door.accept();
+    CHECK(asked(launcher, connection.get()) == 0);
+    end_child(first);
+    // It lives where a client may live, and has the number of the one that connected.
+    const auto second = child_with_pid(pid, own);
+    CHECK(asked(launcher, connection.get()) == ESRCH);
+    end_child(second);
     const auto [ours, theirs] = socket_pair(SOCK_STREAM);
     CHECK(asked(launcher, ours.get()) == 0);  // our own
     const UniqueFd no_socket(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -222,9 +239,7 @@ TEST_CASE("launcher: a PID that is another process' by now is never taken for th
     RunningLauncher launcher;
     const NamedNamespace other;
     const auto own = std::string("/proc/self/ns/net");
-    // A number that nobody is about to be given.
-    const pid_t pid = ::getpid() > 20'000 ? 15'000 : 30'000;
-    REQUIRE(::kill(pid, 0) != 0);
+    const pid_t pid = free_pid();
     api::AddressesRequest addresses;
     addresses.targets = {"x"};
     int wrong = 0;
@@ -246,29 +261,68 @@ TEST_CASE("launcher: a PID that is another process' by now is never taken for th
     CHECK(wrong == 0);
 }
 
-TEST_CASE("launcher: every truncation of a message is refused, every flipped bit is survived", "[netns]") {
-    RunningLauncher launcher;
-    const NamedNamespace named;
-    const std::vector<NamespaceReference> targets{by_path(named.path())};
-    LaunchHeader header;
-    header.operation = api::operation_number<api::IdentifyRequest>();
-    header.id = 9;
-    header.deadline_ms = 500;
-    const auto valid =
-        *make_launch(header, targets, binary::encode(api::Order<api::IdentifyRequest>{{}, {{"x"}}}));
-    const auto [ours, theirs] = socket_pair(SOCK_STREAM);
-    for (std::size_t length = 1; length < valid.size(); ++length) {
-        launcher.send(std::span(valid).first(length), theirs.get());
-        const auto notice = launcher.notice();
-        REQUIRE(notice);
-        CHECK(notice->kind == NoticeKind::refused);
+namespace {
+
+/// A valid message, whose worker soon ends, and where its request begins.
+struct Message {
+    explicit Message(const NamedNamespace& named) {
+        const std::vector<NamespaceReference> targets{by_path(named.path())};
+        LaunchHeader header;
+        header.operation = api::operation_number<api::IdentifyRequest>();
+        header.id = 9;
+        header.deadline_ms = 500;
+        bytes = *make_launch(header, targets, binary::encode(api::Order<api::IdentifyRequest>{{}, {{"x"}}}));
+        request = sizeof header + sizeof targets.front();
     }
-    for (std::size_t bit = 0; bit < valid.size() * 8; ++bit) {
-        auto flipped = valid;
+    std::vector<std::byte> bytes;
+    std::size_t request = 0;
+};
+
+/// With each bit of these bytes turned over.
+void flip(RunningLauncher& launcher, const Message& message, std::size_t begin, std::size_t end) {
+    for (std::size_t bit = begin * 8; bit < end * 8; ++bit) {
+        auto flipped = message.bytes;
         flipped[bit / 8] ^= static_cast<std::byte>(1U << (bit % 8));
         INFO("bit " << bit % 8 << " of byte " << bit / 8);
         REQUIRE(is_survived(launcher, flipped));
     }
+}
+
+/// It still does what it is there for.
+bool serves(RunningLauncher& launcher, const NamedNamespace& named) {
+    const std::vector<NamespaceReference> targets{by_path(named.path())};
     const auto stream = launcher.launch(api::IdentifyRequest{{"named"}}, targets);
-    CHECK(frames(stream.get()).size() == 2);
+    return frames(stream.get()).size() == 2;
+}
+
+}  // namespace
+
+TEST_CASE("launcher: every truncation of a message is refused", "[netns]") {
+    RunningLauncher launcher;
+    const NamedNamespace named;
+    const Message message(named);
+    const auto [ours, theirs] = socket_pair(SOCK_STREAM);
+    for (std::size_t length = 1; length < message.bytes.size(); ++length) {
+        launcher.send(std::span(message.bytes).first(length), theirs.get());
+        const auto notice = launcher.notice();
+        REQUIRE(notice);
+        CHECK(notice->kind == NoticeKind::refused);
+    }
+    CHECK(serves(launcher, named));
+}
+
+TEST_CASE("launcher: every flipped bit of a message's header and namespaces is survived", "[netns]") {
+    RunningLauncher launcher;
+    const NamedNamespace named;
+    const Message message(named);
+    flip(launcher, message, 0, message.request);
+    CHECK(serves(launcher, named));
+}
+
+TEST_CASE("launcher: every flipped bit of a message's request is survived", "[netns]") {
+    RunningLauncher launcher;
+    const NamedNamespace named;
+    const Message message(named);
+    flip(launcher, message, message.request, message.bytes.size());
+    CHECK(serves(launcher, named));
 }

@@ -238,13 +238,16 @@ TEST_CASE("sandbox: a packet socket that is there to look sends nothing, by what
     message.msg_iovlen = 1;
     CHECK(is_killed(with([&] { return send_on(looking); })));
     CHECK(is_killed(with([&] { return static_cast<int>(::sendmsg(looking, &message, 0)); })));
+    mmsghdr several{message, 0};
+    CHECK(is_killed(with([&] { return ::sendmmsg(looking, &several, 1, 0); })));
     CHECK(is_killed(with([&] { return static_cast<int>(::write(looking, &byte, 1)); })));
     CHECK(is_killed(with([&] { return static_cast<int>(::writev(looking, &part, 1)); })));
     CHECK(is_killed(with([&] { return ::fcntl(looking, F_DUPFD_CLOEXEC, 3); })));
     // The kernel looks at the lower half of the register alone.
     constexpr long upper = 1L << 32;
     CHECK(is_killed(with([&] { return static_cast<int>(::syscall(SYS_write, upper | looking, &byte, 1)); })));
-    const auto read = with([&] { return ::recv(looking, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN ? 0 : 1; });
+    const auto read =
+        with([&] { return ::recv(looking, &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN ? 0 : 1; });
     REQUIRE(WIFEXITED(read));
     CHECK(WEXITSTATUS(read) == 0);
 }

@@ -6,6 +6,7 @@ import pathlib
 import signal
 import subprocess
 import tempfile
+import time
 
 from daemon import Daemon, eventually, expect
 
@@ -83,6 +84,27 @@ def forge(daemon: Daemon, words: list[str]) -> int:
     return len(every)
 
 
+def hang(daemon: Daemon, journald: int) -> str:
+    """journald hangs: everybody is answered, and what it did not take is counted."""
+    os.kill(journald, signal.SIGSTOP)
+    try:
+        begin = time.monotonic()
+        answered = sum(daemon.ask("GET", "/v1/version").status == 200 for _ in range(700))
+        took = time.monotonic() - begin
+    finally:
+        os.kill(journald, signal.SIGCONT)
+    expect(answered == 700 and took < 20, f"{answered} of 700 were answered in {took:.1f} s while journald hung")
+    folder = f"/proc/{daemon.process.pid}/root/run/log/journal/{MACHINE}"
+
+    def told() -> str:
+        daemon.ask("GET", "/v1/version")
+        done = subprocess.run(["journalctl", "-D", folder, "-o", "cat", "--no-pager", "PRIORITY=3"], capture_output=True, text=True)
+        return "".join(line for line in done.stdout.splitlines() if "entries of the audit were lost" in line)
+
+    eventually(told, 10, "what was lost is not told")
+    return told().split(":")[0]
+
+
 def row(whole: bool) -> str:
     words = ["co1\nNETLAB_UID=77", "co1 uid=77 decision=allowed", "MESSAGE_ID=x", "\x1b]0;title\x07", "\u202eco1", "a" * 3000, "\\x0a", "\"=\""]
     words += [chr(code) for code in range(1, 256)] if whole else [chr(code) for code in range(1, 256, 9)]
@@ -92,7 +114,8 @@ def row(whole: bool) -> str:
             with Daemon(prefix=["unshare", "--mount", "bash", "-c", BEGIN, "journal", str(pid_file)]) as daemon:
                 check(daemon)
                 count = forge(daemon, words)
+                lost = hang(daemon, int(pid_file.read_text()))
         finally:
             if pid_file.exists():
                 os.kill(int(pid_file.read_text()), signal.SIGKILL)
-    return f"{count} entries of {len(words)} hostile words, none with a field or a value that is not netlabd's own"
+    return f"{count} entries of {len(words)} hostile words, none with a field or a value that is not netlabd's own; while journald hung all were answered, and {lost}"
