@@ -1,6 +1,5 @@
 #include "daemon/config.hpp"
 #include "daemon/front/front.hpp"
-#include "daemon/kernel/namespace.hpp"
 #include "daemon/launcher/launcher.hpp"
 #include "daemon/launcher/sandbox.hpp"
 #include "daemon/listener.hpp"
@@ -171,7 +170,7 @@ int serve(const Config& config, const std::optional<std::string>& host_namespace
     if (!credentials) return complain(credentials.error());
     UniqueFd host;
     if (host_namespace) {
-        auto opened = kernel::open_namespace(host_namespace->c_str());
+        auto opened = launcher::open_host_namespace(*host_namespace);
         if (!opened) return complain(opened.error());
         host = std::move(*opened);
     }

@@ -1,5 +1,6 @@
 #include "daemon/launcher/launcher.hpp"
 
+#include "daemon/kernel/namespace.hpp"
 #include "daemon/launcher/peer_place.hpp"
 #include "daemon/launcher/worker.hpp"
 
@@ -201,6 +202,10 @@ int run(Credentials worker_credentials, UniqueFd channel, UniqueFd supervisor_ch
     Launcher launcher(worker_credentials, std::move(channel), std::move(supervisor_channel));
     launcher.serve();
     return 0;
+}
+
+Result<UniqueFd> open_host_namespace(const std::string& path) {
+    return kernel::open_namespace(path.c_str());
 }
 
 }  // namespace netlab::launcher
