@@ -209,8 +209,7 @@ Result<boost::json::value> parse_request(std::string_view text) {
     boost::system::error_code error;
     (void)parser.write_some(false, text.data(), text.size(), error);
     const auto& twice = parser.handler().twice();
-    if (twice)
-        return Error{errc::bad_request, "the member " + quoted(*twice) + " is there twice", {}, {}};
+    if (twice) return Error{errc::bad_request, "the member " + quoted(*twice) + " is there twice", {}, {}};
     return value;
 }
 

@@ -152,9 +152,7 @@ class Decider {
         // It will give the connection up when it finds nobody behind it.
         if (is_refused_behind() && proxied.leg != Leg::there && !(udp && answered()))
             settle(WhyVerdict::refused, there);
-        else if (udp && answered())
-            settle(WhyVerdict::delivered, there);
-        else if (proxied.leg == Leg::there && !proxied.paused)
+        else if ((udp && answered()) || (proxied.leg == Leg::there && !proxied.paused))
             settle(WhyVerdict::delivered, there);
         else if (proxied.leg == Leg::waiting && !proxied.paused)
             settle(WhyVerdict::lost, api::WhyPlace{facts_.host, "docker-proxy and " + proxied.target});

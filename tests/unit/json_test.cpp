@@ -62,8 +62,8 @@ TEST_CASE("json: null is no value of any member", "[unit]") {
 }
 
 TEST_CASE("json: a request that has a member twice is refused, however it is written", "[unit]") {
-    for (const char* text : {R"({"from":"co1","from":"co2"})", R"({"from":"co1","\u0066rom":"co1"})", R"([{"a":{"b":1,"c":[],"b":2}}])",
-                             R"({"a":{"a":1},"b":[{"a":1}],"a":1})"}) {
+    for (const char* text : {R"({"from":"co1","from":"co2"})", R"({"from":"co1","\u0066rom":"co1"})",
+                             R"([{"a":{"b":1,"c":[],"b":2}}])", R"({"a":{"a":1},"b":[{"a":1}],"a":1})"}) {
         INFO(text);
         const auto value = json::parse_request(text);
         REQUIRE_FALSE(value);
@@ -71,7 +71,8 @@ TEST_CASE("json: a request that has a member twice is refused, however it is wri
     }
     const auto twice = json::parse_request(R"({"from":"co1","from":"co2"})");
     CHECK(twice.error().message == "the member 'from' is there twice");
-    CHECK(json::parse_request(R"({"a":{"a":1,"b":1},"b":[{"a":1},{"a":1}],"c":null,"d":-1.5e3,"e":18446744073709551615})"));
+    CHECK(json::parse_request(
+        R"({"a":{"a":1,"b":1},"b":[{"a":1},{"a":1}],"c":null,"d":-1.5e3,"e":18446744073709551615})"));
     CHECK_FALSE(json::parse_request("{"));
     CHECK_FALSE(json::parse_request(R"({"a":1} x)"));
     CHECK_FALSE(json::parse_request(std::string(33, '[') + std::string(33, ']')));
