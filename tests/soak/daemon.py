@@ -1,4 +1,5 @@
 """What the rows of the soak have in common: a netlabd of their own in a lab that is up, its processes, requests, every documented operation."""
+import functools
 import json
 import os
 import pathlib
@@ -119,17 +120,23 @@ class Operation:
         return self.path.removeprefix("/v1/").replace("/", "_")
 
 
+@functools.cache
+def document() -> dict:
+    """docs/openapi.yaml. In Python alone a second's work, so libyaml does it where it is there."""
+    return yaml.load((ROOT / "docs/openapi.yaml").read_text(), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+
+
+@functools.cache
 def operations() -> list[Operation]:
     """All that docs/openapi.yaml has, which tests/docker/openapi_check holds against the daemon: an operation that is added is among them. A
     request has the examples of the members that it must have, and as targets co1 and co2."""
-    document = yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())
     out = []
-    for path, verbs in document["paths"].items():
+    for path, verbs in document()["paths"].items():
         for verb, operation in verbs.items():
             body = None
             if "requestBody" in operation:
                 schema = operation["requestBody"]["content"]["application/json"]["schema"]
-                schema = document["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
+                schema = document()["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
                 body = {name: schema["properties"][name]["example"] for name in schema.get("required", [])}
                 if "targets" in schema["properties"]:
                     body["targets"] = ["co1", "co2"]

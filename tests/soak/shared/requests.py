@@ -2,23 +2,16 @@
 operation that is added needs nothing here."""
 import functools
 
-import yaml
-
-from daemon import ROOT, Operation
-
-
-@functools.cache
-def _document() -> dict:
-    return yaml.safe_load((ROOT / "docs/openapi.yaml").read_text())
+from daemon import Operation, document
 
 
 @functools.cache
 def _members(path: str, verb: str) -> frozenset[str]:
-    operation = _document()["paths"][path][verb.lower()]
+    operation = document()["paths"][path][verb.lower()]
     if "requestBody" not in operation:
         return frozenset()
     schema = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
-    return frozenset(_document()["components"]["schemas"][schema]["properties"])
+    return frozenset(document()["components"]["schemas"][schema]["properties"])
 
 
 def members(operation: Operation) -> frozenset[str]:
