@@ -26,7 +26,7 @@ LIVED = 1.1   # a process that has lived for more than a second is started again
 
 
 class Others:
-    """Takes other clients' answers: each has to be whole, and without an error but those in `excused`."""
+    """Takes other clients' answers: each has to be whole, and without an error but those in `excused`, and a busy machine's."""
 
     def __init__(self, excused: tuple[str, ...] = (), cut: bool = False):
         self.excused = excused
@@ -42,7 +42,7 @@ class Others:
             self.answers += 1
             if (broken and self.cut) or code in self.excused:
                 self.excuses += 1
-            elif broken or code:
+            elif broken or code not in ("", "timed_out"):
                 self.wrong.append(f"{operation.name}: {code or outcome!r}{'' if isinstance(outcome, OSError) else outcome.raw[-300:]}")
 
     def figures(self, daemon: Daemon) -> str:
