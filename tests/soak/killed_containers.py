@@ -89,7 +89,7 @@ class Deaths:
 
         def ask() -> None:
             try:
-                outcome.append(self.daemon.run(operation, patience=10, **members))
+                outcome.append(self.daemon.run(operation, patience=20, **members))
             except OSError as error:
                 outcome.append(error)
             outcome.append(time.monotonic())
