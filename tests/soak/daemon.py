@@ -194,9 +194,10 @@ class Daemon:
 
     def child(self, name: str) -> int:
         """The PID of nl:front or nl:launcher, 0 where there is none just now."""
-        for pid in children_of(self.process.pid):
-            if status_of(pid, "Name") == name:
-                return pid
+        for _ in range(3):  # the kernel's list of children may leave some out while others of them end
+            for pid in children_of(self.process.pid):
+                if status_of(pid, "Name") == name:
+                    return pid
         return 0
 
     def workers(self) -> list[int]:

@@ -33,6 +33,7 @@ class Victim:
         """Until the daemon knows where it runs now."""
         docker("start", self.name)  # nothing where it runs
         self.pid = int(docker("inspect", "-f", "{{.State.Pid}}", self.name))
+        expect(self.pid > 0, f"{self.name} does not run")
         answer = Answer(b"")
 
         def served() -> bool:
