@@ -78,18 +78,16 @@ class Answer:
             self.whole = len(body) == int(length[1])
 
     def _chunks(self, body: bytes) -> bytes:
-        out = b""
-        while body:
-            size, mark, rest = body.partition(b"\r\n")
-            if not mark or not re.fullmatch(rb"[0-9a-fA-F]+", size):
-                break
-            count = int(size, 16)
+        out = []
+        at = 0  # by places, not by pieces: a stream that went on for minutes has tens of thousands of chunks
+        while (mark := body.find(b"\r\n", at)) >= 0 and re.fullmatch(rb"[0-9a-fA-F]+", body[at:mark]):
+            count = int(body[at:mark], 16)
             if count == 0:
                 self.whole = True
                 break
-            out += rest[:count]
-            body = rest[count + 2:]
-        return out
+            out.append(body[mark + 2:mark + 2 + count])
+            at = mark + 2 + count + 2
+        return b"".join(out)
 
     def lines(self) -> list[dict]:
         return [json.loads(line) for line in self.body.splitlines()]
