@@ -33,6 +33,7 @@ class Victim:
         """Until the daemon knows where it runs now."""
         docker("start", self.name)  # nothing where it runs
         self.pid = int(docker("inspect", "-f", "{{.State.Pid}}", self.name))
+        expect(self.pid > 0, f"{self.name} does not run")
         answer = Answer(b"")
 
         def served() -> bool:
@@ -68,14 +69,18 @@ class Deaths:
         self.longest = 0.0
         self.errors: dict[str, int] = {}
         self.usual: dict[str, float] = {}
+        self.failed: set[str] = set()
         self.wrong: list[str] = []
 
     def measure(self, every: list[Operation]) -> None:
         """How long each takes where nobody is killed."""
         for operation in every:
-            begin = time.monotonic()
-            self.daemon.run(operation, **brief(operation))
-            self.usual[operation.name] = time.monotonic() - begin
+            self.usual[operation.name] = self.unharmed(operation)
+
+    def unharmed(self, operation: Operation) -> float:
+        begin = time.monotonic()
+        self.daemon.run(operation, **brief(operation))
+        return time.monotonic() - begin
 
     def one(self, victim: Victim, operation: Operation, as_peer: bool, moment_of: float) -> float:
         """How long after the kill the answer ended, in seconds."""
@@ -88,7 +93,7 @@ class Deaths:
 
         def ask() -> None:
             try:
-                outcome.append(self.daemon.run(operation, patience=10, **members))
+                outcome.append(self.daemon.run(operation, patience=20, **members))
             except OSError as error:
                 outcome.append(error)
             outcome.append(time.monotonic())
@@ -109,14 +114,18 @@ class Deaths:
             self.in_the_middle += still
             code = answer.error() or "answered"
             self.errors[code] = self.errors.get(code, 0) + 1
+            if code == "operation_failed":
+                self.failed.add(f"{operation.name}: {answer.lines()[-1]['error']['message']}")
         return max(0.0, end - moment)
 
     def checked(self, victim: Victim, operation: Operation, as_peer: bool, moment_of: float) -> None:
         took = self.one(victim, operation, as_peer, moment_of)
-        if took > GRACE:  # the machine may have been busy: late is what is late again
-            self.again += 1
-            took = self.one(victim, operation, as_peer, moment_of)
-        expect(took <= GRACE, f"{operation.name} {'to' if as_peer else 'in'} a killed container ended {took:.2f} s after the kill, twice")
+        for _ in range(2):
+            # Late is what is late again and again, by more than the machine's other work makes it without a kill.
+            if took > GRACE:
+                self.again += 1
+                took = max(0.0, self.one(victim, operation, as_peer, moment_of) - self.unharmed(operation))
+        expect(took <= GRACE, f"{operation.name} {'to' if as_peer else 'in'} a killed container ended {took:.2f} s after the kill, thrice")
         with self.lock:
             self.longest = max(self.longest, took)
 
@@ -160,4 +169,5 @@ def row(whole: bool) -> str:
         eventually(lambda: not leftovers(processes[1]), 5, f"workers are left: {leftovers(processes[1])}")
         errors = ", ".join(f"{code} {count}" for code, count in sorted(deaths.errors.items()))
         return (f"{deaths.kills} kills over {len(every)} operations, {deaths.in_the_middle} in the middle of one: {errors}; the last answer "
-                f"{deaths.longest * 1000:.0f} ms after its kill, {deaths.again} tried again")
+                f"{deaths.longest * 1000:.0f} ms after its kill, {deaths.again} tried again"
+                + (f"; what failed: {'; '.join(sorted(deaths.failed))}" if deaths.failed else ""))

@@ -55,6 +55,7 @@ class Inventory:
     def __init__(self, daemon: Daemon):
         self.daemon = daemon
         self.processes = {"supervisor": daemon.process.pid, "front": daemon.child("nl:front"), "launcher": daemon.child("nl:launcher")}
+        time.sleep(1)  # until what it asks at its start has been answered
         self.at_start = self.counts()
 
     def counts(self) -> dict[str, int]:

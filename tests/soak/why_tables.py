@@ -89,7 +89,7 @@ class Runs:
     def to_its_end(self) -> None:
         question = self.question()
         with self.start(question) as running:
-            out = running.communicate(timeout=30)[0]
+            out = running.communicate(timeout=90)[0]
         found = re.search(r'"verdict": *"(\w+)"', out)
         expect(running.returncode in (0, 1) and found, f"why {' '.join(question)}: {running.returncode}: {out[-400:]}")
         self.verdicts[found[1]] = self.verdicts.get(found[1], 0) + 1
@@ -105,7 +105,7 @@ class Runs:
             if pid:  # else it had ended before its moment: that is no kill
                 os.kill(pid, signal.SIGKILL)
                 self.killed[victim] += 1
-            running.communicate(timeout=30)
+            running.communicate(timeout=90)
         if victim == "launcher":
             eventually(lambda: self.daemon.child("nl:launcher") not in (0, launcher), 10, "there is no other launcher")
             self.launcher_since = time.monotonic()
