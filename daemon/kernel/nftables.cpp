@@ -279,6 +279,22 @@ std::vector<NftChain> parse_nft_chains(Bytes bytes) {
     return out;
 }
 
+namespace {
+
+/// Of nft's own notes to a rule (libnftnl's udata.h: a byte of type, one of length, the value).
+std::string comment_in(Bytes notes) {
+    constexpr std::byte comment{0};  // NFTNL_UDATA_RULE_COMMENT
+    while (notes.size() >= 2) {
+        const auto size = std::to_integer<std::size_t>(notes[1]);
+        if (notes.size() - 2 < size) break;
+        if (notes[0] == comment) return text(notes.subspan(2, size));
+        notes = notes.subspan(2 + size);
+    }
+    return {};
+}
+
+}  // namespace
+
 std::vector<NftRule> parse_nft_rules(Bytes bytes) {
     std::vector<NftRule> out;
     for_each_object(bytes, NFT_MSG_NEWRULE, [&](std::uint8_t family, Bytes attributes) {
@@ -288,6 +304,7 @@ std::vector<NftRule> parse_nft_rules(Bytes bytes) {
             if (type == NFTA_RULE_TABLE) rule.table = text(value);
             if (type == NFTA_RULE_CHAIN) rule.chain = text(value);
             if (type == NFTA_RULE_HANDLE) rule.handle = big_endian<std::uint64_t>(value);
+            if (type == NFTA_RULE_USERDATA) rule.comment = comment_in(value);
             if (type != NFTA_RULE_EXPRESSIONS) return;
             for_each_attribute(value, [&](int element_type, Bytes element) {
                 if (element_type == NFTA_LIST_ELEM) parse_expression(element, rule.expressions);

@@ -143,7 +143,8 @@ struct NftRule {
     std::string chain;
     std::uint64_t handle = 0;
     std::vector<NftExpression>
-        expressions;  ///< in their order; empty ones and those without a name are left out
+        expressions;      ///< in their order; empty ones and those without a name are left out
+    std::string comment;  ///< nft's own; iptables has a match for it
     friend bool operator==(const NftRule&, const NftRule&) = default;
 };
 

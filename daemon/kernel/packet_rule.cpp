@@ -1,5 +1,7 @@
 #include "daemon/kernel/packet_rule.hpp"
 
+#include "daemon/kernel/rule_parts.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -268,6 +270,7 @@ std::string PacketRule::to_string() const {
     if (more_conditions) text += "… ";
     text += action_text(*this);
     if (text.ends_with(' ')) text.pop_back();
+    if (!comment.empty()) text += rule_parts::comment_text(comment);
     return text;
 }
 

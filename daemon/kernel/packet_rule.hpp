@@ -46,7 +46,7 @@ struct MarkBits {
 
 /// What conntrack says of a packet, as bits that iptables and nft have in common (NF_CT_STATE_BIT), and those
 /// of <linux/netfilter/xt_conntrack.h> for what NAT has done.
-enum : std::uint32_t { flow_is_new = 8, flow_has_snat = 64, flow_has_dnat = 128 };
+enum : std::uint32_t { flow_is_established = 2, flow_is_new = 8, flow_has_snat = 64, flow_has_dnat = 128 };
 
 struct PacketRule {
     std::optional<std::uint64_t> handle;  ///< nf_tables'
@@ -69,6 +69,7 @@ struct PacketRule {
     std::string other;                     ///< the name of an action that is not known
     std::optional<std::uint64_t> packets;  ///< that it has matched, where it counts
     std::optional<std::uint64_t> bytes;    ///< the same
+    std::string comment;                   ///< any bytes
     friend bool operator==(const PacketRule&, const PacketRule&) = default;
 
     /// As `nft list` writes it: "ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:34567".

@@ -37,6 +37,7 @@ class NftReader {
     /// nullopt: it is for the other family's packets.
     std::optional<PacketRule> read(const NftRule& in) {
         rule_.handle = in.handle;
+        rule_.comment = in.comment;
         for (const auto& expression : in.expressions)
             std::visit([&](const auto& one) { take(one); }, expression);
         if (of_other_family_) return std::nullopt;

@@ -152,8 +152,25 @@ std::optional<unsigned> prefix_length(Bytes mask) {
     return length;
 }
 
+std::string comment_of(Bytes info) {
+    const std::string_view bytes(reinterpret_cast<const char*>(info.data()), info.size());
+    return std::string(bytes.substr(0, bytes.find('\0')));
+}
+
+std::string comment_text(std::string_view comment) {
+    std::string out = " comment \"";
+    for (const char c : comment) {
+        if (c == '"' || c == '\\') out += '\\';
+        out += c == '\n' ? ' ' : c;
+    }
+    return out + "\"";
+}
+
 void take_match(PacketRule& rule, const XtExtension& match) {
-    if (match.name == "comment") return;
+    if (match.name == "comment") {
+        rule.comment = comment_of(match.info);
+        return;
+    }
     if (match.name == "udp") {
         xt_udp info;
         if (read(Bytes(match.info), info)) {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 /// Parts of rules that iptables-nft, nft and iptables-legacy have in common, as the kernel writes them.
 namespace netlab::kernel::rule_parts {
@@ -26,6 +27,11 @@ namespace netlab::kernel::rule_parts {
 /// the rule.
 void take_match(PacketRule& rule, const XtExtension& match);
 void take_target(PacketRule& rule, const XtExtension& target, Family family = Family::ipv4);
+
+/// What the match `comment` of x_tables says.
+[[nodiscard]] std::string comment_of(std::span<const std::byte> info);
+/// As nft(8) writes a comment behind a rule: ` comment "words"`; what would end the string is escaped.
+[[nodiscard]] std::string comment_text(std::string_view comment);
 
 /// An NF_ or NFT_ verdict; `chain` of a jump.
 void take_verdict(PacketRule& rule, std::int32_t code, const std::string& chain);

@@ -48,8 +48,20 @@ HostView::HostView(const KnownNamespaces& known, const ReadTopology& read, std::
       socket_(known.socket(place) ? known.socket(place)->get() : -1),
       names_(topology_[place_].links) {}
 
+/// The interface that would lead there if it were up.
+std::string HostView::down_interface(const IpAddress& to) const {
+    const auto& facts = topology_[place_];
+    for (const auto& one : facts.addresses) {
+        if (!one.prefix.contains(to) || one.prefix.address() == to) continue;
+        const auto link = std::ranges::find(facts.links, one.index, &kernel::Link::index);
+        if (link != facts.links.end() && (link->flags & IFF_UP) == 0) return names_[one.index];
+    }
+    return {};
+}
+
 HostWay HostView::way(const IpAddress& to) const {
     HostWay way;
+    way.down = down_interface(to);
     const auto reply = kernel::query_route(socket_, {to, {}, 0, 0, 0, false});
     if (!reply || reply->error != 0 || !reply->route) return way;
     const auto& route = *reply->route;
@@ -88,6 +100,12 @@ HostOutside HostView::outside(Family family) const {
 std::optional<bool> HostView::forwards(Family family, std::uint32_t index) const {
     const auto settings = kernel::query_settings(socket_, family, index);
     return settings ? kernel::forwards(family, *settings) : std::nullopt;
+}
+
+bool HostView::is_up(std::uint32_t index) const {
+    const auto& links = topology_[place_].links;
+    const auto link = std::ranges::find(links, index, &kernel::Link::index);
+    return link == links.end() || (link->flags & IFF_UP) != 0;
 }
 
 std::vector<IpAddress> HostView::addresses() const {

@@ -28,8 +28,12 @@ class HostView {
     [[nodiscard]] std::vector<IpAddress> addresses() const;
     /// Whether what comes in by that interface is sent on; nullopt: not known.
     [[nodiscard]] std::optional<bool> forwards(Family family, std::uint32_t index) const;
+    /// False where it is known to be down.
+    [[nodiscard]] bool is_up(std::uint32_t index) const;
 
   private:
+    [[nodiscard]] std::string down_interface(const IpAddress& to) const;
+
     const Topology& topology_;
     bool whole_;
     std::size_t place_;

@@ -13,6 +13,7 @@ struct WayOut {
     std::string output;                       ///< that it leaves by; "" where the host has no route
     std::optional<IpAddress> host_address{};  ///< that MASQUERADE gives there
     std::optional<bool> forwards{};           ///< the host sends on what comes in by the bridge
+    bool down = false;                        ///< the bridge is not up
 };
 
 /// Puts verdict, rule, address and words into a row that has the rest.

@@ -1,6 +1,7 @@
 #include "daemon/operations/port_explanation.hpp"
 
 #include "common/endpoint.hpp"
+#include "daemon/operations/host_command.hpp"
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/network_facts.hpp"
 
@@ -144,13 +145,22 @@ Explanation explain_stale_proxy(const api::PortRow& row, const api::PortCarrier&
     return {text, restore_rules(row)};
 }
 
-Explanation explain_blocked(const api::PortRow& row, const std::string& chain,
-                            const std::optional<api::NatRule>& rule) {
+Explanation explain_blocked(const api::PortRow& row, const api::Target& target, BlockedPacket packet,
+                            const std::string& chain, const std::optional<api::NatRule>& rule) {
     const auto where = row.to ? endpoint_text(row.to->address, row.to->port) : host_end(row);
-    const auto what = "what comes from outside for " + where + " is dropped by ";
-    if (rule) return {what + place_of(*rule) + ": " + rule->text, delete_command(*rule)};
+    const bool answer =
+        packet == BlockedPacket::answer_on_host || packet == BlockedPacket::answer_in_container;
+    const bool inside = packet == BlockedPacket::in_container || packet == BlockedPacket::answer_in_container;
+    const auto what = (answer ? "what " + row.target + " answers from " + where + " is dropped "
+                              : "what comes from outside for " + where + " is dropped ") +
+                      (inside ? "in " + row.target + " " : std::string()) + "by ";
+    if (rule) {
+        const auto command = delete_command(*rule);
+        return {what + place_of(*rule) + ": " + rule->text, inside ? command_in(target, command) : command};
+    }
     const auto policy = what + "the policy of " + chain + ", as no rule accepts it";
-    if (row.engine == api::Runtime::podman && row.to) {
+    if (inside) return {policy, "netlab firewall " + target.name + " (shows what it accepts)"};
+    if (row.engine == api::Runtime::podman && row.to && !answer) {
         // Docker's rules are for Docker's own bridges, and it sets the policy for all.
         return {policy + " (where Docker runs beside Podman, that policy is Docker's)",
                 std::string(row.family == Family::ipv4 ? "iptables" : "ip6tables") + " -I FORWARD -d " +
@@ -158,6 +168,18 @@ Explanation explain_blocked(const api::PortRow& row, const std::string& chain,
                     std::to_string(row.to->port) + " -j ACCEPT"};
     }
     return {policy + ": the rules may have been flushed", restore_rules(row)};
+}
+
+Explanation explain_down(const api::PortRow& row, const std::string& interface) {
+    const auto where = row.to ? row.to->address.to_string() : row.target;
+    return {"the host's interface " + interface + ", which leads to " + where + ", is down",
+            is_plain_word(interface) ? "ip link set " + interface + " up" : std::string()};
+}
+
+Explanation explain_no_way_back(const api::PortRow& row, Family family) {
+    return {row.target + " has no " + (family == Family::ipv4 ? "IPv4" : "IPv6") +
+                " route to the outside: its answers to who comes from there do not leave",
+            "netlab routes " + row.target + " (shows what it has)"};
 }
 
 }  // namespace netlab::operations

@@ -25,9 +25,19 @@ namespace netlab::operations {
 /// A proxy leads to an address that is not the container's.
 [[nodiscard]] Explanation explain_stale_proxy(const api::PortRow& row, const api::PortCarrier& carrier);
 
+/// Which packet is dropped, and where.
+enum class BlockedPacket : std::uint8_t { on_host, in_container, answer_on_host, answer_in_container };
+
 /// `rule` absent: the policy of `chain`.
-[[nodiscard]] Explanation explain_blocked(const api::PortRow& row, const std::string& chain,
+[[nodiscard]] Explanation explain_blocked(const api::PortRow& row, const api::Target& target,
+                                          BlockedPacket packet, const std::string& chain,
                                           const std::optional<api::NatRule>& rule);
+
+/// The container's answers to the outside have no route.
+[[nodiscard]] Explanation explain_no_way_back(const api::PortRow& row, Family family);
+
+/// The host's interface that has the container's subnet is down.
+[[nodiscard]] Explanation explain_down(const api::PortRow& row, const std::string& interface);
 
 /// Docker's and Podman's command that makes their rules anew.
 [[nodiscard]] std::string restore_rules(const api::PortRow& row);

@@ -149,8 +149,13 @@ class Judge {
             case CarrierKind::dnat:
                 if (!leads_here(carrier)) return say_elsewhere(carrier);
                 look_inside(*carrier.to);
-                if (const auto stop = from_outside ? host_trace_.stopped(*carrier.to) : std::nullopt)
-                    return say(*stop->verdict, stop->why);
+                if (from_outside) {
+                    auto stop = host_trace_.stopped(*carrier.to);
+                    // What does not listen is said before what would not come to it.
+                    if (!stop && row_.verdict == PortVerdict::works)
+                        stop = host_trace_.stopped_inside(*carrier.to);
+                    if (stop) return say(*stop->verdict, stop->why);
+                }
                 return tell_localhost();
             case CarrierKind::proxy:
                 if (!leads_here(carrier))
@@ -248,7 +253,8 @@ class Judge {
 };
 
 /// Whether what comes from outside reaches a socket of the host's.
-void judge_way_to_host(const HostFacts& host, const IpAddress& address, bool tcp, api::PortRow& row) {
+void judge_way_to_host(const HostFacts& host, const api::Target& target, const IpAddress& address, bool tcp,
+                       api::PortRow& row) {
     const auto& rules = host.rules.of(row.family);
     constexpr std::uint16_t any_port = 40'000;
     kernel::PacketFacts facts{somebody_outside(row.family), address,
@@ -278,7 +284,8 @@ void judge_way_to_host(const HostFacts& host, const IpAddress& address, bool tcp
         row.verdict = PortVerdict::blocked;
         std::optional<api::NatRule> rule;
         if (dropped.rule != nullptr) rule = describe_rule(*dropped.chain, *dropped.rule);
-        tell(row, explain_blocked(row, dropped.chain->table + " " + dropped.chain->name, rule));
+        tell(row, explain_blocked(row, target, BlockedPacket::on_host,
+                                  dropped.chain->table + " " + dropped.chain->name, rule));
     }
 }
 
@@ -312,7 +319,7 @@ api::PortRow judge_host_socket(const HostFacts& host, const api::Target& target,
         row.carried_by.front().clients = CarrierClients::localhost;
         row.notes.emplace_back("it listens on a loopback address: only the host itself reaches it");
     } else if (outside) {
-        judge_way_to_host(host, *outside, tcp, row);
+        judge_way_to_host(host, target, *outside, tcp, row);
     }
     return row;
 }

@@ -30,6 +30,7 @@ struct HostWay {
     bool local = false;                 ///< the address is the host's own
     std::vector<std::string> owners{};  ///< targets that have it there
     bool all_known = false;             ///< false: somebody that netlab cannot look into may have it
+    std::string down{};  ///< an interface with the address' subnet that is not up: the route is another then
 };
 
 /// Where the outside comes in.
@@ -62,6 +63,8 @@ struct ContainerFacts {
     const api::Target& target;
     std::vector<ContainerAddress> addresses;  ///< as its kernel says
     HeldListeners listeners;
+    RuleSet rules;                                       ///< of its own namespace
+    std::function<bool(Family)> has_route_outside = {};  ///< empty: not known
 };
 
 [[nodiscard]] api::PortRow judge_port(const HostFacts& host, const ContainerFacts& container,

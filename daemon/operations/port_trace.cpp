@@ -17,6 +17,8 @@ using api::CarrierKind;
 using api::PortVerdict;
 using kernel::RuleAction;
 
+constexpr std::uint16_t any_port = 40'000;  ///< of a client
+
 PortTrace doubt(const kernel::RuleChain* chain, const kernel::PacketRule* rule) {
     PortTrace out;
     out.verdict = PortVerdict::unknown;
@@ -60,7 +62,6 @@ bool HostTrace::is_containers(const IpAddress& address) const {
 
 kernel::PacketFacts HostTrace::packet(const IpAddress& to, bool from_outside) const {
     const auto protocol = static_cast<std::uint8_t>(is_tcp() ? IPPROTO_TCP : IPPROTO_UDP);
-    constexpr std::uint16_t any_port = 40'000;
     kernel::PacketFacts out{from_outside ? somebody_outside(row_.family) : to, to, protocol, any_port,
                             *port_.host_port};
     out.input = from_outside ? host_.outside(row_.family).interface : "";
@@ -71,14 +72,24 @@ kernel::PacketFacts HostTrace::packet(const IpAddress& to, bool from_outside) co
     return out;
 }
 
-PortTrace HostTrace::blocked(const kernel::FilterDecision& decision) const {
+kernel::PacketFacts HostTrace::answer(const api::Endpoint& to) const {
+    auto out = packet(to.address, true);
+    std::swap(out.source, out.destination);
+    out.source_port = to.port;
+    out.destination_port = any_port;
+    out.destination_local = false;
+    out.flow = kernel::flow_is_established;
+    return out;
+}
+
+PortTrace HostTrace::blocked(const kernel::FilterDecision& decision, BlockedPacket packet) const {
     PortTrace out;
     out.verdict = PortVerdict::blocked;
     std::optional<api::NatRule> rule;
     if (decision.rule != nullptr) rule = describe_rule(*decision.chain, *decision.rule);
     const auto chain = decision.chain == nullptr ? std::string("a chain")
                                                  : decision.chain->table + " " + decision.chain->name;
-    out.why = explain_blocked(row_, chain, rule);
+    out.why = explain_blocked(row_, container_.target, packet, chain, rule);
     return out;
 }
 
@@ -98,7 +109,8 @@ PortTrace HostTrace::trace(const IpAddress& to, bool from_outside) const {
     if (nat.rule == nullptr) return by_socket(to, *port_.host_port, from_outside);
     if (nat.rule->action == RuleAction::redirect)
         return by_socket(to, nat.rule->to_port.value_or(*port_.host_port), from_outside);
-    if (nat.rule->action != RuleAction::dnat) return blocked({true, nat.chain, nat.rule, false});
+    if (nat.rule->action != RuleAction::dnat)
+        return blocked({true, nat.chain, nat.rule, false}, BlockedPacket::on_host);
     PortTrace out;
     auto& carrier = out.carrier.emplace();
     carrier.kind = CarrierKind::dnat;
@@ -151,6 +163,13 @@ PortTrace HostTrace::by_socket(const IpAddress& to, std::uint16_t port, bool fro
 
 std::optional<PortTrace> HostTrace::stopped(const api::Endpoint& to) const {
     const auto& outside = host_.outside(row_.family);
+    const auto way = host_.way(to.address);
+    if (!way.down.empty()) {
+        PortTrace out;
+        out.verdict = PortVerdict::blocked;
+        out.why = explain_down(row_, way.down);
+        return out;
+    }
     if (outside.forwards == false) {
         PortTrace out;
         out.verdict = PortVerdict::blocked;
@@ -161,7 +180,7 @@ std::optional<PortTrace> HostTrace::stopped(const api::Endpoint& to) const {
     }
     auto facts = packet(to.address, true);
     facts.destination_port = to.port;
-    facts.output = host_.way(to.address).output;
+    facts.output = way.output;
     facts.destination_local = false;
     facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
     const auto dropped = kernel::find_drop(chains(), NF_INET_FORWARD, facts);
@@ -170,11 +189,56 @@ std::optional<PortTrace> HostTrace::stopped(const api::Endpoint& to) const {
     facts.input.reset();
     const auto at_last = kernel::find_drop(chains(), NF_INET_POST_ROUTING, facts);
     if (at_last.uncertain || at_last.dropped) return decided(at_last);
+    auto back = answer(to);
+    back.flow = kernel::flow_is_established | kernel::flow_has_dnat;
+    back.input = way.output;
+    back.output = "";
+    for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_FORWARD, NF_INET_POST_ROUTING}) {
+        if (hook != NF_INET_PRE_ROUTING) back.output = outside.interface;
+        if (hook == NF_INET_POST_ROUTING) back.input.reset();
+        const auto stop = kernel::find_drop(chains(), hook, back);
+        if (stop.uncertain || stop.dropped) return decided(stop, BlockedPacket::answer_on_host);
+    }
     return std::nullopt;
 }
 
-PortTrace HostTrace::decided(const kernel::FilterDecision& decision) const {
-    return decision.uncertain ? doubt(decision.doubtful_chain, decision.doubtful) : blocked(decision);
+std::optional<PortTrace> HostTrace::stopped_inside(const api::Endpoint& to) const {
+    const auto family = to.address.family();
+    const auto& rules = container_.rules.of(family);
+    if (!rules.known) {
+        PortTrace out;
+        out.verdict = PortVerdict::unknown;
+        out.why.explanation = "the rules of " + row_.target + " could not be read as a whole";
+        return out;
+    }
+    const auto home = std::ranges::find(container_.addresses, to.address, &ContainerAddress::address);
+    auto facts = packet(to.address, true);
+    facts.destination_port = to.port;
+    facts.output = "";
+    facts.input.reset();
+    if (home != container_.addresses.end()) facts.input = home->interface;
+    for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN}) {
+        const auto dropped = kernel::find_drop(rules.chains, hook, facts);
+        if (dropped.uncertain || dropped.dropped) return decided(dropped, BlockedPacket::in_container);
+    }
+    if (container_.has_route_outside && !container_.has_route_outside(family)) {
+        PortTrace out;
+        out.verdict = PortVerdict::blocked;
+        out.why = explain_no_way_back(row_, family);
+        return out;
+    }
+    auto back = answer(to);
+    back.input = "";
+    back.output.reset();  // its route back may be by another interface
+    for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING}) {
+        const auto dropped = kernel::find_drop(rules.chains, hook, back);
+        if (dropped.uncertain || dropped.dropped) return decided(dropped, BlockedPacket::answer_in_container);
+    }
+    return std::nullopt;
+}
+
+PortTrace HostTrace::decided(const kernel::FilterDecision& decision, BlockedPacket packet) const {
+    return decision.uncertain ? doubt(decision.doubtful_chain, decision.doubtful) : blocked(decision, packet);
 }
 
 }  // namespace netlab::operations

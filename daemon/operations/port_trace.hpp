@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/operations/explanation.hpp"
+#include "daemon/operations/port_explanation.hpp"
 #include "daemon/operations/port_judgement.hpp"
 
 /// What becomes of one client's first packet to a published port, on the host. Pure.
@@ -21,8 +22,11 @@ class HostTrace {
 
     /// Where the host's rules and sockets take what is sent to that address of the host.
     [[nodiscard]] PortTrace trace(const IpAddress& to, bool from_outside) const;
-    /// Whether what came from outside and was translated is not sent on: the verdict then.
+    /// Whether what came from outside and was translated is not sent on, or its answer is not: the verdict
+    /// then.
     [[nodiscard]] std::optional<PortTrace> stopped(const api::Endpoint& to) const;
+    /// Whether the container's own rules or routes stop it, or its answer.
+    [[nodiscard]] std::optional<PortTrace> stopped_inside(const api::Endpoint& to) const;
 
     [[nodiscard]] bool is_containers(const IpAddress& address) const;
     /// Of the family where it has one.
@@ -34,8 +38,10 @@ class HostTrace {
         return host_.rules.of(row_.family).chains;
     }
     [[nodiscard]] kernel::PacketFacts packet(const IpAddress& to, bool from_outside) const;
-    [[nodiscard]] PortTrace blocked(const kernel::FilterDecision& decision) const;
-    [[nodiscard]] PortTrace decided(const kernel::FilterDecision& decision) const;
+    [[nodiscard]] kernel::PacketFacts answer(const api::Endpoint& to) const;
+    [[nodiscard]] PortTrace blocked(const kernel::FilterDecision& decision, BlockedPacket packet) const;
+    [[nodiscard]] PortTrace decided(const kernel::FilterDecision& decision,
+                                    BlockedPacket packet = BlockedPacket::on_host) const;
     [[nodiscard]] std::optional<std::string> owner_of(const IpAddress& address) const;
     [[nodiscard]] PortTrace by_socket(const IpAddress& to, std::uint16_t port, bool from_outside) const;
 

@@ -1,5 +1,6 @@
 #include "common/api/ports.hpp"
 
+#include "daemon/kernel/route_query.hpp"
 #include "daemon/operations/container_processes.hpp"
 #include "daemon/operations/host_view.hpp"
 #include "daemon/operations/network_facts.hpp"
@@ -12,8 +13,9 @@ namespace netlab::operations::ports {
 namespace {
 
 struct Handles {
-    std::vector<Result<UniqueFd>> diags;  ///< by target
-    std::size_t host = 0;                 ///< place
+    std::vector<Result<UniqueFd>> diags;              ///< by target
+    std::vector<std::optional<HostRules>> own_rules;  ///< the same; not of those on the host
+    std::size_t host = 0;                             ///< place
     UniqueFd host_diag;
     HostRules rules;
     kernel::SocketHolders holders;
@@ -40,11 +42,16 @@ Result<Handles> prepare(Namespaces& namespaces, const api::PortsRequest&, const 
     auto host_containers = ContainerProcesses::read(first_processes);
     auto diags = open_in_each(namespaces, 0, context.targets.size(),
                               [](std::size_t) { return kernel::open_sock_diag_socket(); });
+    std::vector<std::optional<HostRules>> own_rules(context.targets.size());
+    for (std::size_t i = 0; i < own_rules.size(); ++i) {
+        if (!on_host[i] && diags[i] && namespaces.enter(i)) own_rules[i] = HostRules::ask();
+    }
     if (auto entered = namespaces.enter(*host); !entered) return entered.error();
     auto host_diag = kernel::open_sock_diag_socket();
     if (!host_diag) return host_diag.error();
     auto rules = HostRules::ask();
     return Handles{std::move(diags),
+                   std::move(own_rules),
                    *host,
                    std::move(*host_diag),
                    std::move(rules),
@@ -86,9 +93,13 @@ class Inspection {
         if (handles_.on_host[i]) return host_network(target, rows);
         if (!handles_.diags[i]) return handles_.diags[i].error();
         const auto& facts = topology_.topology[handles_.known.home(i)];
-        auto listeners = read_held(handles_.diags[i]->get(), InterfaceNames(facts.links));
+        const InterfaceNames names(facts.links);
+        auto listeners = read_held(handles_.diags[i]->get(), names);
         if (!listeners) return listeners.error();
-        const ContainerFacts container{target, addresses_of(facts), std::move(*listeners)};
+        auto& rules = handles_.own_rules[i];
+        const ContainerFacts container{target, addresses_of(facts), std::move(*listeners),
+                                       rules ? rules->read(names) : RuleSet(),
+                                       route_outside(handles_.known.home(i))};
         for (const auto& port : target.ports) {
             if (!port.host_port && !request_.exposed) continue;
             add(judge_port(host_, container, port), rows);
@@ -97,6 +108,15 @@ class Inspection {
     }
 
   private:
+    /// From a place to anybody out there.
+    std::function<bool(Family)> route_outside(std::size_t place) {
+        if (!handles_.known.socket(place)) return {};
+        return [socket = handles_.known.socket(place)->get()](Family family) {
+            const auto reply = kernel::query_route(socket, {somebody_outside(family), {}, 0, 0, 0, false});
+            return !reply || (reply->error == 0 && reply->route && reply->route->kind == RTN_UNICAST);
+        };
+    }
+
     /// A container there has no ports of its own: those that its processes listen on are the host's.
     Result<void> host_network(const api::Target& target, Rows& rows) {
         if (!is_container(target)) return {};

@@ -1,5 +1,6 @@
 #include "daemon/operations/rulesets.hpp"
 
+#include "daemon/kernel/rule_parts.hpp"
 #include "daemon/operations/ruleset_reader.hpp"
 #include "daemon/operations/xtables_text.hpp"
 
@@ -75,23 +76,12 @@ Shape shape_of(const kernel::NftTables::Content& content) {
     return shape;
 }
 
-/// As nft writes a comment; what would end its string is escaped.
-std::string comment_text(const std::string& comment) {
-    std::string out = " comment \"";
-    for (const char c : comment) {
-        if (c == '"' || c == '\\') out += '\\';
-        out += c == '\n' ? ' ' : c;
-    }
-    return out + "\"";
-}
-
 /// iptables' own, in its match: libnftables shows nothing of it.
 std::string comment_of(const kernel::NftRule& rule) {
     for (const auto& expression : rule.expressions) {
         const auto* match = std::get_if<kernel::NftMatch>(&expression);
         if (match == nullptr || match->name != "comment") continue;
-        const std::string_view bytes(reinterpret_cast<const char*>(match->info.data()), match->info.size());
-        return std::string(bytes.substr(0, bytes.find('\0')));
+        return kernel::rule_parts::comment_of(match->info);
     }
     return {};
 }
@@ -140,7 +130,7 @@ void name_untranslated(std::vector<TableText>& tables, const kernel::NftTables::
                     rule.undecoded = true;
                 }
                 if (auto comment = comment_of(*known->second); !comment.empty() && rule.comment.empty()) {
-                    rule.text += comment_text(comment);
+                    rule.text += kernel::rule_parts::comment_text(comment);
                     rule.comment = std::move(comment);
                 }
             }

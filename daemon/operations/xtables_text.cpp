@@ -65,10 +65,7 @@ void add_match(RuleText& out, const kernel::XtExtension& match, Family family) {
         out.text += " [not decoded]";
         out.undecoded = true;
     }
-    if (match.name == "comment") {
-        const std::string_view bytes(reinterpret_cast<const char*>(match.info.data()), match.info.size());
-        out.comment = bytes.substr(0, bytes.find('\0'));
-    }
+    if (match.name == "comment") out.comment = kernel::rule_parts::comment_of(match.info);
 }
 
 void add_verdict(RuleText& out, const XtRule& rule) {

@@ -223,12 +223,23 @@ TEST_CASE("nat: a rule that drops what leaves is named", "[docker][nat]") {
     const support::Daemon daemon(settings());
     (void)nat_of(daemon, "co1");
     const SavedRules saved;
-    REQUIRE(on_host({"iptables", "-I", "DOCKER-USER", "-s", address_of("co1", "net"), "-j", "DROP"}).status ==
-            0);
-    const auto said = nat_of(daemon, "co1");
-    CHECK(said.finished.status == 1);
-    CHECK(text(out_of(said), "verdict") == "blocked");
-    CHECK(text(out_of(said).at("rule").as_object(), "chain") == "DOCKER-USER");
+    const auto address = address_of("co1", "net");
+    REQUIRE(on_host({"iptables", "-I", "DOCKER-USER", "-s", address, "-m", "comment", "--comment",
+                     "ticket \"4711\"", "-j", "DROP"})
+                .status == 0);
+    const auto by_iptables = nat_of(daemon, "co1");
+    CHECK(by_iptables.finished.status == 1);
+    CHECK(text(out_of(by_iptables), "verdict") == "blocked");
+    const auto rule = out_of(by_iptables).at("rule").as_object();
+    CHECK(text(rule, "chain") == "DOCKER-USER");
+    CHECK(text(rule, "text") == "ip saddr " + address + R"( drop comment "ticket \"4711\"")");
+    REQUIRE(on_host({"iptables", "-D", "DOCKER-USER", "1"}).status == 0);
+    REQUIRE(on_host({"nft", "insert rule ip filter DOCKER-USER ip saddr " + address +
+                                " counter drop comment \"ticket 4712\""})
+                .status == 0);
+    const auto by_nft = nat_of(daemon, "co1");
+    CHECK(text(out_of(by_nft).at("rule").as_object(), "text") ==
+          "ip saddr " + address + R"( drop comment "ticket 4712")");
 }
 
 TEST_CASE("nat: the host's whole picture has every network and every DNAT rule", "[docker][nat]") {

@@ -297,6 +297,56 @@ TEST_CASE("ports: a rule in DOCKER-USER that drops is named", "[docker][ports]")
     CHECK(answers(18009));
 }
 
+TEST_CASE("ports: a rule of the container's own that drops is named, and so is a missing route",
+          "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-own", {"-p", "18020:80"});
+    serve(container, "80");
+    (void)row_with(daemon, "p-own", "works");
+    const auto inside = [&](const std::string& command) {
+        const auto net = "--net=/proc/" + std::to_string(pid_of("p-own")) + "/ns/net";
+        REQUIRE(support::run({"nsenter", net, "sh", "-c", command}).status == 0);
+    };
+    for (const std::string rule : {"INPUT -p tcp --dport 80 -j DROP", "OUTPUT -p tcp --sport 80 -j DROP"}) {
+        inside("iptables -w -A " + rule);
+        const auto row = row_with(daemon, "p-own", "blocked");
+        CHECK_FALSE(answers(18020));
+        const auto chain = rule.substr(0, rule.find(' '));
+        CHECK(text(row, "explanation").find("dropped in p-own by ip filter " + chain) != std::string::npos);
+        const auto suggestion = text(row, "suggestion");
+        CHECK(suggestion.starts_with("nsenter --net=/proc/"));
+        REQUIRE(support::run({"sh", "-c", suggestion}).status == 0);
+        (void)row_with(daemon, "p-own", "works");
+        CHECK(answers(18020));
+    }
+    inside("ip route del default");
+    const auto row = row_with(daemon, "p-own", "blocked");
+    CHECK_FALSE(answers(18020));
+    CHECK(text(row, "explanation").starts_with("p-own has no IPv4 route to the outside"));
+}
+
+TEST_CASE("ports: a bridge that is down is named, and what is said helps", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    docker({"network", "create", "-o", "com.docker.network.bridge.name=p-down", "p-down"});
+    {
+        const Container container("p-down1", {"--network", "p-down", "-p", "18021:80"});
+        serve(container, "80");
+        (void)row_with(daemon, "p-down1", "works");
+        CHECK(answers(18021));
+        REQUIRE(on_host({"ip", "link", "set", "p-down", "down"}).status == 0);
+        const auto row = row_with(daemon, "p-down1", "blocked");
+        CHECK_FALSE(answers(18021));
+        CHECK(text(row, "explanation").find("interface p-down, which leads to ") != std::string::npos);
+        const auto nat = daemon.netlab({"nat", "p-down1"});
+        CHECK(nat.out.find("p-down, which it comes in by, is down") != std::string::npos);
+        REQUIRE(text(row, "suggestion") == "ip link set p-down up");
+        REQUIRE(on_host({"ip", "link", "set", "p-down", "up"}).status == 0);
+        (void)row_with(daemon, "p-down1", "works");
+        CHECK(support::eventually([] { return answers(18021); }, std::chrono::seconds(5)));
+    }
+    docker({"network", "rm", "p-down"});
+}
+
 TEST_CASE("ports: an older rule to an address that nobody has shadows the good one", "[docker][ports]") {
     const support::Daemon daemon(settings());
     const Container container("p-shadow", {"-p", "18010:80"});

@@ -73,13 +73,16 @@ struct Stage {
         port = {address("0.0.0.0"), 8080, 80, "tcp"};
     }
     [[nodiscard]] api::PortRow judge() const {
-        const ContainerFacts container{target, {{address("172.17.0.2"), "eth0"}}, listeners};
+        const ContainerFacts container{
+            target, {{address("172.17.0.2"), "eth0"}}, listeners, own, [this](Family) { return routed; }};
         return judge_port(host, container, port);
     }
 
     api::Target target;
     HostFacts host;
     HeldListeners listeners;
+    RuleSet own{{{}, true}, {{}, true}};
+    bool routed = true;
     api::PublishedPort port;
 };
 
@@ -172,9 +175,68 @@ TEST_CASE("ports: what is carried may be dropped on its way", "[unit]") {
     accept.output = {"docker0", false};
     accept.action = RuleAction::accept;
     stage.host.rules.v4.chains[1] = forward({accept}, true);
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.starts_with("what co1 answers from 172.17.0.2:80 is dropped by the policy of"));
+    PacketRule accept_answers;
+    accept_answers.input = {"docker0", false};
+    accept_answers.action = RuleAction::accept;
+    stage.host.rules.v4.chains[1] = forward({accept, accept_answers}, true);
     CHECK(stage.judge().verdict == PortVerdict::works);
     stage.host.outside_v4.forwards = false;
     CHECK(stage.judge().verdict == PortVerdict::blocked);
+}
+
+TEST_CASE("ports: the container's own rules and routes are looked at", "[unit]") {
+    Stage stage;
+    stage.target.pid = 4711;
+    PacketRule drop;
+    drop.handle = 5;
+    drop.protocol = {IPPROTO_TCP, false};
+    drop.destination_port = {{80, 80}, false};
+    drop.action = RuleAction::drop;
+    auto& chains = stage.own.v4.chains;
+    chains = {{false, "ip filter", "INPUT", kernel::NftHook{NF_INET_LOCAL_IN, 0}, false, {drop}, false}};
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.starts_with(
+        "what comes from outside for 172.17.0.2:80 is dropped in co1 by ip filter INPUT handle 5"));
+    CHECK(row.suggestion == "nsenter --net=/proc/4711/ns/net nft delete rule ip filter INPUT handle 5");
+    chains.front() = {false, "ip filter", "INPUT", kernel::NftHook{NF_INET_LOCAL_IN, 0}, false, {}, true};
+    CHECK(stage.judge().explanation.find("the policy of ip filter INPUT") != std::string::npos);
+    drop.more_conditions = true;
+    chains.front() = {false, "ip filter", "INPUT", kernel::NftHook{NF_INET_LOCAL_IN, 0},
+                      false, {drop},      false};
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+
+    drop.more_conditions = false;
+    drop.destination_port.reset();
+    drop.source_port = {{80, 80}, false};
+    chains.front() = {false, "ip filter", "OUTPUT", kernel::NftHook{NF_INET_LOCAL_OUT, 0},
+                      false, {drop},      false};
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.starts_with("what co1 answers from 172.17.0.2:80 is dropped in co1 by"));
+
+    chains.clear();
+    CHECK(stage.judge().verdict == PortVerdict::works);
+    stage.routed = false;
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.starts_with("co1 has no IPv4 route to the outside"));
+    stage.routed = true;
+    stage.own.v4.known = false;
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+}
+
+TEST_CASE("ports: a bridge that is down is named, and no rule", "[unit]") {
+    Stage stage;
+    stage.host.rules.v4.chains[1] = forward({}, true);
+    stage.host.way = [](const IpAddress&) { return HostWay{"eth0", false, {}, true, "docker0"}; };
+    const auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation == "the host's interface docker0, which leads to 172.17.0.2, is down");
+    CHECK(row.suggestion == "ip link set docker0 up");
 }
 
 TEST_CASE("ports: rules that could not be read make it unknown, never fine", "[unit]") {

@@ -147,7 +147,7 @@ TEST_CASE("ruleset text: it agrees with the kernel's own list, or not", "[unit]"
     REQUIRE(tables);
     kernel::NftTables::Content content;
     content.chains = {{NFPROTO_IPV4, "x", "c", 2, std::nullopt, "", std::nullopt}};
-    content.rules = {{NFPROTO_IPV4, "x", "c", 3, {}}, {NFPROTO_IPV4, "x", "c", 4, {}}};
+    content.rules = {{NFPROTO_IPV4, "x", "c", 3, {}, {}}, {NFPROTO_IPV4, "x", "c", 4, {}, {}}};
     CHECK(agree(*tables, content));
     std::swap(content.rules[0], content.rules[1]);
     CHECK_FALSE(agree(*tables, content));
@@ -169,9 +169,10 @@ TEST_CASE("ruleset text: a match that libnftables left out is named", "[unit]") 
                       "filter",
                       "c",
                       3,
-                      {match("recent"), match("conntrack"), kernel::NftTarget{{"TEE", 0, {}}}}},
-                     {NFPROTO_IPV4, "filter", "c", 4, {match("recent")}},
-                     {NFPROTO_IPV4, "filter", "c", 5, {match("recent")}}};
+                      {match("recent"), match("conntrack"), kernel::NftTarget{{"TEE", 0, {}}}},
+                      {}},
+                     {NFPROTO_IPV4, "filter", "c", 4, {match("recent")}, {}},
+                     {NFPROTO_IPV4, "filter", "c", 5, {match("recent")}, {}}};
     name_untranslated(*tables, content, {"conntrack"});
     const auto& rules = (*tables)[0].chains[0].rules;
     CHECK(rules[0].text == "xt match recent tcp dport 22 drop xt target TEE");
