@@ -231,7 +231,8 @@ Result<std::variant<Destination, Resolution>> choose_destination(const ReachRequ
     } else if (way == DestinationWay::numeric) {
         chosen = numeric_address(request, zone);
     } else {
-        auto resolution = sources.resolver->resolve(request.to, request.family, watch, output);
+        auto resolution =
+            sources.resolver->resolve(request.to, request.family, watch, output, sources.patience);
         if (!resolution) return resolution.error();
         if (resolution->outcome != NameOutcome::resolved) return std::move(*resolution);
         chosen->to.address = in_order_of_preference(resolution->addresses, interface).front();

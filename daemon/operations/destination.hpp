@@ -36,6 +36,7 @@ struct DestinationSources {
     int peer_route_socket = -1;    ///< the peer's; -1 where its namespace is not at hand
     bool same_namespace = false;   ///< FROM and the peer live in one
     Resolver* resolver = nullptr;  ///< for DestinationWay::name
+    std::chrono::milliseconds patience = Resolver::longest;  ///< for that
 };
 
 /// A Resolution means that the name did not resolve. errc::bad_request (wrong family, multicast, broadcast,

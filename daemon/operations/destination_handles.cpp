@@ -53,7 +53,8 @@ Result<DestinationHandles> DestinationHandles::open(Namespaces& namespaces, cons
 }
 
 DestinationSources DestinationHandles::sources() {
-    return {route.get(), peer_route.get(), same_namespace, resolver ? &*resolver : nullptr};
+    return {route.get(), peer_route.get(), same_namespace, resolver ? &*resolver : nullptr,
+            Resolver::longest};
 }
 
 }  // namespace netlab::operations

@@ -35,6 +35,7 @@ struct Round {
     const ResolvConf& conf;
     std::vector<Family> families;
     Clock::time_point end;
+    bool hurried;  ///< each server has its share of what is left, if that is less than its timeout
     const TargetWatch& watch;
     Output& output;
 
@@ -58,13 +59,19 @@ struct Round {
         return join(outcomes);
     }
 
+    [[nodiscard]] Clock::duration timeout(std::size_t server) const {
+        const Clock::duration whole = server_timeout(conf, server);
+        if (!hurried) return whole;
+        return std::min(whole, (end - Clock::now()) / static_cast<int>(conf.servers.size() - server));
+    }
+
     Result<AskedServer> ask_one(std::size_t server, const std::string& name, Resolution& resolution) const {
         std::vector<DnsCall> calls;
         for (const auto family : families)
             calls.push_back({conf.servers[server], name,
                              family == Family::ipv4 ? dns_type::a : dns_type::aaaa,
                              conf.use_vc ? api::DnsTransport::tcp : api::DnsTransport::udp});
-        const auto until = std::min(end, Clock::now() + server_timeout(conf, server));
+        const auto until = std::min(end, Clock::now() + timeout(server));
         const auto exchanges = dns.ask(calls, until, watch, output);
         if (!exchanges) return exchanges.error();
         resolution.addresses.clear();
@@ -97,7 +104,8 @@ Result<Resolver> Resolver::open(TargetHandle& target, std::string name) {
 }
 
 Result<Resolution> Resolver::resolve(std::string_view name, std::optional<Family> family,
-                                     const TargetWatch& watch, Output& output) {
+                                     const TargetWatch& watch, Output& output,
+                                     std::chrono::milliseconds patience) {
     if (auto numeric = parse_numeric_host(name)) {
         if (family && numeric->address.family() != *family) {
             Resolution other;
@@ -115,16 +123,17 @@ Result<Resolution> Resolver::resolve(std::string_view name, std::optional<Family
         return resolved(std::move(addresses), name, "/etc/hosts");
     }
     if (same_dns_name(name, "localhost")) return resolved(loopbacks(family), name, "localhost");
-    return ask_dns(name, family, watch, output);
+    return ask_dns(name, family, watch, output, patience);
 }
 
 Result<Resolution> Resolver::ask_dns(std::string_view name, std::optional<Family> family,
-                                     const TargetWatch& watch, Output& output) {
+                                     const TargetWatch& watch, Output& output,
+                                     std::chrono::milliseconds patience) {
     const auto file = read_resolv_conf_row(target_, {resolv_conf_file_, resolv_conf_.get()});
     if (auto known = need_known_servers(file.row, "give an address in place of the name"); !known)
         return known.error();
     const auto& conf = file.reading.conf;
-    Round round{dns_, conf, {}, Clock::now() + longest, watch, output};
+    Round round{dns_, conf, {}, Clock::now() + patience, patience < longest, watch, output};
     if (family != Family::ipv6) round.families.push_back(Family::ipv4);
     if (family != Family::ipv4 && !conf.no_aaaa) round.families.push_back(Family::ipv6);
 

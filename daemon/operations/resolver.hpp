@@ -41,15 +41,18 @@ class Resolver {
     /// For `prepare`: takes the target's files; `name` is what a person calls it. errc::operation_failed.
     [[nodiscard]] static Result<Resolver> open(TargetHandle& target, std::string name);
 
-    /// For `run`, in the target's namespace. Any name will do. errc::target_gone, errc::operation_failed
-    /// (where its resolv.conf cannot be read, too); that a name does not resolve is no error.
+    /// For `run`, in the target's namespace. Any name will do. With less `patience` than a program has each
+    /// server gets its share of it in every attempt. errc::target_gone, errc::operation_failed (where its
+    /// resolv.conf cannot be read, too); that a name does not resolve is no error.
     [[nodiscard]] Result<Resolution> resolve(std::string_view name, std::optional<Family> family,
-                                             const TargetWatch& watch, Output& output);
+                                             const TargetWatch& watch, Output& output,
+                                             std::chrono::milliseconds patience = longest);
 
   private:
     explicit Resolver(DnsClient dns) : dns_(std::move(dns)) {}
     [[nodiscard]] Result<Resolution> ask_dns(std::string_view name, std::optional<Family> family,
-                                             const TargetWatch& watch, Output& output);
+                                             const TargetWatch& watch, Output& output,
+                                             std::chrono::milliseconds patience);
 
     DnsClient dns_;
     std::string target_;

@@ -24,6 +24,10 @@ using api::WhyReport;
 using api::WhyRequest;
 using api::WhyVerdict;
 
+/// The name of a container that netlab knows is known to the resolver beside it, or not at all: silence says
+/// the same after a moment as after half a minute.
+constexpr std::chrono::seconds resolver_patience{3};
+
 bool has(const Context& context, api::Role role) {
     return std::ranges::find(context.roles, role) != context.roles.end();
 }
@@ -115,6 +119,9 @@ void unresolved(WhyReport& report, const WhyRequest& request, const Context& con
     const auto why = explain_unresolved(context, request, resolution);
     report.explanation = why.explanation;
     report.suggestion = why.suggestion;
+    if (context.peer && resolution.outcome == NameOutcome::timed_out)
+        report.notes.push_back("the resolver was given " + std::to_string(resolver_patience.count()) +
+                               " s; a program waits as long as its resolv.conf says");
 }
 
 /// Without Role::probe no packet is sent, and a question to a resolver is one.
@@ -137,8 +144,9 @@ Result<void> run(WhyHandles& handles, const WhyRequest& request, const Context& 
     report.protocol = request.protocol;
     if (request.port != 0) report.port = request.port;
     report.resolution.name = request.to;
-    const auto chosen = choose_destination(request, context, handles.destination.sources(),
-                                           handles.destination.watch, output);
+    auto sources = handles.destination.sources();
+    if (context.peer) sources.patience = resolver_patience;
+    const auto chosen = choose_destination(request, context, sources, handles.destination.watch, output);
     if (!chosen) return chosen.error();
     if (const auto* resolution = std::get_if<Resolution>(&*chosen)) {
         unresolved(report, request, context, *resolution);

@@ -7,6 +7,8 @@
 #include <memory>
 #include <sstream>
 
+#include <boost/json/serialize.hpp>
+
 using namespace netlab;
 using namespace netlab::lab;
 using namespace std::chrono_literals;
@@ -699,6 +701,20 @@ TEST_CASE("why: routes of FROM's own that refuse, lead astray or are gone", "[do
     CHECK(contains(text(report, "suggestion"), "ip route add default via " + gateway));
     follow(report);
     check_delivered(daemon, question);
+}
+
+TEST_CASE("why: a resolver that says nothing of a container's name is not waited for to the end",
+          "[docker]") {
+    const support::Daemon daemon(settings());
+    const Container mute("why-mute", {"--network", "net"});
+    in_container("why-mute", "iptables -w -A INPUT -i lo -s 127.0.0.11 -j DROP");
+    const auto begin = std::chrono::steady_clock::now();
+    const auto report = ask_why(daemon, {"why-mute", "co2"});
+    INFO(report);
+    CHECK(std::chrono::steady_clock::now() - begin < 6s);
+    CHECK(verdict(report) == "unresolved");
+    CHECK(contains(text(report, "explanation"), "127.0.0.11 gives no answer for co2"));
+    CHECK(contains(boost::json::serialize(report.at("notes")), "given 3 s"));
 }
 
 TEST_CASE("why: IPv6's failures are not IPv4's gateway's", "[docker]") {
