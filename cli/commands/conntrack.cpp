@@ -219,10 +219,12 @@ Result<void> Conntrack::take(const Session& session, const std::string& line) {
         decode_stream_event<api::ConntrackStart, ConntrackRow, api::ConntrackLost, api::ConntrackReport>(
             line);
     if (!event) return event.error();
+    const bool json = session.options.format == Format::json;
+    if (json) out_.append(session.screen.terminal ? escape_json(line) : line).append("\n");
     if (const auto* error = std::get_if<StreamError>(&*event)) return error->error;
     if (const auto* report = std::get_if<api::ConntrackReport>(&*event)) report_ = *report;
-    if (session.options.format == Format::json) {
-        out_.append(session.screen.terminal ? escape_json(line) : line).append("\n");
+    if (json) {
+        // The line is all.
     } else if (const auto* row = std::get_if<ConntrackRow>(&*event)) {
         out_ += conntrack_text::line(*row, names_);
     } else if (const auto* lost = std::get_if<api::ConntrackLost>(&*event)) {

@@ -267,6 +267,7 @@ TEST_CASE("conntrack: --watch ends with its container, within a second", "[docke
     CHECK(std::chrono::steady_clock::now() - before < 1s);
     CHECK(finished.status == 5);
     CHECK(has(finished.err, "'mortal2' has ended"));
+    CHECK(at(report(finished), "/error/code") == "target_gone");
 }
 
 TEST_CASE("conntrack: --inside shows a container's own table, which says that it has nothing", "[docker]") {
