@@ -15,6 +15,9 @@ namespace netlab::front {
 namespace {
 
 constexpr std::chrono::milliseconds out_of_descriptors{100};
+/// A container that has the socket may not fill the journal, which would then leave others' lines out.
+constexpr std::chrono::seconds foreign_period{10};
+constexpr std::size_t foreign_lines = 10;
 
 bool out_of_room(int error) {
     return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
@@ -29,7 +32,9 @@ Limits Limits::for_descriptors(std::size_t descriptors) {
     const auto room = descriptors > own ? (descriptors - own) / for_one : 1;
     limits.connections = std::clamp<std::size_t>(room, 1, limits.connections);
     limits.of_one_user = (limits.connections + 1) / 2;
-    limits.refused = std::min<std::size_t>(limits.refused, std::max<std::size_t>(1, limits.connections / 8));
+    const auto some = std::max<std::size_t>(1, limits.connections / 8);
+    limits.refused = std::min(limits.refused, some);
+    limits.unchecked = std::min(limits.unchecked, some);
     return limits;
 }
 
@@ -67,15 +72,19 @@ void Server::cut() {
 
 asio::awaitable<void> Server::accept() {
     while (!draining_) {
+        if (unchecked_ >= limits_.unchecked) {
+            co_await room_.wait(std::chrono::steady_clock::now() + out_of_descriptors);
+            continue;
+        }
         const auto [waited] = co_await acceptor_.async_wait(asio::socket_base::wait_read, awaiting);
         if (waited || draining_) co_return;
         int error = 0;
         // Whoever connects without end is not to keep the others' handlers, and the supervisor, from their
         // turn.
         int left = 32;
-        while (left > 0 && accept_one(error))
+        while (left > 0 && unchecked_ < limits_.unchecked && accept_one(error))
             --left;
-        if (left > 0 && out_of_room(error)) {
+        if (out_of_room(error)) {
             // The connection stays in the queue, and waiting for it would return at once, for ever.
             spdlog::warn("cannot accept a connection: {}", std::strerror(error));
             give_up_spare();
@@ -87,41 +96,83 @@ asio::awaitable<void> Server::accept() {
 bool Server::accept_one(int& error) {
     UniqueFd connection(::accept4(acceptor_.native_handle(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (connection) {
-        admit(std::move(connection));
+        check(std::move(connection));
         return true;
     }
     error = errno;
     return error == EINTR || error == ECONNABORTED;
 }
 
-void Server::admit(UniqueFd connection) {
+void Server::check(UniqueFd connection) {
     auto peer = peer_of(connection.get());
     if (!peer) {
         spdlog::warn("a connection is refused: {}", peer.error().message);
         return;
     }
-    auto& of_user = by_user_[peer->uid];
+    ++unchecked_;
+    asio::co_spawn(executor_, admit(std::move(connection), std::move(*peer)),
+                   [this](const std::exception_ptr& exception) {
+                       --unchecked_;
+                       room_.wake();
+                       try {
+                           if (exception) std::rethrow_exception(exception);
+                       } catch (const std::exception& fault) {
+                           spdlog::error("a connection was not admitted by a fault: {}", fault.what());
+                       }
+                   });
+}
+
+asio::awaitable<void> Server::admit(UniqueFd connection, Peer peer) {
+    const auto place = co_await service_.workers.check_peer(connection.get());
+    if (draining_) co_return;
+    if (!place && place.error().code == errc::permission_denied) {
+        log_foreign(peer);
+        connection.reset();
+        keep_spare();
+        co_return;
+    }
+    serve(std::move(connection), std::move(peer), place ? std::nullopt : std::optional(place.error()));
+}
+
+void Server::serve(UniqueFd connection, Peer peer, std::optional<Error> cannot_tell) {
+    auto& of_user = by_user_[peer.uid];
     // Root can end the daemon anyhow, and is who has to find out why it is full.
     const bool full = sessions_.size() - refused_ >= limits_.connections;
-    const bool refused = peer->uid != 0 && (full || of_user >= limits_.of_one_user);
+    const bool refused = peer.uid != 0 && (full || of_user >= limits_.of_one_user);
     if (refused && refused_ >= limits_.refused) {
-        if (of_user == 0) by_user_.erase(peer->uid);
+        if (of_user == 0) by_user_.erase(peer.uid);
         return;
     }
     ++of_user;
     if (refused) ++refused_;
     Socket socket(executor_, asio::local::stream_protocol(), connection.release());
-    sessions_.emplace_front(service_, std::move(socket), std::move(*peer), refused);
+    sessions_.emplace_front(service_, std::move(socket), std::move(peer), refused);
     const auto session = sessions_.begin();
-    asio::co_spawn(
-        executor_, session->serve(), [this, session, refused](const std::exception_ptr& exception) {
-            try {
-                if (exception) std::rethrow_exception(exception);
-            } catch (const std::exception& fault) {
-                spdlog::error("uid={} a session ended by a fault: {}", session->peer().uid, fault.what());
-            }
-            ended(session, refused);
-        });
+    asio::co_spawn(executor_, cannot_tell ? session->turn_away(std::move(*cannot_tell)) : session->serve(),
+                   [this, session, refused](const std::exception_ptr& exception) {
+                       try {
+                           if (exception) std::rethrow_exception(exception);
+                       } catch (const std::exception& fault) {
+                           spdlog::error("uid={} a session ended by a fault: {}", session->peer().uid,
+                                         fault.what());
+                       }
+                       ended(session, refused);
+                   });
+}
+
+void Server::log_foreign(const Peer& peer) {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - foreign_since_ >= foreign_period) {
+        if (foreign_ > foreign_lines)
+            spdlog::warn("{} more clients that live in other user or PID namespaces were let go",
+                         foreign_ - foreign_lines);
+        foreign_since_ = now;
+        foreign_ = 0;
+    }
+    if (++foreign_ > foreign_lines) return;
+    AuditEntry entry;
+    entry.request = service_.workers.next_id();
+    log_decision(entry, peer, foreign_peer);
 }
 
 void Server::ended(Sessions::iterator session, bool refused) {

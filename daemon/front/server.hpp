@@ -2,9 +2,11 @@
 
 #include "daemon/front/session.hpp"
 
+#include <chrono>
 #include <functional>
 #include <list>
 #include <map>
+#include <optional>
 
 namespace netlab::front {
 
@@ -13,12 +15,15 @@ struct Limits {
     std::size_t connections = 512;  ///< what comes above is told `busy`, uid 0 aside
     std::size_t of_one_user = 256;  ///< uid 0 aside
     std::size_t refused = 64;       ///< of those that are being told so; more are dropped at once
+    std::size_t unchecked =
+        32;  ///< of which the launcher has not said where they live; more wait to be accepted
 
     /// What `descriptors` open files are enough for: a stream takes three, the daemon itself a few.
     [[nodiscard]] static Limits for_descriptors(std::size_t descriptors);
 };
 
-/// Accepts connections and keeps the sessions.
+/// Accepts connections and keeps the sessions. A client that lives in another user or PID namespace, a
+/// container's, is let go without a byte, and before it counts as anybody's: its uid is not what it seems.
 class Server {
   public:
     /// `listener` is a listening Unix socket. This object outlives the executor's last handler.
@@ -36,8 +41,11 @@ class Server {
 
     asio::awaitable<void> accept();
     [[nodiscard]] bool accept_one(int& error);
-    void admit(UniqueFd connection);
+    void check(UniqueFd connection);
+    asio::awaitable<void> admit(UniqueFd connection, Peer peer);
+    void serve(UniqueFd connection, Peer peer, std::optional<Error> cannot_tell);
     void ended(Sessions::iterator session, bool refused);
+    void log_foreign(const Peer& peer);
     void give_up_spare();
     void keep_spare();
 
@@ -48,7 +56,10 @@ class Server {
     Sessions sessions_;
     std::map<uid_t, std::size_t> by_user_;
     std::size_t refused_ = 0;
-    UniqueFd spare_;  ///< given up for a moment where no descriptor is left, to tell a client so
+    std::size_t unchecked_ = 0;
+    std::chrono::steady_clock::time_point foreign_since_;
+    std::size_t foreign_ = 0;  ///< since then
+    UniqueFd spare_;           ///< given up for a moment where no descriptor is left, to tell a client so
     Waiters room_;
     bool draining_ = false;
     std::function<void()> done_;

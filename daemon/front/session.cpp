@@ -41,8 +41,7 @@ Session::Session(Service service, Socket socket, Peer peer, bool busy)
       busy_(busy) {}
 
 asio::awaitable<void> Session::serve() {
-    const bool admitted = co_await admit();
-    while (admitted) {
+    for (;;) {
         const bool begun = co_await wait_for_request();
         if (!begun) break;
         auto request = co_await receive();
@@ -54,18 +53,11 @@ asio::awaitable<void> Session::serve() {
     stream_.close();
 }
 
-asio::awaitable<bool> Session::admit() {
-    const auto place = co_await service_.workers.check_peer(stream_.socket().native_handle());
-    if (place) co_return true;
-    AuditEntry entry;
-    entry.request = service_.workers.next_id();
-    if (place.error().code == errc::permission_denied) {
-        log_decision(entry, peer_, foreign_peer);
-    } else {
-        unread_ = true;
-        co_await refuse(place.error());
-    }
-    co_return false;
+asio::awaitable<void> Session::turn_away(Error error) {
+    stream_.expires_after(busy_patience);
+    co_await refuse(std::move(error));
+    co_await linger();
+    stream_.close();
 }
 
 void Session::drain() {

@@ -28,9 +28,10 @@ class Session {
     /// With `busy` every request is refused with that: the peer has too many connections, or the daemon has.
     Session(Service service, Socket socket, Peer peer, bool busy);
 
-    /// Until the client goes away, is idle for a minute, or drain(). A client that lives in another user or
-    /// PID namespace, a container's, is let go without a byte: its uid is not what it seems.
+    /// Until the client goes away, is idle for a minute, or drain().
     asio::awaitable<void> serve();
+    /// Instead of serve(): says `error` before a byte has been read.
+    asio::awaitable<void> turn_away(Error error);
 
     /// Ends at once where no request is under way, else after it.
     void drain();
@@ -40,7 +41,6 @@ class Session {
     [[nodiscard]] const Peer& peer() const { return peer_; }
 
   private:
-    asio::awaitable<bool> admit();
     asio::awaitable<bool> wait_for_request();
     asio::awaitable<std::optional<Received>> receive();
     asio::awaitable<bool> handle(Received request);

@@ -23,6 +23,9 @@ constexpr std::chrono::seconds launcher_patience{1};
 /// A launcher that has more to start than it has got to: 200 requests at once are seconds of forks on a slow
 /// machine.
 constexpr std::chrono::seconds backlog_patience{5};
+/// A launcher that lives answers in the order it was asked, behind what it has to start; one that hangs is
+/// replaced within this time ([process] patience_s).
+constexpr std::chrono::seconds peer_patience{30};
 
 Error no_launcher() {
     return {errc::launcher_unavailable,
@@ -279,7 +282,7 @@ asio::awaitable<Result<void>> Workers::send(std::vector<std::byte> packet, int s
 }
 
 asio::awaitable<Result<void>> Workers::check_peer(int connection) {
-    const auto until = Clock::now() + backlog_patience;
+    const auto until = Clock::now() + peer_patience;
     for (;;) {
         launcher::PeerQuestion question;
         question.id = next_id();

@@ -10,10 +10,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstring>
 #include <map>
 #include <sstream>
+#include <thread>
 
 #include <poll.h>
 #include <sys/prctl.h>
@@ -282,6 +284,8 @@ class FakeLauncher {
         UniqueFd stream(descriptor);
         const auto bytes = std::span(packet).first(static_cast<std::size_t>(size));
         if (const auto question = launcher::parse_peer_question(bytes)) {
+            while (stage_.busy)
+                std::this_thread::sleep_for(std::chrono::milliseconds(10));
             notify(launcher::NoticeKind::peer, question->id, stage_.foreign_peers ? EPERM : 0, -1);
             return true;
         }

@@ -20,6 +20,7 @@ struct Stage {
     std::atomic<bool> silent_watcher{false};  ///< WatchEngine says nothing, not even `up`
     std::atomic<int> watchers{0};             ///< WatchEngine workers started
     std::atomic<bool> foreign_peers{false};   ///< every client lives in other namespaces
+    std::atomic<bool> busy{false};            ///< the launcher gets to no question as long as that
     char containers[4096] =
         {};  ///< what the engine has: lines of "NAME X PID", X the digit that its ID is made of
 };

@@ -2,6 +2,7 @@
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
 
+#include <filesystem>
 #include <thread>
 
 #include <fcntl.h>
@@ -240,4 +241,29 @@ TEST_CASE("front: a client of another user or PID namespace is served not one by
     }
     theatre.stage().foreign_peers = false;
     CHECK(theatre.get("/v1/version").status == 200);
+}
+
+TEST_CASE("front: clients wait for a launcher that has much to start, and few of them inside", "[front]") {
+    Theatre theatre;
+    REQUIRE(theatre.get("/v1/version").status == 200);
+    const auto open_of_front = [&] {
+        const std::filesystem::directory_iterator open("/proc/" + std::to_string(theatre.front()) + "/fd");
+        return std::distance(begin(open), end(open));
+    };
+    std::this_thread::sleep_for(300ms);  // until the front has seen that the first client has gone
+    const auto before = open_of_front();
+    theatre.stage().busy = true;
+    std::vector<Client> clients;
+    for (int i = 0; i < 100; ++i) {
+        clients.push_back(theatre.connect());
+        clients.back().send("GET /v1/version HTTP/1.1\r\nHost: netlab\r\n\r\n");
+    }
+    // Longer than the front waits for room in the launcher's queue.
+    std::this_thread::sleep_for(6s);
+    CHECK(open_of_front() - before == 32);
+    theatre.stage().busy = false;
+    for (auto& client : clients)
+        CHECK(client.answer().status == 200);
+    clients.clear();
+    CHECK(eventually([&] { return open_of_front() == before; }, 3s));
 }
