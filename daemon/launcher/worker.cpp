@@ -80,6 +80,11 @@ Result<void> operate(const WorkerSetting& setting, const Launch& launch, int str
         ::close(host);
         return drop_but_net_admin(setting.credentials, setting.filters);
     });
+    namespaces->confine_relay([&] {
+        operations::Needs needs;
+        needs.cpu_seconds = 0;
+        return drop_everything(setting.credentials, needs, setting.filters);
+    });
     auto prepared = operation.prepare(*namespaces, launch.request);
     if (!prepared) return prepared.error();
     *namespaces = operations::Namespaces({});

@@ -36,7 +36,7 @@ bool write_whole(int channel, std::span<const std::byte> bytes) {
 
 /// The operation's ends of the channels to processes that it has started before: whoever had one could give
 /// that process orders, and hear its answers.
-std::vector<int>& worker_ends() {
+std::vector<int>& operations_own() {
     static std::vector<int> ends;
     return ends;
 }
@@ -44,7 +44,7 @@ std::vector<int>& worker_ends() {
 [[noreturn]] void serve_orders(Namespaces& namespaces, int channel, const BesideProcess::Serve& serve) {
     const Namespaces::Confine confine = namespaces.confine_beside();
     namespaces = Namespaces({});
-    for (const int other : worker_ends())
+    for (const int other : operations_own())
         ::close(other);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     // It asks for the signal again, as a change of the user forgets it.
@@ -65,6 +65,10 @@ Error gone() {
 
 }  // namespace
 
+void keep_from_beside(int descriptor) {
+    operations_own().push_back(descriptor);
+}
+
 Result<BesideProcess> BesideProcess::start(Namespaces& namespaces, const Serve& serve) {
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
@@ -77,7 +81,7 @@ Result<BesideProcess> BesideProcess::start(Namespaces& namespaces, const Serve& 
         own.reset();
         serve_orders(namespaces, other.get(), serve);
     }
-    worker_ends().push_back(own.get());
+    keep_from_beside(own.get());
     return BesideProcess(std::move(own));
 }
 

@@ -45,6 +45,10 @@ class BesideProcess {
     UniqueFd channel_;
 };
 
+/// What the operation alone may have, though it is open when a BesideProcess is started later: its end of a
+/// channel.
+void keep_from_beside(int descriptor);
+
 /// A plain struct of at most order_size bytes as an order, and back.
 template <class T>
 BesideProcess::Order to_order(const T& value) {

@@ -21,7 +21,7 @@ struct Handles {
 };
 
 Result<Handles> prepare(Namespaces& namespaces, const api::BridgesRequest&, const api::Context& context) {
-    Engines engines(context);
+    Engines engines(namespaces, context);
     return Handles{KnownNamespaces(namespaces, context), std::move(engines)};
 }
 

@@ -2,6 +2,7 @@
 
 #include "daemon/operations/engine_http.hpp"
 #include "daemon/operations/engine_networks.hpp"
+#include "daemon/operations/engine_relay.hpp"
 #include "daemon/operations/network_facts.hpp"
 
 #include <algorithm>
@@ -24,6 +25,11 @@ Result<DockerResolver> DockerResolver::open(Namespaces& namespaces, const api::C
     }
     std::optional<DockerProcess> found;
     if (process) found.emplace(engines.empty() ? -1 : engines.front().get());
+    for (auto& engine : engines) {
+        auto relay = relay_engine(namespaces, std::move(engine));
+        if (!relay) return relay.error();
+        engine = std::move(*relay);
+    }
     if (auto entered = namespaces.enter(0); !entered) return entered.error();
     auto embedded = EmbeddedResolver::open();
     if (!embedded) return embedded.error();

@@ -1,5 +1,7 @@
 #include "daemon/operations/engine_http.hpp"
 
+#include "daemon/operations/engine_relay.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -62,6 +64,12 @@ Result<UniqueFd> connect_engine(const std::string& path) {
     return socket;
 }
 
+Result<UniqueFd> connect_engine(Namespaces& namespaces, const std::string& path) {
+    auto engine = connect_engine(path);
+    if (!engine) return engine;
+    return relay_engine(namespaces, std::move(*engine));
+}
+
 struct EngineConnection::Parser : http::response_parser<http::string_body> {};
 
 EngineConnection::EngineConnection(int socket, Output& output) : socket_(socket), output_(output) {}
@@ -74,10 +82,7 @@ Clock::time_point EngineConnection::patience() const {
 }
 
 Result<void> EngineConnection::send(std::string_view target) {
-    std::string request = "GET ";
-    // HTTP/1.1 wants a Host; Docker's own client sends this one over a Unix socket.
-    request.append(target).append(" HTTP/1.1\r\nHost: docker\r\nUser-Agent: netlab/" NETLAB_VERSION
-                                  "\r\nAccept: application/json\r\n\r\n");
+    const auto request = engine_request(target);
     const auto until = patience();
     std::string_view rest = request;
     while (!rest.empty()) {

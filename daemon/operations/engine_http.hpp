@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/unique_fd.hpp"
+#include "daemon/operations/operation.hpp"
 #include "daemon/operations/output.hpp"
 
 #include <chrono>
@@ -16,8 +17,10 @@ inline constexpr std::chrono::seconds engine_silence{10};
 inline constexpr std::size_t largest_engine_body = 64 << 20;
 
 /// Connects to an engine's Unix socket without blocking: an engine that hangs has a full queue. For
-/// `prepare`. errc::engine_unavailable with a hint.
+/// `prepare`, which puts a relay before it (relay_engine). errc::engine_unavailable with a hint.
 [[nodiscard]] Result<UniqueFd> connect_engine(const std::string& path);
+/// The same, through a relay.
+[[nodiscard]] Result<UniqueFd> connect_engine(Namespaces& namespaces, const std::string& path);
 
 struct EngineResponse {
     unsigned status = 0;

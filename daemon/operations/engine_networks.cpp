@@ -143,9 +143,9 @@ bool parse_running(std::string_view body) {
 
 }  // namespace engine_json
 
-Engines::Engines(const api::Context& context) {
+Engines::Engines(Namespaces& namespaces, const api::Context& context) {
     for (const auto& engine : context.engines) {
-        auto socket = connect_engine(engine.socket);
+        auto socket = connect_engine(namespaces, engine.socket);
         const auto is_its = [&](const api::Target& target) { return target.runtime == engine.runtime; };
         const bool used =
             std::ranges::any_of(context.targets, is_its) || std::ranges::any_of(context.others, is_its);

@@ -31,7 +31,7 @@ void take_libpod_names(std::string_view body, std::vector<api::NetworkRow>& netw
 /// The engines of Context::engines, connected to in `prepare`.
 class Engines {
   public:
-    explicit Engines(const api::Context& context);
+    Engines(Namespaces& namespaces, const api::Context& context);
 
     [[nodiscard]] std::size_t size() const { return engines_.size(); }
     [[nodiscard]] api::Runtime runtime(std::size_t i) const { return engines_[i].runtime; }

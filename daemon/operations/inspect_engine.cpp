@@ -10,8 +10,9 @@ struct Handles {
     UniqueFd socket;
 };
 
-Result<Handles> prepare(Namespaces&, const api::InspectEngineRequest& request, const api::Context&) {
-    auto socket = connect_engine(request.socket);
+Result<Handles> prepare(Namespaces& namespaces, const api::InspectEngineRequest& request,
+                        const api::Context&) {
+    auto socket = connect_engine(namespaces, request.socket);
     if (!socket) return socket.error();
     return Handles{std::move(*socket)};
 }

@@ -26,7 +26,7 @@ Result<Handles> prepare(Namespaces& namespaces, const api::NatRequest&, const ap
     const auto host = find_host(namespaces);
     if (!host) return host_not_known();
     // Sockets of engines are of the daemon's own namespace.
-    Engines engines(context);
+    Engines engines(namespaces, context);
     if (auto entered = namespaces.enter(*host); !entered) return entered.error();
     auto rules = HostRules::ask();
     return Handles{*host, std::move(rules), KnownNamespaces(namespaces, context), std::move(engines)};

@@ -21,7 +21,7 @@ struct Handles {
 };
 
 Result<Handles> prepare(Namespaces& namespaces, const api::NetworksRequest&, const api::Context& context) {
-    Engines engines(context);
+    Engines engines(namespaces, context);
     if (engines.size() == 0) {
         return Error{errc::engine_unavailable,
                      "netlabd knows no engine",

@@ -62,10 +62,14 @@ class Namespaces {
     using Confine = std::function<Result<void>()>;
     void confine_beside(Confine confine) { confine_beside_ = std::move(confine); }
     [[nodiscard]] const Confine& confine_beside() const { return confine_beside_; }
+    /// What the relay to an engine does first: gives up all that `run` does. The launcher sets it.
+    void confine_relay(Confine confine) { confine_relay_ = std::move(confine); }
+    [[nodiscard]] const Confine& confine_relay() const { return confine_relay_; }
 
   private:
     std::vector<TargetHandle> handles_;
     Confine confine_beside_;
+    Confine confine_relay_;
 };
 
 /// What an operation may have. All else is taken away before `prepare` (capabilities) or before `run` (the

@@ -42,7 +42,7 @@ bool is_young(const std::string& path) {
     return age >= std::chrono::seconds(0) && age <= youth;
 }
 
-Result<Handles> prepare(Namespaces&, const api::WatchEngineRequest& request, const api::Context&) {
+Result<Handles> prepare(Namespaces& namespaces, const api::WatchEngineRequest& request, const api::Context&) {
     auto watch = DirectoryWatch::open();
     if (!watch) return watch.error();
     Handles handles{std::move(*watch), {}, {}, {}};
@@ -54,7 +54,7 @@ Result<Handles> prepare(Namespaces&, const api::WatchEngineRequest& request, con
     const auto directory = slash == 0 ? std::string("/") : request.socket.substr(0, slash);
     if (auto added = handles.watch.add(directory, request.socket.substr(slash + 1)); !added)
         return added.error();
-    auto socket = connect_engine(request.socket);
+    auto socket = connect_engine(namespaces, request.socket);
     if (socket) {
         handles.socket = std::move(*socket);
     } else {

@@ -70,7 +70,8 @@ struct Front {
 void ask_networks(const Engine& engine, Front& front, std::string_view text, api::Runtime runtime) {
     api::Context context;
     context.engines.push_back({runtime, engine.path()});
-    Engines engines(context);
+    Namespaces none({});
+    Engines engines(none, context);
     const auto peer = engine.say(text);
     check(engines.size() == 1 && !engines.absent(0) && engines.runtime(0) == runtime &&
           !engines.name(0).empty());
@@ -111,11 +112,12 @@ void ask_twice(const Engine& engine, Front& front, std::string_view text) {
 /// Where there is no engine to be had.
 void fail_to_connect(const Engine& engine) {
     check(!connect_engine(engine.path() + ".none") && !connect_engine(std::string(200, 'x')));
+    Namespaces none({});
     api::Context context;
     context.engines.push_back({api::Runtime::docker, engine.path() + ".none"});
-    check(!Engines(context).absent(0));
+    check(!Engines(none, context).absent(0));
     context.engines.push_back({api::Runtime::docker, engine.path()});
-    check(Engines(context).absent(0));
+    check(Engines(none, context).absent(0));
     // The connection that was just made is not to be the next one's.
     (void)engine.say({});
 }
