@@ -233,8 +233,18 @@ void fill_standard_descriptors() {
     }
 }
 
+/// By the service manager stderr is a stream to journald, and one that hangs would hold up whoever writes a
+/// line: what does not go out is lost instead.
+void let_log_lose_lines() {
+    struct stat out {};
+    if (::fstat(STDERR_FILENO, &out) != 0 || !S_ISSOCK(out.st_mode)) return;
+    const int flags = ::fcntl(STDERR_FILENO, F_GETFL);
+    if (flags >= 0) ::fcntl(STDERR_FILENO, F_SETFL, flags | O_NONBLOCK);
+}
+
 int start(int argc, char** argv) {
     fill_standard_descriptors();
+    let_log_lose_lines();
     const auto arguments = read_arguments(argc, argv);
     if (!arguments) return arguments.error().status;
     auto config = read_config(arguments->config.value_or(default_config));

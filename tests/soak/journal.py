@@ -1,9 +1,11 @@
 """The audit in a real journald: each field is one of the entry's own, before the action and after it, and nothing that a client writes makes
 another. The journal is one of the row's, in a mount namespace that it shares with netlabd."""
+import contextlib
 import json
 import os
 import pathlib
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -105,6 +107,19 @@ def hang(daemon: Daemon, journald: int) -> str:
     return told().split(":")[0]
 
 
+def clogged() -> int:
+    """Where stderr is a stream that nobody reads, as a hanging journald's: how many were answered."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                theirs.send(b"x" * 4096)
+        theirs.setblocking(True)
+        with Daemon(stderr=theirs) as daemon:
+            return sum(daemon.ask("GET", "/v1/version").status == 200 for _ in range(100))
+
+
 def row(whole: bool) -> str:
     words = ["co1\nNETLAB_UID=77", "co1 uid=77 decision=allowed", "MESSAGE_ID=x", "\x1b]0;title\x07", "\u202eco1", "a" * 3000, "\\x0a", "\"=\""]
     words += [chr(code) for code in range(1, 256)] if whole else [chr(code) for code in range(1, 256, 9)]
@@ -115,6 +130,8 @@ def row(whole: bool) -> str:
                 check(daemon)
                 count = forge(daemon, words)
                 lost = hang(daemon, int(pid_file.read_text()))
+                answered = clogged()
+                expect(answered == 100, f"{answered} of 100 were answered while stderr took nothing")
         finally:
             if pid_file.exists():
                 os.kill(int(pid_file.read_text()), signal.SIGKILL)
