@@ -14,7 +14,7 @@ import re
 import subprocess
 import time
 
-from daemon import BUILD, Answer, Daemon, Operation, eventually, expect, operations
+from daemon import SANITIZED, Answer, Daemon, Operation, eventually, expect, operations
 from shared.requests import brief, lasts
 
 FAULTS = {"openat": "EMFILE", "openat2": "EMFILE", "read": "EIO", "recvmsg": "ENOBUFS", "recvfrom": "ENOBUFS", "sendto": "ENOBUFS",
@@ -29,7 +29,6 @@ CLOSELY = 24     # each N up to this one, then in steps of a quarter
 AT_ONCE = 4
 LATE = 5.0       # seconds
 OWN_SIGNALS = {"SIGKILL", "SIGALRM"}
-SANITIZED = b"__asan_init" in (BUILD / "daemon/netlabd").read_bytes()[:64 << 20]
 
 
 class Strace:
