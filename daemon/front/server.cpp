@@ -15,6 +15,7 @@ namespace netlab::front {
 namespace {
 
 constexpr std::chrono::milliseconds out_of_descriptors{100};
+constexpr std::chrono::seconds longest_turn{1};  ///< then it is looked again, whoever forgot to wake
 /// A container that has the socket may not fill the journal, which would then leave others' lines out.
 constexpr std::chrono::seconds foreign_period{10};
 constexpr std::size_t foreign_lines = 10;
@@ -42,7 +43,8 @@ Server::Server(asio::any_io_executor executor, UniqueFd listener, Service servic
     : executor_(std::move(executor)),
       acceptor_(executor_, asio::local::stream_protocol(), listener.release()),
       service_(service),
-      limits_(limits) {
+      limits_(limits),
+      foreign_period_(executor_) {
     acceptor_.non_blocking(true);
     keep_spare();
 }
@@ -60,6 +62,8 @@ void Server::drain(std::function<void()> done) {
     acceptor_.close(ignored);
     spare_.reset();
     room_.wake();
+    turn_.wake();
+    foreign_period_.cancel();  // which tells the rest
     for (auto& session : sessions_)
         session.drain();
     if (sessions_.empty()) done_();
@@ -73,7 +77,7 @@ void Server::cut() {
 asio::awaitable<void> Server::accept() {
     while (!draining_) {
         if (unchecked_ >= limits_.unchecked) {
-            co_await room_.wait(std::chrono::steady_clock::now() + out_of_descriptors);
+            co_await turn_.wait(std::chrono::steady_clock::now() + longest_turn);
             continue;
         }
         const auto [waited] = co_await acceptor_.async_wait(asio::socket_base::wait_read, awaiting);
@@ -113,7 +117,7 @@ void Server::check(UniqueFd connection) {
     asio::co_spawn(executor_, admit(std::move(connection), std::move(*peer)),
                    [this](const std::exception_ptr& exception) {
                        --unchecked_;
-                       room_.wake();
+                       turn_.wake();
                        try {
                            if (exception) std::rethrow_exception(exception);
                        } catch (const std::exception& fault) {
@@ -125,10 +129,12 @@ void Server::check(UniqueFd connection) {
 asio::awaitable<void> Server::admit(UniqueFd connection, Peer peer) {
     const auto place = co_await service_.workers.check_peer(connection.get());
     if (draining_) co_return;
-    if (!place && place.error().code == errc::permission_denied) {
-        log_foreign(peer);
+    const bool foreign = !place && place.error().code == errc::permission_denied;
+    if (foreign || (!place && place.error().code == errc::target_gone)) {
+        if (foreign) log_foreign(peer);
         connection.reset();
         keep_spare();
+        room_.wake();
         co_return;
     }
     serve(std::move(connection), std::move(peer), place ? std::nullopt : std::optional(place.error()));
@@ -143,36 +149,46 @@ void Server::serve(UniqueFd connection, Peer peer, std::optional<Error> cannot_t
         if (of_user == 0) by_user_.erase(peer.uid);
         return;
     }
+    // Where it fails the descriptor is still the connection's.
+    Socket socket(executor_, asio::local::stream_protocol(), connection.get());
+    (void)connection.release();  // it is the socket's now
+    sessions_.emplace_front(service_, std::move(socket), std::move(peer), refused);
     ++of_user;
     if (refused) ++refused_;
-    Socket socket(executor_, asio::local::stream_protocol(), connection.release());
-    sessions_.emplace_front(service_, std::move(socket), std::move(peer), refused);
     const auto session = sessions_.begin();
-    asio::co_spawn(executor_, cannot_tell ? session->turn_away(std::move(*cannot_tell)) : session->serve(),
-                   [this, session, refused](const std::exception_ptr& exception) {
-                       try {
-                           if (exception) std::rethrow_exception(exception);
-                       } catch (const std::exception& fault) {
-                           spdlog::error("uid={} a session ended by a fault: {}", session->peer().uid,
-                                         fault.what());
-                       }
-                       ended(session, refused);
-                   });
+    try {
+        asio::co_spawn(
+            executor_, cannot_tell ? session->turn_away(std::move(*cannot_tell)) : session->serve(),
+            [this, session, refused](const std::exception_ptr& exception) {
+                try {
+                    if (exception) std::rethrow_exception(exception);
+                } catch (const std::exception& fault) {
+                    spdlog::error("uid={} a session ended by a fault: {}", session->peer().uid, fault.what());
+                }
+                ended(session, refused);
+            });
+    } catch (const std::exception&) {
+        ended(session, refused);
+        throw;
+    }
 }
 
 void Server::log_foreign(const Peer& peer) {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - foreign_since_ >= foreign_period) {
-        if (foreign_ > foreign_lines)
-            spdlog::warn("{} more clients that live in other user or PID namespaces were let go",
-                         foreign_ - foreign_lines);
-        foreign_since_ = now;
-        foreign_ = 0;
+    if (foreign_++ == 0) {
+        foreign_period_.expires_after(foreign_period);
+        foreign_period_.async_wait([this](const boost::system::error_code&) { tell_rest_of_foreign(); });
     }
-    if (++foreign_ > foreign_lines) return;
+    if (foreign_ > foreign_lines) return;
     AuditEntry entry;
     entry.request = service_.workers.next_id();
     log_decision(entry, peer, foreign_peer);
+}
+
+void Server::tell_rest_of_foreign() {
+    if (foreign_ > foreign_lines)
+        spdlog::warn("{} more clients that live in another user or PID namespace were let go",
+                     foreign_ - foreign_lines);
+    foreign_ = 0;
 }
 
 void Server::ended(Sessions::iterator session, bool refused) {

@@ -15,8 +15,8 @@ struct Limits {
     std::size_t connections = 512;  ///< what comes above is told `busy`, uid 0 aside
     std::size_t of_one_user = 256;  ///< uid 0 aside
     std::size_t refused = 64;       ///< of those that are being told so; more are dropped at once
-    std::size_t unchecked =
-        32;  ///< of which the launcher has not said where they live; more wait to be accepted
+    /// Of whom the launcher has not said where they live; more wait to be accepted.
+    std::size_t unchecked = 16;
 
     /// What `descriptors` open files are enough for: a stream takes three, the daemon itself a few.
     [[nodiscard]] static Limits for_descriptors(std::size_t descriptors);
@@ -46,6 +46,7 @@ class Server {
     void serve(UniqueFd connection, Peer peer, std::optional<Error> cannot_tell);
     void ended(Sessions::iterator session, bool refused);
     void log_foreign(const Peer& peer);
+    void tell_rest_of_foreign();
     void give_up_spare();
     void keep_spare();
 
@@ -57,10 +58,11 @@ class Server {
     std::map<uid_t, std::size_t> by_user_;
     std::size_t refused_ = 0;
     std::size_t unchecked_ = 0;
-    std::chrono::steady_clock::time_point foreign_since_;
-    std::size_t foreign_ = 0;  ///< since then
+    asio::steady_timer foreign_period_;
+    std::size_t foreign_ = 0;  ///< in this period
     UniqueFd spare_;           ///< given up for a moment where no descriptor is left, to tell a client so
-    Waiters room_;
+    Waiters room_;             ///< a descriptor has been given back
+    Waiters turn_;             ///< there is one unchecked less
     bool draining_ = false;
     std::function<void()> done_;
 };

@@ -23,8 +23,7 @@ constexpr std::chrono::seconds launcher_patience{1};
 /// A launcher that has more to start than it has got to: 200 requests at once are seconds of forks on a slow
 /// machine.
 constexpr std::chrono::seconds backlog_patience{5};
-/// A launcher that lives answers in the order it was asked, behind what it has to start; one that hangs is
-/// replaced within this time ([process] patience_s).
+/// A launcher answers in the order it was asked, behind what it has to start.
 constexpr std::chrono::seconds peer_patience{30};
 
 Error no_launcher() {
@@ -201,6 +200,7 @@ bool Workers::receive(Channel& channel) {
     if (static_cast<std::size_t>(size) != sizeof notice || notice.magic != launcher::magic) {
         spdlog::error("the launcher said something that is not a notice ({} bytes)", size);
     } else {
+        last_notice_ = Clock::now();
         take(notice, std::move(descriptor));
     }
     return true;
@@ -292,8 +292,14 @@ asio::awaitable<Result<void>> Workers::check_peer(int connection) {
             std::make_shared<PeerCheck>(PeerCheck{asio::steady_timer(executor_, until), {}, false});
         peers_.emplace(question.id, check);
         auto sent = co_await send({bytes.begin(), bytes.end()}, connection);
-        if (sent && !check->errno_of_launcher && !check->launcher_lost)
+        while (sent && !check->errno_of_launcher && !check->launcher_lost && Clock::now() < until) {
+            const auto since = Clock::now();
+            check->told.expires_at(std::min(until, since + backlog_patience));
             co_await check->told.async_wait(awaiting);
+            // One that says nothing to anybody hangs, and whoever comes next is not to wait for the end of
+            // that.
+            if (last_notice_ < since) break;
+        }
         peers_.erase(question.id);
         if (!sent) co_return sent.error();
         // The next launcher may know, if there is one in time: send() waits for it.
@@ -302,17 +308,15 @@ asio::awaitable<Result<void>> Workers::check_peer(int connection) {
             co_return Error{errc::busy, "the daemon has too much to do just now", "try again", {}};
         const int error = *check->errno_of_launcher;
         if (error == 0) co_return Result<void>();
-        if (error != EPERM && error != ESRCH) {
+        if (error == ESRCH) co_return Error{errc::target_gone, "the client has ended", {}, {}};
+        if (error != EPERM) {
             spdlog::error("cannot tell where a client lives: {}", std::strerror(error));
             co_return Error{errc::operation_failed,
                             "netlabd cannot tell where this client lives",
                             "see the log of netlabd",
                             {}};
         }
-        co_return Error{errc::permission_denied,
-                        "the client lives in another user or PID namespace, or has ended",
-                        {},
-                        {}};
+        co_return Error{errc::permission_denied, "the client lives in another user or PID namespace", {}, {}};
     }
 }
 

@@ -99,8 +99,8 @@ class Workers {
     [[nodiscard]] asio::awaitable<Result<std::unique_ptr<Worker>>> start(Job job, std::uint64_t id);
 
     /// Whether the process that made this connection lives in the daemon's own user and PID namespaces: the
-    /// launcher looks. errc::permission_denied where not, or where it has ended; errc::launcher_unavailable,
-    /// errc::busy.
+    /// launcher looks. errc::permission_denied where not, errc::target_gone where it has ended;
+    /// errc::launcher_unavailable, errc::busy.
     [[nodiscard]] asio::awaitable<Result<void>> check_peer(int connection);
 
     /// Named namespaces may have come to their end: ends the workers that run in one which `is_there` (path,
@@ -134,6 +134,7 @@ class Workers {
     std::map<std::uint64_t, Worker*> workers_;
     std::map<std::uint64_t, std::shared_ptr<PeerCheck>> peers_;
     Waiters waiting_;  ///< for a channel
+    std::chrono::steady_clock::time_point last_notice_;
     std::uint64_t next_id_;
 };
 

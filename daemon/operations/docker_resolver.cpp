@@ -67,7 +67,10 @@ std::vector<std::string> DockerResolver::internal_networks(const api::Target& ta
         EngineConnection engine(socket.get(), output);
         engine.give_up_at(Output::Clock::now() + longest_silence);
         const auto is_internal = [&](const std::string& name) {
-            const auto response = engine.get("/networks/" + percent_encode(name));
+            const auto path = "/networks/" + percent_encode(name);
+            // The relay would end at a name with a slash, and the connection with it.
+            if (!is_engine_inspection(engine_request(path))) return false;
+            const auto response = engine.get(path);
             if (!response || response->status != 200) return false;
             const auto network = engine_json::parse_network(response->body, api::Runtime::docker);
             return network && network->name == name && network->internal;

@@ -1,5 +1,7 @@
 #include "daemon/operations/host_rules.hpp"
 
+#include "daemon/operations/host_command.hpp"
+
 #include <algorithm>
 
 #include <fcntl.h>
@@ -75,6 +77,7 @@ std::string place_of(const api::NatRule& rule) {
 }
 
 std::string delete_command(const api::NatRule& rule) {
+    if (!is_plain_word(rule.family) || !is_plain_word(rule.table) || !is_plain_word(rule.chain)) return {};
     if (rule.handle) {
         return "nft delete rule " + rule.family + " " + rule.table + " " + rule.chain + " handle " +
                std::to_string(*rule.handle);

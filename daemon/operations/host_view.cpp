@@ -59,14 +59,25 @@ std::string HostView::down_interface(const IpAddress& to) const {
     return {};
 }
 
+std::optional<IpAddress> HostView::own_address(const IpAddress& to) const {
+    for (const auto& one : topology_[place_].addresses) {
+        if (one.prefix.contains(to)) return one.prefix.address();
+    }
+    return std::nullopt;
+}
+
 HostWay HostView::way(const IpAddress& to) const {
     HostWay way;
-    way.down = down_interface(to);
+    way.own = own_address(to);
     const auto reply = kernel::query_route(socket_, {to, {}, 0, 0, 0, false});
-    if (!reply || reply->error != 0 || !reply->route) return way;
+    if (!reply || reply->error != 0 || !reply->route) {
+        way.down = down_interface(to);
+        return way;
+    }
     const auto& route = *reply->route;
     way.local = route.kind == RTN_LOCAL;
     way.output = names_[route.hop.index];
+    if (route.hop.gateway) way.down = down_interface(to);
     if (way.local || route.hop.gateway || route.hop.index == 0) return way;
     for (const auto& port : owners_on_segment(topology_, {place_, route.hop.index}, to))
         way.owners.push_back(topology_[port.place].target);

@@ -33,6 +33,7 @@ class HostView {
 
   private:
     [[nodiscard]] std::string down_interface(const IpAddress& to) const;
+    [[nodiscard]] std::optional<IpAddress> own_address(const IpAddress& to) const;
 
     const Topology& topology_;
     bool whole_;

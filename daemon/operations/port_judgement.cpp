@@ -149,23 +149,38 @@ class Judge {
             case CarrierKind::dnat:
                 if (!leads_here(carrier)) return say_elsewhere(carrier);
                 look_inside(*carrier.to);
-                if (from_outside) {
-                    auto stop = host_trace_.stopped(*carrier.to);
-                    // What does not listen is said before what would not come to it.
-                    if (!stop && row_.verdict == PortVerdict::works)
-                        stop = host_trace_.stopped_inside(*carrier.to);
-                    if (stop) return say(*stop->verdict, stop->why);
-                }
+                if (const auto stop = find_stop(*carrier.to, from_outside, true))
+                    return say(*stop->verdict, stop->why);
                 return tell_localhost();
             case CarrierKind::proxy:
                 if (!leads_here(carrier))
                     return say(PortVerdict::shadowed, explain_stale_proxy(row_, carrier));
                 look_inside(*carrier.to);
                 note_proxy(from_outside);
+                if (const auto stop = find_stop(*carrier.to, from_outside, false))
+                    return say(*stop->verdict, stop->why);
                 return tell_localhost();
             case CarrierKind::host_network:
                 break;
         }
+    }
+
+    /// Behind what carries it: the host's way into the container, and the container's own rules and routes.
+    /// `translated` by a rule; otherwise a process of the host's is its client.
+    std::optional<PortTrace> find_stop(const api::Endpoint& to, bool from_outside, bool translated) {
+        if (auto down = host_trace_.down(to)) return down;
+        if (translated && from_outside) {
+            if (auto stop = host_trace_.stopped(to)) return stop;
+        }
+        // What does not listen is said before what would not come to it.
+        if (row_.verdict != PortVerdict::works) return std::nullopt;
+        const auto client = host_trace_.client_of_container(to, translated && from_outside);
+        if (!client) return std::nullopt;
+        if (*client == somebody_outside(row_.family) && container_.route_back &&
+            container_.route_back(row_.family).kind == RouteBack::Kind::some)
+            row_.notes.push_back(row_.target +
+                                 " has no route to all of the outside: whom it has none to gets no answer");
+        return host_trace_.stopped_inside(to, *client);
     }
 
     [[nodiscard]] bool leads_here(const PortCarrier& carrier) const {

@@ -30,7 +30,9 @@ struct HostWay {
     bool local = false;                 ///< the address is the host's own
     std::vector<std::string> owners{};  ///< targets that have it there
     bool all_known = false;             ///< false: somebody that netlab cannot look into may have it
-    std::string down{};  ///< an interface with the address' subnet that is not up: the route is another then
+    std::string
+        down{};  ///< an interface with the address' subnet that is not up, where that is why it has no way
+    std::optional<IpAddress> own{};  ///< that the host has in the address' subnet
 };
 
 /// Where the outside comes in.
@@ -59,12 +61,24 @@ struct ContainerAddress {
     IpAddress address;
     std::string interface;
 };
+/// A container's route to somebody outside.
+struct RouteBack {
+    enum class Kind : std::uint8_t {
+        outside,  ///< there is one
+        some,     ///< there is none to that one, but others by gateways
+        none,
+    };
+    Kind kind = Kind::none;
+    std::string interface {};  ///< of `outside`
+    bool by_host = true;       ///< it leads into the host's namespace
+};
 struct ContainerFacts {
     const api::Target& target;
     std::vector<ContainerAddress> addresses;  ///< as its kernel says
     HeldListeners listeners;
-    RuleSet rules;                                       ///< of its own namespace
-    std::function<bool(Family)> has_route_outside = {};  ///< empty: not known
+    RuleSet rules;  ///< of its own namespace
+    /// How it answers somebody outside; empty: not known.
+    std::function<RouteBack(Family)> route_back = {};
 };
 
 [[nodiscard]] api::PortRow judge_port(const HostFacts& host, const ContainerFacts& container,

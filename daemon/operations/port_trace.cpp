@@ -164,12 +164,6 @@ PortTrace HostTrace::by_socket(const IpAddress& to, std::uint16_t port, bool fro
 std::optional<PortTrace> HostTrace::stopped(const api::Endpoint& to) const {
     const auto& outside = host_.outside(row_.family);
     const auto way = host_.way(to.address);
-    if (!way.down.empty()) {
-        PortTrace out;
-        out.verdict = PortVerdict::blocked;
-        out.why = explain_down(row_, way.down);
-        return out;
-    }
     if (outside.forwards == false) {
         PortTrace out;
         out.verdict = PortVerdict::blocked;
@@ -202,7 +196,30 @@ std::optional<PortTrace> HostTrace::stopped(const api::Endpoint& to) const {
     return std::nullopt;
 }
 
-std::optional<PortTrace> HostTrace::stopped_inside(const api::Endpoint& to) const {
+std::optional<PortTrace> HostTrace::down(const api::Endpoint& to) const {
+    const auto way = host_.way(to.address);
+    if (way.down.empty()) return std::nullopt;
+    PortTrace out;
+    out.verdict = PortVerdict::blocked;
+    out.why = explain_down(row_, way.down);
+    return out;
+}
+
+std::optional<IpAddress> HostTrace::client_of_container(const api::Endpoint& to, bool translated) const {
+    const auto way = host_.way(to.address);
+    if (!translated) return way.own;
+    auto facts = packet(to.address, true);
+    facts.destination_port = to.port;
+    facts.input.reset();
+    facts.output = way.output;
+    facts.destination_local = false;
+    facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
+    const auto nat = kernel::find_nat(chains(), NF_INET_POST_ROUTING, facts);
+    if (nat.uncertain) return std::nullopt;
+    return nat.rule == nullptr ? std::optional(somebody_outside(row_.family)) : way.own;
+}
+
+std::optional<PortTrace> HostTrace::stopped_inside(const api::Endpoint& to, const IpAddress& client) const {
     const auto family = to.address.family();
     const auto& rules = container_.rules.of(family);
     if (!rules.known) {
@@ -212,29 +229,46 @@ std::optional<PortTrace> HostTrace::stopped_inside(const api::Endpoint& to) cons
         return out;
     }
     const auto home = std::ranges::find(container_.addresses, to.address, &ContainerAddress::address);
+    const auto interface = home != container_.addresses.end() ? std::optional(home->interface) : std::nullopt;
     auto facts = packet(to.address, true);
+    facts.source = client;
     facts.destination_port = to.port;
+    facts.input = interface;
     facts.output = "";
-    facts.input.reset();
-    if (home != container_.addresses.end()) facts.input = home->interface;
     for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN}) {
         const auto dropped = kernel::find_drop(rules.chains, hook, facts);
         if (dropped.uncertain || dropped.dropped) return decided(dropped, BlockedPacket::in_container);
     }
-    if (container_.has_route_outside && !container_.has_route_outside(family)) {
-        PortTrace out;
-        out.verdict = PortVerdict::blocked;
-        out.why = explain_no_way_back(row_, family);
-        return out;
-    }
     auto back = answer(to);
+    back.destination = client;
     back.input = "";
-    back.output.reset();  // its route back may be by another interface
+    back.output = interface;
+    if (client == somebody_outside(family) && container_.route_back) {
+        const auto route = container_.route_back(family);
+        if (auto lost = no_way_back(route, interface)) return lost;
+        if (route.kind == RouteBack::Kind::outside) back.output = route.interface;
+    }
     for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING}) {
         const auto dropped = kernel::find_drop(rules.chains, hook, back);
         if (dropped.uncertain || dropped.dropped) return decided(dropped, BlockedPacket::answer_in_container);
     }
     return std::nullopt;
+}
+
+std::optional<PortTrace> HostTrace::no_way_back(const RouteBack& route,
+                                                const std::optional<std::string>& interface) const {
+    PortTrace out;
+    if (route.kind == RouteBack::Kind::none) {
+        out.verdict = PortVerdict::blocked;
+        out.why = explain_no_way_back(row_, row_.family);
+        return out;
+    }
+    if (route.kind == RouteBack::Kind::some || route.by_host) return std::nullopt;
+    out.verdict = PortVerdict::unknown;
+    out.why.explanation = row_.target + " answers the outside by " + route.interface +
+                          ", past the host, which would have to translate it back" +
+                          (interface ? ": it came by " + *interface : std::string());
+    return out;
 }
 
 PortTrace HostTrace::decided(const kernel::FilterDecision& decision, BlockedPacket packet) const {

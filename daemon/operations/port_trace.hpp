@@ -25,8 +25,15 @@ class HostTrace {
     /// Whether what came from outside and was translated is not sent on, or its answer is not: the verdict
     /// then.
     [[nodiscard]] std::optional<PortTrace> stopped(const api::Endpoint& to) const;
-    /// Whether the container's own rules or routes stop it, or its answer.
-    [[nodiscard]] std::optional<PortTrace> stopped_inside(const api::Endpoint& to) const;
+    /// Whether the host's interface towards it is down.
+    [[nodiscard]] std::optional<PortTrace> down(const api::Endpoint& to) const;
+    /// Who the container sees as its client: with `translated` somebody outside, unless the host gives him
+    /// an address of its own; otherwise the host. nullopt where that is not known.
+    [[nodiscard]] std::optional<IpAddress> client_of_container(const api::Endpoint& to,
+                                                               bool translated) const;
+    /// Whether the container's own rules or routes stop what comes from that client, or its answer.
+    [[nodiscard]] std::optional<PortTrace> stopped_inside(const api::Endpoint& to,
+                                                          const IpAddress& client) const;
 
     [[nodiscard]] bool is_containers(const IpAddress& address) const;
     /// Of the family where it has one.
@@ -39,6 +46,8 @@ class HostTrace {
     }
     [[nodiscard]] kernel::PacketFacts packet(const IpAddress& to, bool from_outside) const;
     [[nodiscard]] kernel::PacketFacts answer(const api::Endpoint& to) const;
+    [[nodiscard]] std::optional<PortTrace> no_way_back(const RouteBack& route,
+                                                       const std::optional<std::string>& interface) const;
     [[nodiscard]] PortTrace blocked(const kernel::FilterDecision& decision, BlockedPacket packet) const;
     [[nodiscard]] PortTrace decided(const kernel::FilterDecision& decision,
                                     BlockedPacket packet = BlockedPacket::on_host) const;

@@ -1,5 +1,6 @@
 #include "common/api/ports.hpp"
 
+#include "daemon/kernel/route_entry.hpp"
 #include "daemon/kernel/route_query.hpp"
 #include "daemon/operations/container_processes.hpp"
 #include "daemon/operations/host_view.hpp"
@@ -44,7 +45,10 @@ Result<Handles> prepare(Namespaces& namespaces, const api::PortsRequest&, const 
                               [](std::size_t) { return kernel::open_sock_diag_socket(); });
     std::vector<std::optional<HostRules>> own_rules(context.targets.size());
     for (std::size_t i = 0; i < own_rules.size(); ++i) {
-        if (!on_host[i] && diags[i] && namespaces.enter(i)) own_rules[i] = HostRules::ask();
+        const bool publishes =
+            std::ranges::any_of(context.targets[i].ports,
+                                [](const api::PublishedPort& port) { return port.host_port.has_value(); });
+        if (publishes && !on_host[i] && diags[i] && namespaces.enter(i)) own_rules[i] = HostRules::ask();
     }
     if (auto entered = namespaces.enter(*host); !entered) return entered.error();
     auto host_diag = kernel::open_sock_diag_socket();
@@ -99,7 +103,7 @@ class Inspection {
         auto& rules = handles_.own_rules[i];
         const ContainerFacts container{target, addresses_of(facts), std::move(*listeners),
                                        rules ? rules->read(names) : RuleSet(),
-                                       route_outside(handles_.known.home(i))};
+                                       route_back(handles_.known.home(i))};
         for (const auto& port : target.ports) {
             if (!port.host_port && !request_.exposed) continue;
             add(judge_port(host_, container, port), rows);
@@ -108,13 +112,31 @@ class Inspection {
     }
 
   private:
-    /// From a place to anybody out there.
-    std::function<bool(Family)> route_outside(std::size_t place) {
+    std::function<RouteBack(Family)> route_back(std::size_t place) {
         if (!handles_.known.socket(place)) return {};
-        return [socket = handles_.known.socket(place)->get()](Family family) {
-            const auto reply = kernel::query_route(socket, {somebody_outside(family), {}, 0, 0, 0, false});
-            return !reply || (reply->error == 0 && reply->route && reply->route->kind == RTN_UNICAST);
-        };
+        return [this, place](Family family) { return find_route_back(place, family); };
+    }
+
+    RouteBack find_route_back(std::size_t place, Family family) {
+        const int socket = handles_.known.socket(place)->get();
+        const auto reply = kernel::query_route(socket, {somebody_outside(family), {}, 0, 0, 0, false});
+        const auto& topology = topology_.topology;
+        RouteBack back{RouteBack::Kind::outside, {}, true};
+        // Not to be asked is not to have none.
+        if (!reply) return back;
+        if (reply->error == 0 && reply->route && reply->route->kind == RTN_UNICAST) {
+            const auto index = reply->route->hop.index;
+            back.interface = InterfaceNames(topology[place].links)[index];
+            const auto other = topology.peer({place, index});
+            back.by_host = other && other->place == view_.place();
+            return back;
+        }
+        const auto routes = kernel::dump_routes(socket, RT_TABLE_MAIN);
+        const bool others = !routes || std::ranges::any_of(routes->rows, [&](const kernel::Route& route) {
+            return route.hop.gateway && route.hop.gateway->family() == family;
+        });
+        back.kind = others ? RouteBack::Kind::some : RouteBack::Kind::none;
+        return back;
     }
 
     /// A container there has no ports of its own: those that its processes listen on are the host's.

@@ -44,7 +44,7 @@ struct Round {
         resolution.asked.clear();
         for (unsigned attempt = 0; attempt < conf.attempts; ++attempt) {
             for (std::size_t i = 0; i < conf.servers.size() && Clock::now() < end; ++i) {
-                const auto asked = ask_one(i, name, resolution);
+                const auto asked = ask_one(i, attempt, name, resolution);
                 if (!asked) return asked.error();
                 if (attempt == 0) resolution.asked.emplace_back();
                 resolution.asked[i] = *asked;
@@ -59,19 +59,22 @@ struct Round {
         return join(outcomes);
     }
 
-    [[nodiscard]] Clock::duration timeout(std::size_t server) const {
+    [[nodiscard]] Clock::duration timeout(std::size_t server, unsigned attempt) const {
         const Clock::duration whole = server_timeout(conf, server);
         if (!hurried) return whole;
-        return std::min(whole, (end - Clock::now()) / static_cast<int>(conf.servers.size() - server));
+        const auto all = conf.servers.size();
+        const auto left = all - server + (conf.attempts - 1 - attempt) * all;
+        return std::min(whole, (end - Clock::now()) / static_cast<int>(left));
     }
 
-    Result<AskedServer> ask_one(std::size_t server, const std::string& name, Resolution& resolution) const {
+    Result<AskedServer> ask_one(std::size_t server, unsigned attempt, const std::string& name,
+                                Resolution& resolution) const {
         std::vector<DnsCall> calls;
         for (const auto family : families)
             calls.push_back({conf.servers[server], name,
                              family == Family::ipv4 ? dns_type::a : dns_type::aaaa,
                              conf.use_vc ? api::DnsTransport::tcp : api::DnsTransport::udp});
-        const auto until = std::min(end, Clock::now() + timeout(server));
+        const auto until = std::min(end, Clock::now() + timeout(server, attempt));
         const auto exchanges = dns.ask(calls, until, watch, output);
         if (!exchanges) return exchanges.error();
         resolution.addresses.clear();

@@ -55,6 +55,8 @@ Result<Handles> prepare(Namespaces& namespaces, const api::WatchEngineRequest& r
     if (auto added = handles.watch.add(directory, request.socket.substr(slash + 1)); !added)
         return added.error();
     auto socket = connect_engine(namespaces, request.socket);
+    // Not the engine's fault, and nothing would tell when it is over: the front asks again.
+    if (!socket && socket.error().code == errc::operation_failed) return socket.error();
     if (socket) {
         handles.socket = std::move(*socket);
     } else {

@@ -311,6 +311,7 @@ TEST_CASE("ports: a rule of the container's own that drops is named, and so is a
         inside("iptables -w -A " + rule);
         const auto row = row_with(daemon, "p-own", "blocked");
         CHECK_FALSE(answers(18020));
+        (void)row_with(daemon, "p-own", "blocked", "ipv6");
         const auto chain = rule.substr(0, rule.find(' '));
         CHECK(text(row, "explanation").find("dropped in p-own by ip filter " + chain) != std::string::npos);
         const auto suggestion = text(row, "suggestion");
@@ -337,6 +338,7 @@ TEST_CASE("ports: a bridge that is down is named, and what is said helps", "[doc
         const auto row = row_with(daemon, "p-down1", "blocked");
         CHECK_FALSE(answers(18021));
         CHECK(text(row, "explanation").find("interface p-down, which leads to ") != std::string::npos);
+        (void)row_with(daemon, "p-down1", "blocked", "ipv6");
         const auto nat = daemon.netlab({"nat", "p-down1"});
         CHECK(nat.out.find("p-down, which it comes in by, is down") != std::string::npos);
         REQUIRE(text(row, "suggestion") == "ip link set p-down up");

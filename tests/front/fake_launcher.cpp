@@ -284,8 +284,10 @@ class FakeLauncher {
         UniqueFd stream(descriptor);
         const auto bytes = std::span(packet).first(static_cast<std::size_t>(size));
         if (const auto question = launcher::parse_peer_question(bytes)) {
-            while (stage_.busy)
+            while (stage_.hangs || stage_.busy) {
                 std::this_thread::sleep_for(std::chrono::milliseconds(10));
+                if (!stage_.hangs) notify(launcher::NoticeKind::exited, 0, 0, -1);  // of no worker
+            }
             notify(launcher::NoticeKind::peer, question->id, stage_.foreign_peers ? EPERM : 0, -1);
             return true;
         }

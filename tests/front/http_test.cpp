@@ -260,10 +260,22 @@ TEST_CASE("front: clients wait for a launcher that has much to start, and few of
     }
     // Longer than the front waits for room in the launcher's queue.
     std::this_thread::sleep_for(6s);
-    CHECK(open_of_front() - before == 32);
+    CHECK(open_of_front() - before == 16);
     theatre.stage().busy = false;
     for (auto& client : clients)
         CHECK(client.answer().status == 200);
     clients.clear();
     CHECK(eventually([&] { return open_of_front() == before; }, 3s));
+}
+
+TEST_CASE("front: a launcher that says nothing to anybody is not waited for by each client anew", "[front]") {
+    Theatre theatre;
+    REQUIRE(theatre.get("/v1/version").status == 200);
+    theatre.stage().hangs = true;
+    auto client = theatre.connect();
+    client.send("GET /v1/version HTTP/1.1\r\nHost: netlab\r\n\r\n");
+    const auto answer = client.answer(8s);
+    CHECK(answer.error_code() == "busy");
+    theatre.stage().hangs = false;
+    CHECK(theatre.get("/v1/version").status == 200);
 }

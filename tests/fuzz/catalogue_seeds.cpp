@@ -1,6 +1,7 @@
 #include "common/api/catalogue.hpp"
 #include "common/api/context.hpp"
 #include "common/binary.hpp"
+#include "common/frame.hpp"
 #include "common/json.hpp"
 #include "daemon/launcher/protocol.hpp"
 

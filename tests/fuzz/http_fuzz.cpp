@@ -124,7 +124,7 @@ void handle(const Received& request, const api::Roles& roles) {
     const auto found = find_route(request.method, request.target);
     if (found.route == nullptr) return check_response(error_response(found.error, request.form, found.allow));
     const auto plan = found.route->plan(request.body, Knowledge{registry(), roles}, entry);
-    check(is_printable(decision_line(entry, Peer{}, "allowed")));
+    check(is_printable(line_of(decision_fields(entry, Peer{}, "allowed"))));
     if (!plan) return check_response(error_response(plan.error(), request.form));
     if (found.route->kind == api::Kind::registry) {
         check_response(json_response(200, plan->answer, request.form));

@@ -74,8 +74,8 @@ void fuzz_error(Bytes bytes) {
     auto& header = room.front();
     header.cmsg_len = CMSG_LEN(bytes.size());
     std::memcpy(CMSG_DATA(&header), bytes.data(), bytes.size());
-    for (const auto& [level, type] :
-         {std::pair{IPPROTO_IP, IP_RECVERR}, {IPPROTO_IPV6, IPV6_RECVERR}, {SOL_SOCKET, IP_RECVERR}}) {
+    for (const auto& [level, type] : std::initializer_list<std::pair<int, int>>{
+             {IPPROTO_IP, IP_RECVERR}, {IPPROTO_IPV6, IPV6_RECVERR}, {SOL_SOCKET, IP_RECVERR}}) {
         header.cmsg_level = level;
         header.cmsg_type = type;
         if (const auto error = parse_queued_error(header)) (void)error->is_icmp();

@@ -77,8 +77,12 @@ void check_terminal(std::string_view shown) {
 template <class T>
 void answer(const boost::json::value& value) {
     const auto decoded = decode_answer<T>(value);
-    // What a newer daemon says beside is passed over: what is known of it is taken strictly, too.
-    if (decoded) check(json::decode<T>(json::encode(*decoded)).has_value());
+    // What a newer daemon says beside is passed over: the rest is said again as it was understood.
+    if (decoded) {
+        const auto said = json::encode(*decoded);
+        const auto again = decode_answer<T>(said);
+        check(again && json::encode(*again) == said);
+    }
     if (!decoded) check_terminal(error_line(decoded.error()));
 }
 

@@ -79,3 +79,12 @@ TEST_CASE("config: what is wrong is refused with its line and the nearest name",
             "one of trace, debug, info, warn or error");
     CHECK_FALSE(parse_config("[listen\n", "f.toml"));
 }
+
+TEST_CASE("config: a character that is not ASCII is refused in a key, and taken in strings and comments",
+          "[unit]") {
+    const auto bad = parse_config("[log]\n\xEF\xBB\xBCn = 2\n", "c.toml");
+    REQUIRE_FALSE(bad);
+    CHECK(bad.error().message.starts_with("c.toml:2: a character that is not ASCII"));
+    CHECK(parse_config("\xEF\xBB\xBF# \u8a2d\u5b9a \"\n[log]\nlevel = \"info\" # \u65e5\u672c\n", "c.toml"));
+    CHECK(parse_config("[listen]\nsocket = \"/run/\u65e5\\\"\u672c.sock\"\n", "c.toml"));
+}

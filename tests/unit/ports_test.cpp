@@ -74,7 +74,7 @@ struct Stage {
     }
     [[nodiscard]] api::PortRow judge() const {
         const ContainerFacts container{
-            target, {{address("172.17.0.2"), "eth0"}}, listeners, own, [this](Family) { return routed; }};
+            target, {{address("172.17.0.2"), "eth0"}}, listeners, own, [this](Family) { return back; }};
         return judge_port(host, container, port);
     }
 
@@ -82,7 +82,7 @@ struct Stage {
     HostFacts host;
     HeldListeners listeners;
     RuleSet own{{{}, true}, {{}, true}};
-    bool routed = true;
+    RouteBack back{RouteBack::Kind::outside, "eth0", true};
     api::PublishedPort port;
 };
 
@@ -220,13 +220,76 @@ TEST_CASE("ports: the container's own rules and routes are looked at", "[unit]")
 
     chains.clear();
     CHECK(stage.judge().verdict == PortVerdict::works);
-    stage.routed = false;
+    stage.back.kind = RouteBack::Kind::none;
     row = stage.judge();
     CHECK(row.verdict == PortVerdict::blocked);
     CHECK(row.explanation.starts_with("co1 has no IPv4 route to the outside"));
-    stage.routed = true;
+    // Whom the host gives an address of its own is on the container's network.
+    PacketRule masquerade;
+    masquerade.action = RuleAction::masquerade;
+    stage.host.way = [](const IpAddress&) {
+        return HostWay{"docker0", false, {}, true, {}, address("172.17.0.1")};
+    };
+    stage.host.rules.v4.chains.push_back({false,
+                                          "ip nat",
+                                          "POSTROUTING",
+                                          kernel::NftHook{NF_INET_POST_ROUTING, 100},
+                                          true,
+                                          {masquerade},
+                                          false});
+    CHECK(stage.judge().verdict == PortVerdict::works);
+    stage.host.rules.v4.chains.pop_back();
+    stage.back.kind = RouteBack::Kind::some;
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::works);
+    CHECK(row.notes.size() == 1);
+    stage.back = {RouteBack::Kind::outside, "eth1", false};
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::unknown);
+    CHECK(row.explanation.starts_with("co1 answers the outside by eth1, past the host"));
+    stage.back = {RouteBack::Kind::outside, "eth0", true};
+
+    // A policy that lets answers out by another interface only drops them for certain.
+    PacketRule by_loopback;
+    by_loopback.output = {"lo", false};
+    by_loopback.action = RuleAction::accept;
+    chains = {
+        {false, "ip filter", "OUTPUT", kernel::NftHook{NF_INET_LOCAL_OUT, 0}, false, {by_loopback}, true}};
+    CHECK(stage.judge().verdict == PortVerdict::blocked);
+    chains.clear();
     stage.own.v4.known = false;
     CHECK(stage.judge().verdict == PortVerdict::unknown);
+}
+
+TEST_CASE("ports: what a process of the host's carries meets the container's rules too", "[unit]") {
+    Stage stage;
+    stage.host.rules.v4.chains.front() = prerouting({});
+    stage.host.way = [](const IpAddress&) {
+        return HostWay{"docker0", false, {}, true, {}, address("172.17.0.1")};
+    };
+    CHECK(stage.judge().verdict == PortVerdict::works);
+    PacketRule drop;
+    drop.handle = 5;
+    drop.source = {*IpPrefix::parse("172.17.0.1/32"), false};
+    drop.action = RuleAction::drop;
+    stage.own.v4.chains = {
+        {false, "ip filter", "INPUT", kernel::NftHook{NF_INET_LOCAL_IN, 0}, false, {drop}, false}};
+    CHECK(stage.judge().verdict == PortVerdict::blocked);
+}
+
+TEST_CASE("ports: a chain's name that is no word is in no command", "[unit]") {
+    api::NatRule rule;
+    rule.family = "ip";
+    rule.table = "filter";
+    rule.chain = "a;id>&2;#";
+    rule.handle = 4;
+    CHECK(delete_command(rule).empty());
+    rule.chain = "INPUT";
+    CHECK(delete_command(rule) == "nft delete rule ip filter INPUT handle 4");
+    rule.handle.reset();
+    rule.number = 2;
+    rule.table = "$(id)";
+    CHECK(delete_command(rule).empty());
 }
 
 TEST_CASE("ports: a bridge that is down is named, and no rule", "[unit]") {
