@@ -69,7 +69,7 @@ enum class PortVerdict : std::uint8_t {
     queue_full,     ///< its program does not accept: connections wait in its queue
     not_carried,    ///< the engine says it is published, and nothing on the host leads there
     shadowed,       ///< something else takes the packets: an older rule, another process
-    blocked,        ///< a rule drops what was carried on
+    blocked,        ///< a rule, a route or an interface that is down stops it or the answer
     paused,
     unknown,        ///< netlab does not understand all that decides
     not_published,  ///< exposed only

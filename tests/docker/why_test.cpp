@@ -713,7 +713,7 @@ TEST_CASE("why: a resolver that says nothing of a container's name is not waited
     INFO(report);
     CHECK(std::chrono::steady_clock::now() - begin < 6s);
     CHECK(verdict(report) == "unresolved");
-    CHECK(contains(text(report, "explanation"), "127.0.0.11 gives no answer for co2"));
+    CHECK(contains(text(report, "explanation"), "127.0.0.11 gives no answer for 'co2'"));
     CHECK(contains(boost::json::serialize(report.at("notes")), "given 3 s"));
 }
 

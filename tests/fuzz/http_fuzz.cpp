@@ -81,7 +81,7 @@ void add(targets::Registry& registry, const targets::Engine& engine, const std::
 
 /// One of each kind: what can be reached, what cannot, and what shares a namespace.
 const targets::Registry& registry() {
-    static const auto& filled = [] -> const targets::Registry& {
+    static const auto& filled = []() -> const targets::Registry& {
         static targets::Registry made;
         const targets::Engine docker{api::Runtime::docker, "/run/docker.sock"};
         const targets::Engine podman{api::Runtime::podman, "/run/podman/podman.sock"};
