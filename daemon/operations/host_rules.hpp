@@ -45,7 +45,8 @@ class HostRules {
 [[nodiscard]] api::NatRule describe_rule(const kernel::RuleChain& chain, const kernel::PacketRule& rule);
 /// "ip nat DOCKER handle 11", "nat DOCKER rule 3 (iptables-legacy)".
 [[nodiscard]] std::string place_of(const api::NatRule& rule);
-/// The command that deletes it; "" where its names are more than words: who is root in a container writes them.
+/// The command that deletes it; "" where its names are more than words: who is root in a container writes
+/// them.
 [[nodiscard]] std::string delete_command(const api::NatRule& rule);
 
 }  // namespace netlab::operations

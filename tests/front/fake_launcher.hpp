@@ -20,8 +20,8 @@ struct Stage {
     std::atomic<bool> silent_watcher{false};  ///< WatchEngine says nothing, not even `up`
     std::atomic<int> watchers{0};             ///< WatchEngine workers started
     std::atomic<bool> foreign_peers{false};   ///< every client lives in other namespaces
-    std::atomic<bool> busy{false};            ///< the launcher has others to answer before a client's question
-    std::atomic<bool> hangs{false};           ///< it answers nobody
+    std::atomic<bool> busy{false};   ///< the launcher has others to answer before a client's question
+    std::atomic<bool> hangs{false};  ///< it answers nobody
     char containers[4096] =
         {};  ///< what the engine has: lines of "NAME X PID", X the digit that its ID is made of
 };

@@ -1,8 +1,10 @@
 #include "daemon/operations/engine_http.hpp"
 #include "daemon/operations/engine_json.hpp"
 #include "daemon/operations/engine_networks.hpp"
+#include "daemon/operations/engine_relay.hpp"
 #include "tests/fuzz/check.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -122,6 +124,22 @@ void fail_to_connect(const Engine& engine) {
     (void)engine.say({});
 }
 
+/// What a worker that was taken over would have its relay pass on: one request, for one known path.
+void ask_relay(std::string_view text) {
+    if (is_engine_inspection(text)) {
+        check(text.starts_with("GET /") && text.find("\r\n\r\n") == text.size() - 4);
+        check(text.substr(0, text.find("\r\n")).find(" HTTP/1.1") == text.find("\r\n") - 9);
+    }
+    if (!is_engine_inspection(engine_request(text))) return;
+    for (const char c : text)
+        check(c > 0x20 && c < 0x7F);
+    // What an engine's router would take for more than one segment, or for another.
+    for (const auto* part : {"//", "/../", "/./", "%2F", "%5C", "%2E", "%25", "%00"})
+        check(text.find(part) == text.npos || text.starts_with("/events?"));
+    const bool slashes = std::ranges::count(text, '/') <= 3;
+    check(slashes || text == "/v4.0.0/libpod/networks/json");
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -132,7 +150,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         return 0;
     }
     const auto text = as_text({data + 1, size - 1});
-    switch (data[0] % 4) {
+    switch (data[0] % 5) {
         case 0:
             ask_networks(engine, front, text, api::Runtime::docker);
             break;
@@ -142,8 +160,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         case 2:
             follow(engine, front, text);
             break;
-        default:
+        case 3:
             ask_twice(engine, front, text);
+            break;
+        default:
+            ask_relay(text);
             break;
     }
     return 0;
