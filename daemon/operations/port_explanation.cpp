@@ -170,6 +170,12 @@ Explanation explain_blocked(const api::PortRow& row, const api::Target& target, 
     return {policy + ": the rules may have been flushed", restore_rules(row)};
 }
 
+Explanation explain_lost_address(const api::PortRow& row, const IpAddress& address) {
+    return {row.target + " does not have " + address.to_string() + ", which " + engine_name(row.engine) +
+                " gave it and leads this port to",
+            engine_command(row.engine) + " restart " + row.target};
+}
+
 Explanation explain_down(const api::PortRow& row, const std::string& interface) {
     const auto where = row.to ? row.to->address.to_string() : row.target;
     return {"the host's interface " + interface + ", which leads to " + where + ", is down",

@@ -36,6 +36,9 @@ enum class BlockedPacket : std::uint8_t { on_host, in_container, answer_on_host,
 /// The container's answers to the outside have no route.
 [[nodiscard]] Explanation explain_no_way_back(const api::PortRow& row, Family family);
 
+/// The container does not have the address that its engine gave it.
+[[nodiscard]] Explanation explain_lost_address(const api::PortRow& row, const IpAddress& address);
+
 /// The host's interface that has the container's subnet is down.
 [[nodiscard]] Explanation explain_down(const api::PortRow& row, const std::string& interface);
 

@@ -169,6 +169,8 @@ class Judge {
     /// `translated` by a rule; otherwise a process of the host's is its client.
     std::optional<PortTrace> find_stop(const api::Endpoint& to, bool from_outside, bool translated) {
         if (auto down = host_trace_.down(to)) return down;
+        if (auto broken = container_.broken_link ? container_.broken_link(to.address) : std::nullopt)
+            return PortTrace{{}, PortVerdict::blocked, std::move(*broken)};
         if (translated && from_outside) {
             if (auto stop = host_trace_.stopped(to)) return stop;
         }
@@ -188,7 +190,18 @@ class Judge {
                carrier.to->port == port_.container_port;
     }
 
+    /// Its engine gave it that address, and its kernel does not have it.
+    [[nodiscard]] bool has_lost(const IpAddress& address) const {
+        return !host_trace_.is_containers(address) &&
+               std::ranges::any_of(container_.target.networks, [&](const api::Membership& network) {
+                   return std::ranges::find(network.addresses, address, &IpPrefix::address) !=
+                          network.addresses.end();
+               });
+    }
+
     void say_elsewhere(const PortCarrier& carrier) {
+        if (has_lost(carrier.to->address))
+            return say(PortVerdict::blocked, explain_lost_address(row_, carrier.to->address));
         const bool nobody = !carrier.owner && host_.way(carrier.to->address).all_known;
         say(PortVerdict::shadowed, explain_shadowing_rule(row_, carrier, nobody));
     }

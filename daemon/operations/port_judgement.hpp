@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/api/ports.hpp"
+#include "daemon/operations/explanation.hpp"
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/listeners.hpp"
 
@@ -79,6 +80,8 @@ struct ContainerFacts {
     RuleSet rules;  ///< of its own namespace
     /// How it answers somebody outside; empty: not known.
     std::function<RouteBack(Family)> route_back = {};
+    /// What is wrong with the links between the host and that address of its; empty: not known.
+    std::function<std::optional<Explanation>(const IpAddress&)> broken_link = {};
 };
 
 [[nodiscard]] api::PortRow judge_port(const HostFacts& host, const ContainerFacts& container,

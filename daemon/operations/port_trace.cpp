@@ -19,13 +19,16 @@ using kernel::RuleAction;
 
 constexpr std::uint16_t any_port = 40'000;  ///< of a client
 
-PortTrace doubt(const kernel::RuleChain* chain, const kernel::PacketRule* rule) {
+/// `whose`: "" of the host's rules.
+PortTrace doubt(const kernel::RuleChain* chain, const kernel::PacketRule* rule,
+                const std::string& whose = {}) {
     PortTrace out;
     out.verdict = PortVerdict::unknown;
     out.why.explanation = "not all that decides is understood";
     if (rule != nullptr) {
         const auto described = describe_rule(*chain, *rule);
-        out.why.explanation = place_of(described) + " may decide otherwise: " + described.text;
+        out.why.explanation = place_of(described) + (whose.empty() ? "" : " in " + whose) +
+                              " may decide otherwise: " + described.text;
     }
     return out;
 }
@@ -272,7 +275,9 @@ std::optional<PortTrace> HostTrace::no_way_back(const RouteBack& route,
 }
 
 PortTrace HostTrace::decided(const kernel::FilterDecision& decision, BlockedPacket packet) const {
-    return decision.uncertain ? doubt(decision.doubtful_chain, decision.doubtful) : blocked(decision, packet);
+    if (!decision.uncertain) return blocked(decision, packet);
+    const bool inside = packet == BlockedPacket::in_container || packet == BlockedPacket::answer_in_container;
+    return doubt(decision.doubtful_chain, decision.doubtful, inside ? row_.target : std::string());
 }
 
 }  // namespace netlab::operations

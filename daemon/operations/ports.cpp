@@ -3,10 +3,13 @@
 #include "daemon/kernel/route_entry.hpp"
 #include "daemon/kernel/route_query.hpp"
 #include "daemon/operations/container_processes.hpp"
+#include "daemon/operations/host_command.hpp"
 #include "daemon/operations/host_view.hpp"
 #include "daemon/operations/network_facts.hpp"
 
 #include <algorithm>
+
+#include <net/if.h>
 
 /// `netlab ports`: what the engines publish, held against the host's rules and sockets and the containers'.
 namespace netlab::operations::ports {
@@ -101,9 +104,13 @@ class Inspection {
         auto listeners = read_held(handles_.diags[i]->get(), names);
         if (!listeners) return listeners.error();
         auto& rules = handles_.own_rules[i];
-        const ContainerFacts container{target, addresses_of(facts), std::move(*listeners),
-                                       rules ? rules->read(names) : RuleSet(),
-                                       route_back(handles_.known.home(i))};
+        const ContainerFacts container{
+            target,
+            addresses_of(facts),
+            std::move(*listeners),
+            rules ? rules->read(names) : RuleSet(),
+            route_back(handles_.known.home(i)),
+            [this, i](const IpAddress& address) { return broken_link(i, address); }};
         for (const auto& port : target.ports) {
             if (!port.host_port && !request_.exposed) continue;
             add(judge_port(host_, container, port), rows);
@@ -137,6 +144,45 @@ class Inspection {
         });
         back.kind = others ? RouteBack::Kind::some : RouteBack::Kind::none;
         return back;
+    }
+
+    /// From the container's interface by its other end to the host's bridge.
+    std::optional<Explanation> broken_link(std::size_t i, const IpAddress& address) {
+        const auto& target = context_.targets[i];
+        const auto& topology = topology_.topology;
+        const auto place = handles_.known.home(i);
+        const auto& own = topology[place].addresses;
+        const auto home = std::ranges::find_if(
+            own, [&](const kernel::Address& one) { return one.prefix.address() == address; });
+        if (home == own.end()) return std::nullopt;
+        const Port inside{place, home->index};
+        const auto name = InterfaceNames(topology[place].links)[home->index];
+        if (!is_up(inside))
+            return Explanation{name + " of " + target.name + " is down",
+                               command_in(target, up_command(name))};
+        const auto outside = topology.peer(inside);
+        if (!outside || outside->place != view_.place()) return std::nullopt;
+        const auto end = view_.names()[outside->index];
+        const auto what = end + ", the host's end of " + name + " of " + target.name + ", ";
+        if (!is_up(*outside)) return Explanation{what + "is down", up_command(end)};
+        const auto output = view_.way(address).output;
+        const auto bridge = std::ranges::find(topology[view_.place()].links, output, &kernel::Link::name);
+        const bool by_bridge = bridge != topology[view_.place()].links.end() && bridge->kind == "bridge";
+        const auto master = topology.master(*outside);
+        if (!by_bridge || (master && master->index == bridge->index)) return std::nullopt;
+        const bool plain = is_plain_word(end) && is_plain_word(output);
+        return Explanation{what + "is no port of " + output,
+                           plain ? "ip link set " + end + " master " + output : std::string()};
+    }
+
+    [[nodiscard]] bool is_up(Port port) const {
+        const auto& links = topology_.topology[port.place].links;
+        const auto link = std::ranges::find(links, port.index, &kernel::Link::index);
+        return link == links.end() || (link->flags & IFF_UP) != 0;
+    }
+
+    static std::string up_command(const std::string& interface) {
+        return is_plain_word(interface) ? "ip link set " + interface + " up" : std::string();
     }
 
     /// A container there has no ports of its own: those that its processes listen on are the host's.

@@ -345,6 +345,40 @@ TEST_CASE("ports: a bridge that is down is named, and what is said helps", "[doc
         REQUIRE(on_host({"ip", "link", "set", "p-down", "up"}).status == 0);
         (void)row_with(daemon, "p-down1", "works");
         CHECK(support::eventually([] { return answers(18021); }, std::chrono::seconds(5)));
+
+        // The cable between the two, at each of its ends.
+        const auto veth = on_host({"sh", "-c",
+                                   "ls /sys/class/net/p-down/brif 2>/dev/null || bridge link | "
+                                   "sed -n 's/^[0-9]*: \\([^@]*\\)@.* master p-down .*/\\1/p'"})
+                              .lines()
+                              .front();
+        const auto inside =
+            "nsenter --net=/proc/" + std::to_string(pid_of("p-down1")) + "/ns/net ip link set eth0 ";
+        for (const auto& [broken, mends] : std::vector<std::pair<std::string, std::string>>{
+                 {"ip link set " + veth + " down", "ip link set " + veth + " up"},
+                 {"ip link set " + veth + " nomaster", "ip link set " + veth + " master p-down"},
+                 {inside + "down", inside + "up"}}) {
+            INFO(broken);
+            REQUIRE(on_host({"sh", "-c", broken}).status == 0);
+            CHECK_FALSE(answers(18021));
+            CHECK(text(row_with(daemon, "p-down1", "blocked"), "suggestion") == mends);
+            (void)row_with(daemon, "p-down1", "blocked", "ipv6");
+            REQUIRE(on_host({"sh", "-c", mends}).status == 0);
+        }
+        // The container's default route went with its interface.
+        docker({"restart", "-t", "0", "p-down1"});
+        serve(container, "80");
+        (void)row_with(daemon, "p-down1", "works");
+        REQUIRE(support::run({"nsenter", "--net=/proc/" + std::to_string(pid_of("p-down1")) + "/ns/net", "ip",
+                              "addr", "flush", "dev", "eth0"})
+                    .status == 0);
+        const auto lost = row_with(daemon, "p-down1", "blocked");
+        CHECK(text(lost, "explanation").starts_with("p-down1 does not have "));
+        REQUIRE(text(lost, "suggestion") == "docker restart p-down1");
+        docker({"restart", "-t", "0", "p-down1"});
+        serve(container, "80");
+        (void)row_with(daemon, "p-down1", "works");
+        CHECK(support::eventually([] { return answers(18021); }, std::chrono::seconds(5)));
     }
     docker({"network", "rm", "p-down"});
 }
