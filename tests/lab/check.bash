@@ -17,7 +17,6 @@ broken_ways() {
 
 # Short: a log of CI shows the beginning of what failed.
 explain_ways() {
-    set +e +o pipefail
     local way
     for way in on_host in_inet; do
         echo "== $way"
@@ -33,7 +32,7 @@ explain_ways() {
     dmesg 2>/dev/null | tail -5 | cut -c1-150
 }
 
-# Prints nothing where all is well. Otherwise what is wrong, and whether it helps to set the addresses and routes again.
+# Prints nothing where all is well. Otherwise fails: with what is wrong, and whether it helped to set the addresses and routes again.
 check_lab() {
     local wrong
     wrong=$(broken_ways)
@@ -45,7 +44,8 @@ check_lab() {
     wrong=$(broken_ways)
     if [[ -n $wrong ]]; then
         warn "it stays broken: $(paste -sd ';' <<<"$wrong")"
-        return 1
+    else
+        warn "with its addresses and routes set again it works"
     fi
-    warn "with its addresses and routes set again it works"
+    return 1
 }

@@ -66,7 +66,6 @@ class Watch:
     def __init__(self, launcher: int):
         self.launcher = launcher
         self.looks = 0
-        self.relays = 0
         self.filtered: collections.Counter[str] = collections.Counter()  # name -> looks at one with a filter
         self.beside: collections.Counter[str] = collections.Counter()
         self.orphans: dict[int, float] = {}  # processes beside without a worker, and since when
@@ -122,7 +121,6 @@ class Watch:
 
     def judge(self, pid: int, seen: dict[str, str], parent: int) -> None:
         if seen["Name"] == RELAY:
-            self.relays += 1
             if found := faults(seen, 0):
                 self.wrong.append(f"{RELAY} ({pid}): {', '.join(found)}")
             return
