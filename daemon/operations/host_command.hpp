@@ -19,6 +19,11 @@ namespace netlab::operations {
     return !word.empty() && word.front() != '-' && std::ranges::all_of(word, is_plain);
 }
 
+/// "" where the interface's name is more than a word.
+[[nodiscard]] inline std::string up_command(const std::string& interface) {
+    return is_plain_word(interface) ? "ip link set " + interface + " up" : std::string();
+}
+
 /// A command for the target's network namespace as it is typed on the host; "" where that cannot be written.
 [[nodiscard]] inline std::string command_in(const api::Target& target, const std::string& command) {
     if (command.empty() || target.runtime == api::Runtime::host) return command;

@@ -53,8 +53,7 @@ std::string HostView::down_interface(const IpAddress& to) const {
     const auto& facts = topology_[place_];
     for (const auto& one : facts.addresses) {
         if (!one.prefix.contains(to) || one.prefix.address() == to) continue;
-        const auto link = std::ranges::find(facts.links, one.index, &kernel::Link::index);
-        if (link != facts.links.end() && (link->flags & IFF_UP) == 0) return names_[one.index];
+        if (!is_up(facts, one.index)) return names_[one.index];
     }
     return {};
 }
@@ -113,17 +112,16 @@ std::optional<bool> HostView::forwards(Family family, std::uint32_t index) const
     return settings ? kernel::forwards(family, *settings) : std::nullopt;
 }
 
-bool HostView::is_up(std::uint32_t index) const {
-    const auto& links = topology_[place_].links;
-    const auto link = std::ranges::find(links, index, &kernel::Link::index);
-    return link == links.end() || (link->flags & IFF_UP) != 0;
-}
-
 std::vector<IpAddress> HostView::addresses() const {
     std::vector<IpAddress> out;
     for (const auto& one : topology_[place_].addresses)
         out.push_back(one.prefix.address());
     return out;
+}
+
+bool is_up(const NamespaceFacts& facts, std::uint32_t index) {
+    const auto link = std::ranges::find(facts.links, index, &kernel::Link::index);
+    return link == facts.links.end() || (link->flags & IFF_UP) != 0;
 }
 
 std::vector<ContainerAddress> addresses_of(const NamespaceFacts& facts) {

@@ -28,8 +28,6 @@ class HostView {
     [[nodiscard]] std::vector<IpAddress> addresses() const;
     /// Whether what comes in by that interface is sent on; nullopt: not known.
     [[nodiscard]] std::optional<bool> forwards(Family family, std::uint32_t index) const;
-    /// False where it is known to be down.
-    [[nodiscard]] bool is_up(std::uint32_t index) const;
 
   private:
     [[nodiscard]] std::string down_interface(const IpAddress& to) const;
@@ -41,6 +39,9 @@ class HostView {
     int socket_;
     InterfaceNames names_;
 };
+
+/// False where that interface is known to be down.
+[[nodiscard]] bool is_up(const NamespaceFacts& facts, std::uint32_t index);
 
 /// The addresses of a namespace that others can send to.
 [[nodiscard]] std::vector<ContainerAddress> addresses_of(const NamespaceFacts& facts);

@@ -211,7 +211,7 @@ class Inspection {
     [[nodiscard]] WayOut way_from(const IpAddress& source, Port bridge) const {
         WayOut way{source, view_.names()[bridge.index], {}};
         way.forwards = view_.forwards(source.family(), bridge.index);
-        way.down = !view_.is_up(bridge.index);
+        way.down = !is_up(topology_.topology[bridge.place], bridge.index);
         const auto& out = outside(source.family());
         way.host_address = out.address;
         // Where the host's own packets leave; by another table for these where there are policy rules.

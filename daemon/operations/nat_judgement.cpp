@@ -170,7 +170,7 @@ void judge_way_out(const FamilyRules& rules, const WayOut& way, api::NatOutRow& 
     if (way.down)
         return say(row, NatVerdict::blocked,
                    "the host's interface " + way.bridge + ", which it comes in by, is down: nothing leaves",
-                   is_plain_word(way.bridge) ? "ip link set " + way.bridge + " up" : std::string());
+                   up_command(way.bridge));
     if (way.forwards == false)
         return say(row, NatVerdict::not_forwarded,
                    "the host does not forward " + std::string(v4 ? "IPv4" : "IPv6") + ": nothing leaves",

@@ -179,7 +179,7 @@ Explanation explain_lost_address(const api::PortRow& row, const IpAddress& addre
 Explanation explain_down(const api::PortRow& row, const std::string& interface) {
     const auto where = row.to ? row.to->address.to_string() : row.target;
     return {"the host's interface " + interface + ", which leads to " + where + ", is down",
-            is_plain_word(interface) ? "ip link set " + interface + " up" : std::string()};
+            up_command(interface)};
 }
 
 Explanation explain_no_way_back(const api::PortRow& row, Family family) {

@@ -9,8 +9,6 @@
 
 #include <algorithm>
 
-#include <net/if.h>
-
 /// `netlab ports`: what the engines publish, held against the host's rules and sockets and the containers'.
 namespace netlab::operations::ports {
 
@@ -157,14 +155,15 @@ class Inspection {
         if (home == own.end()) return std::nullopt;
         const Port inside{place, home->index};
         const auto name = InterfaceNames(topology[place].links)[home->index];
-        if (!is_up(inside))
+        if (!is_up(topology[place], inside.index))
             return Explanation{name + " of " + target.name + " is down",
                                command_in(target, up_command(name))};
         const auto outside = topology.peer(inside);
         if (!outside || outside->place != view_.place()) return std::nullopt;
         const auto end = view_.names()[outside->index];
         const auto what = end + ", the host's end of " + name + " of " + target.name + ", ";
-        if (!is_up(*outside)) return Explanation{what + "is down", up_command(end)};
+        if (!is_up(topology[outside->place], outside->index))
+            return Explanation{what + "is down", up_command(end)};
         const auto output = view_.way(address).output;
         const auto bridge = std::ranges::find(topology[view_.place()].links, output, &kernel::Link::name);
         const bool by_bridge = bridge != topology[view_.place()].links.end() && bridge->kind == "bridge";
@@ -173,16 +172,6 @@ class Inspection {
         const bool plain = is_plain_word(end) && is_plain_word(output);
         return Explanation{what + "is no port of " + output,
                            plain ? "ip link set " + end + " master " + output : std::string()};
-    }
-
-    [[nodiscard]] bool is_up(Port port) const {
-        const auto& links = topology_.topology[port.place].links;
-        const auto link = std::ranges::find(links, port.index, &kernel::Link::index);
-        return link == links.end() || (link->flags & IFF_UP) != 0;
-    }
-
-    static std::string up_command(const std::string& interface) {
-        return is_plain_word(interface) ? "ip link set " + interface + " up" : std::string();
     }
 
     /// A container there has no ports of its own: those that its processes listen on are the host's.
