@@ -292,13 +292,14 @@ asio::awaitable<Result<void>> Workers::check_peer(int connection) {
             std::make_shared<PeerCheck>(PeerCheck{asio::steady_timer(executor_, until), {}, false});
         peers_.emplace(question.id, check);
         auto sent = co_await send({bytes.begin(), bytes.end()}, connection);
-        while (sent && !check->errno_of_launcher && !check->launcher_lost && Clock::now() < until) {
-            const auto since = Clock::now();
-            check->told.expires_at(std::min(until, since + backlog_patience));
+        const auto asked = Clock::now();
+        while (sent && !check->errno_of_launcher && !check->launcher_lost) {
+            // One that has said nothing to anybody for so long hangs, and whoever comes next is not to wait
+            // for the end of that.
+            const auto silent = std::min(until, std::max(asked, last_notice_) + backlog_patience);
+            if (Clock::now() >= silent) break;
+            check->told.expires_at(silent);
             co_await check->told.async_wait(awaiting);
-            // One that says nothing to anybody hangs, and whoever comes next is not to wait for the end of
-            // that.
-            if (last_notice_ < since) break;
         }
         peers_.erase(question.id);
         if (!sent) co_return sent.error();

@@ -279,3 +279,17 @@ TEST_CASE("front: a launcher that says nothing to anybody is not waited for by e
     theatre.stage().hangs = false;
     CHECK(theatre.get("/v1/version").status == 200);
 }
+
+TEST_CASE("front: what a launcher said before it hung does not lengthen the wait for it", "[front]") {
+    Theatre theatre;
+    REQUIRE(theatre.get("/v1/version").status == 200);
+    theatre.stage().busy = true;
+    auto client = theatre.connect();
+    client.send("GET /v1/version HTTP/1.1\r\nHost: netlab\r\n\r\n");
+    std::this_thread::sleep_for(1s);  // it has said something since the client asked
+    theatre.stage().hangs = true;
+    theatre.stage().busy = false;
+    CHECK(client.answer(8s).error_code() == "busy");
+    theatre.stage().hangs = false;
+    CHECK(theatre.get("/v1/version").status == 200);
+}
