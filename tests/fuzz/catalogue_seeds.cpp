@@ -4,13 +4,15 @@
 #include "common/frame.hpp"
 #include "common/json.hpp"
 #include "daemon/launcher/protocol.hpp"
+#include "tests/unit/packet_text_samples.hpp"
 
 #include <algorithm>
 #include <fstream>
 #include <iostream>
 
 /// Seeds out of the catalogue, so that a new row has its own: each request with nothing but defaults and with
-/// something in every member. usage: catalogue_seeds http|launch|codec|frames DIRECTORY
+/// something in every member. And out of what the unit tests have. usage: catalogue_seeds
+/// http|launch|codec|frames|packet_text DIRECTORY
 
 using namespace netlab;
 
@@ -141,10 +143,83 @@ void launch_seeds(const Seeds& seeds, std::string_view row) {
                    references);
 }
 
+/// What is no message to the launcher, or one that it refuses; and what a worker asks of it.
+void refused_seeds(const Seeds& seeds) {
+    launcher::LaunchHeader header;
+    const auto packet = *launcher::make_launch(header, {}, {});
+    seeds.write("refused-short", '\1', std::span(packet).first(5));
+    auto longer = packet;
+    longer.push_back({});
+    seeds.write("refused-long", '\1', longer);
+    longer[0] = {};
+    seeds.write("refused-magic", '\1', longer);
+    launcher::NamespaceReference process;
+    process.way = launcher::Way::process;
+    process.pid = 4242;
+    auto unended = process;
+    unended.way = launcher::Way::path;
+    unended.path.fill('/');
+    auto behind = unended;
+    behind.path[5] = '\0';
+    behind.path.back() = '\0';
+    auto negative = process;
+    negative.pid = -1;
+    auto unknown = process;
+    unknown.way = static_cast<launcher::Way>(9);
+    int number = 0;
+    for (const auto& reference : {process, unended, behind, negative, unknown})
+        seeds.write("refused-reference-" + std::to_string(number++), '\1',
+                    *launcher::make_launch(header, std::span(&reference, 1), {}));
+    const launcher::PeerQuestion question{launcher::peer_magic, 0, 7};
+    seeds.write("question", '\1', std::as_bytes(std::span(&question, 1)));
+}
+
 template <class T>
 void codec_seeds(const Seeds& seeds, std::string_view name, char prefix) {
     seeds.write("seed-" + std::string(name) + "-bytes", prefix, binary::encode(filled<T>()));
     seeds.write("seed-" + std::string(name) + "-json", prefix, json::write(filled<T>()));
+}
+
+/// JSON that is no such request: each kind where another is wanted, and a name that nobody knows.
+template <class R>
+void wrong_seeds(const Seeds& seeds, std::string_view name, char prefix) {
+    const auto right = json::encode(filled<R>());
+    int number = 0;
+    const auto write = [&](const boost::json::value& wrong) {
+        seeds.write("wrong-" + std::string(name) + "-" + std::to_string(number++), prefix,
+                    json::write(wrong));
+    };
+    const boost::json::value others[] = {
+        nullptr, true, 0.5, "x", boost::json::array{}, boost::json::object{}};
+    if (!right.as_object().empty()) {
+        const std::string member(right.as_object().begin()->key());
+        for (const auto& other : others) {
+            auto wrong = right.as_object();
+            wrong[member] = other;
+            write(wrong);
+        }
+        auto misspelt = right.as_object();
+        misspelt[member + "x"] = 1;
+        write(misspelt);
+    }
+    for (const auto& other : others)
+        write(other);
+}
+
+void packet_seeds(const Seeds& seeds) {
+    using operations::LinkType;
+    int number = 0;
+    for (const auto& sample : test::packet_samples()) {
+        // By which place in its list the fuzzer has them.
+        const char link = sample.link == LinkType::ethernet ? '\0'
+                          : sample.link == LinkType::raw_ip ? '\1'
+                                                            : '\2';
+        const std::string_view bytes(reinterpret_cast<const char*>(sample.bytes.data()), sample.bytes.size());
+        const auto name = "sample-" + std::to_string(number++);
+        seeds.write(name, link, bytes);
+        // As a snap length leaves it: 0x40 says so, and the place is the same.
+        seeds.write(name + "-cut", static_cast<char>(link + 0x42), bytes.substr(0, bytes.size() * 3 / 4));
+    }
 }
 
 template <class R>
@@ -152,6 +227,7 @@ void row_seeds(const std::string& fuzzer, const Seeds& seeds, const auto& row, c
     if (fuzzer == "http") http_seeds(seeds, row);
     if (fuzzer == "launch") launch_seeds<R>(seeds, row.name);
     if (fuzzer == "codec") codec_seeds<R>(seeds, row.name, number);
+    if (fuzzer == "codec") wrong_seeds<R>(seeds, row.name, number);
 }
 
 std::string frame_of(frame::Kind kind, std::string_view payload) {
@@ -180,12 +256,16 @@ void frame_seeds(const Seeds& seeds) {
     host.id.clear();
     api::NamespaceRecord mark;
     mark.complete = true;
+    // More than the launcher has room for.
+    auto far = named;
+    far.id = "/run/netns/" + std::string(300, 'x');
     auto identified = named;
     identified.id = "co1";
     // Which watcher's records they are is the fuzzer's first byte.
     seeds.write("seed-containers", '\x40', record_of(container) + record_of(other) + end);
     seeds.write("seed-gone", '\x40', record_of(container) + record_of(filled<api::ContainerRecord>()) + end);
     seeds.write("seed-namespaces", '\x41', record_of(named) + record_of(host) + record_of(mark) + end);
+    seeds.write("seed-far", '\x41', record_of(far) + end);
     seeds.write("seed-identified", '\x42', record_of(identified) + end);
     seeds.write("seed-engine", '\x43', record_of(filled<api::EngineRecord>()) + end);
     const std::string counts(sizeof(frame::Counts), '\1');
@@ -199,7 +279,7 @@ void frame_seeds(const Seeds& seeds) {
 
 int main(int count, char** words) {
     if (count != 3) {
-        std::cerr << "usage: catalogue_seeds http|launch|codec|frames DIRECTORY\n";
+        std::cerr << "usage: catalogue_seeds http|launch|codec|frames|packet_text DIRECTORY\n";
         return 2;
     }
     const std::string fuzzer = words[1];
@@ -212,6 +292,8 @@ int main(int count, char** words) {
         },
         api::catalogue);
     if (fuzzer == "frames") frame_seeds(seeds);
+    if (fuzzer == "launch") refused_seeds(seeds);
+    if (fuzzer == "packet_text") packet_seeds(seeds);
     if (fuzzer == "codec") {
         codec_seeds<api::Context>(seeds, "context", number++);
         codec_seeds<api::ContainerRecord>(seeds, "container", number++);

@@ -124,6 +124,17 @@ void fail_to_connect(const Engine& engine) {
     (void)engine.say({});
 }
 
+/// One that accepts, and says nothing more.
+void wait_in_vain(Front& front) {
+    int ends[2];
+    check(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends) == 0);
+    const UniqueFd near(ends[0]), far(ends[1]);
+    EngineConnection connection(near.get(), front.output);
+    connection.give_up_at(Output::Clock::now());
+    const auto response = connection.get("/networks");
+    check(!response && response.error().code == errc::timed_out);
+}
+
 /// What a worker that was taken over would have its relay pass on: one request, for one known path.
 void ask_relay(std::string_view text) {
     if (is_engine_inspection(text)) {
@@ -147,6 +158,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     static Front front;
     if (size == 0) {
         fail_to_connect(engine);
+        wait_in_vain(front);
         return 0;
     }
     const auto text = as_text({data + 1, size - 1});

@@ -47,6 +47,17 @@ void list_networks(std::string_view text, api::Runtime runtime) {
         check_network(row);
 }
 
+/// Whom Docker's resolver asks, by a container's and the engine's own words.
+void list_upstreams(std::string_view text) {
+    constexpr std::size_t most = 3;  // of a resolv.conf, as Docker writes it
+    UpstreamSources sources;
+    sources.container = parse_container_dns(text);
+    sources.arguments.emplace().dns = parse_daemon_dns(text);
+    sources.daemon_json = text;
+    const auto upstreams = docker_upstreams(sources);
+    check(upstreams.servers.size() <= most && (sources.container || upstreams.servers.empty()));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -75,8 +86,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         default:
             (void)engine_json::parse_message(text);
             (void)engine_json::parse_running(text);
-            (void)parse_container_dns(text);
-            (void)parse_daemon_dns(text);
+            list_upstreams(text);
             break;
     }
     return 0;

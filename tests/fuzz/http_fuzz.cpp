@@ -58,14 +58,14 @@ api::NamespaceRecord facts(const std::string& id, std::uint64_t inode, const cha
 }
 
 void add(targets::Registry& registry, const targets::Engine& engine, const std::string& name, int number,
-         const std::string& address) {
+         const std::string& address, api::State state = api::State::running) {
     api::ContainerRecord record;
     auto& target = record.target;
     target.name = name;
     target.runtime = engine.runtime;
     target.id = std::string(62, 'a') + std::to_string(number);
-    target.state = number == 14 ? api::State::exited : api::State::running;
-    target.pid = number == 14 ? 0 : 1000 + number;
+    target.state = state;
+    target.pid = state == api::State::running ? 1000 + number : 0;
     target.network_mode = number == 13 ? "host" : "net";
     target.networks.push_back({"net", {}, {*IpPrefix::parse(address + "/16")}, {}, {}, {}, {"web"}});
     target.ports.push_back({*IpAddress::parse("0.0.0.0"), 8080, 80, "tcp"});
@@ -91,10 +91,17 @@ const targets::Registry& registry() {
         add(made, docker, "co2", 11, "172.18.0.3");
         add(made, podman, "web", 12, "10.88.0.2");
         add(made, docker, "on_host", 13, "172.18.0.5");
-        add(made, docker, "dead1", 14, "172.18.0.6");
+        add(made, docker, "dead1", 14, "172.18.0.6", api::State::exited);
+        add(made, docker, "dead2", 15, "172.18.0.7", api::State::restarting);
+        add(made, docker, "dead3", 16, "172.18.0.8", api::State::paused);
+        add(made, docker, "dead4", 17, "172.18.0.9", api::State::removing);
+        add(made, docker, "twin", 18, "172.18.0.10");
+        add(made, podman, "twin", 19, "10.88.0.3");
+        add(made, docker, "co01", 20, "172.18.0.11");
         made.apply(facts("", 1, "docker0", "172.17.0.1/16"));
         made.apply(facts("/run/netns/blue", 77, "eth0", "192.0.2.1/24"));
         made.apply(facts("/run/netns/same", 1, "docker0", "172.17.0.1/16"));
+        made.apply(facts("/run/netns/cni-01234567-89ab-cdef-0123-456789abcdef", 18, "eth0", "10.88.0.3/16"));
         return made;
     }();
     return filled;

@@ -32,11 +32,28 @@ void check_reference(const NamespaceReference& reference) {
     if (reference.way == Way::process) check(reference.pid > 0);
 }
 
+/// What a worker asks of the launcher while it runs.
+void look_at_question(std::span<const std::byte> bytes) {
+    const auto question = parse_peer_question(bytes);
+    if (question) check(std::ranges::equal(std::as_bytes(std::span(&*question, 1)), bytes));
+}
+
+/// What the launcher would refuse is not sent.
+void make_too_much() {
+    const std::vector<std::byte> request(largest_request + 1);
+    const std::vector<NamespaceReference> references(most_targets + 1);
+    check(!make_launch({}, {}, request) && !make_launch({}, references, {}));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
-    if (size == 0) return 0;
+    if (size == 0) {
+        make_too_much();
+        return 0;
+    }
     const auto bytes = std::as_bytes(std::span(data, size)).subspan(1);
+    look_at_question(bytes);
     std::vector<std::byte> packet(bytes.begin(), bytes.end());
     if (data[0] % 2 == 0) fit_length(packet);
     const auto launch = parse_launch(packet);

@@ -1,27 +1,70 @@
 #include "daemon/kernel/packet_rule.hpp"
+#include "tests/fuzz/check.hpp"
+
+#include <algorithm>
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
 
 using namespace netlab;
 using namespace netlab::kernel;
+using netlab::fuzz::check;
 
 namespace {
 
-/// What would be told of rules, and which of them a question to Docker's resolver meets.
-void follow(const std::vector<RuleChain>& chains) {
-    for (const int protocol : {IPPROTO_UDP, IPPROTO_TCP}) {
-        constexpr std::uint16_t port = 40000;
-        (void)find_nat(chains, NF_INET_LOCAL_OUT,
-                       {*IpAddress::parse("127.0.0.1"), *IpAddress::parse("127.0.0.11"),
-                        static_cast<std::uint8_t>(protocol), port, 53});
-        (void)find_drop(chains, NF_INET_FORWARD,
-                        {*IpAddress::parse("203.0.113.1"), *IpAddress::parse("172.17.0.2"),
-                         static_cast<std::uint8_t>(protocol), port, 53});
+/// It is one of these chains, and the rule is in it.
+bool is_of(const std::vector<RuleChain>& chains, const RuleChain* chain, const PacketRule* rule) {
+    const auto is = [](const auto* wanted) { return [wanted](const auto& one) { return &one == wanted; }; };
+    return std::ranges::any_of(chains, is(chain)) &&
+           (rule == nullptr || std::ranges::any_of(chain->rules, is(rule)));
+}
+
+/// Which of the rules a packet meets that is made there, or comes from outside.
+void meet(const std::vector<RuleChain>& chains, std::uint32_t hook, const PacketFacts& packet) {
+    const auto decision = find_nat(chains, hook, packet);
+    check(decision.rule == nullptr || is_of(chains, decision.chain, decision.rule));
+    check(decision.doubtful == nullptr || decision.uncertain);
+    const auto filter = find_drop(chains, NF_INET_FORWARD, packet);
+    check(!filter.dropped || is_of(chains, filter.chain, filter.rule));
+    check(filter.doubtful == nullptr || is_of(chains, filter.doubtful_chain, filter.doubtful));
+}
+
+/// A question to Docker's resolver, and what comes from outside, with as little known of it as there may be
+/// and with as much.
+void meet(const std::vector<RuleChain>& chains) {
+    constexpr std::uint16_t port = 40000;
+    constexpr std::uint16_t dns = 53;
+    const auto own = *IpAddress::parse("127.0.0.1");
+    const auto resolver = *IpAddress::parse("127.0.0.11");
+    meet(chains, NF_INET_LOCAL_OUT, {own, resolver, IPPROTO_UDP, port, dns});
+    meet(chains, NF_INET_LOCAL_OUT, {own, resolver, IPPROTO_TCP, port, dns});
+    PacketFacts outside{*IpAddress::parse("203.0.113.1"), *IpAddress::parse("172.17.0.2"), IPPROTO_TCP, port,
+                        dns};
+    meet(chains, NF_INET_PRE_ROUTING, outside);
+    outside.input = "veth1";
+    outside.output = "";
+    outside.destination_local = false;
+    outside.mark = 1;
+    outside.flow = flow_is_new;
+    meet(chains, NF_INET_PRE_ROUTING, outside);
+}
+
+/// What would be told of rules, and which of them packets meet.
+void follow(std::vector<RuleChain> chains) {
+    meet(chains);
+    for (const auto& chain : chains) {
+        for (const auto& rule : chain.rules) {
+            const auto text = rule.to_string();
+            check(rule.comment.empty() || text.ends_with('"'));
+        }
     }
+    name_interfaces(chains, [](std::uint32_t index) { return "if" + std::to_string(index); });
+    const auto is_named = [](const std::optional<Condition<std::string>>& interface) {
+        return !interface || !interface->value.starts_with('/');
+    };
     for (const auto& chain : chains) {
         for (const auto& rule : chain.rules)
-            (void)rule.to_string();
+            check(is_named(rule.input) && is_named(rule.output));
     }
 }
 

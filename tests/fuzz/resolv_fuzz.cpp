@@ -1,3 +1,4 @@
+#include "common/endpoint.hpp"
 #include "daemon/operations/container_text.hpp"
 #include "daemon/operations/docker_upstreams.hpp"
 #include "daemon/operations/hosts_file.hpp"
@@ -64,6 +65,26 @@ void fuzz_file(std::string_view text) {
     check(!read_container_text(nobodys) && read_container_text(-1)->text.empty());
 }
 
+/// An address that somebody wrote: to the kernel and back it is the same.
+void fuzz_address(const IpAddress& address) {
+    constexpr std::uint16_t port = 53;
+    sockaddr_storage raw;
+    check(address.to_sockaddr(raw, port) <= sizeof raw && IpAddress::from_sockaddr(raw) == address);
+    check(IpAddress::parse(address.to_string()) == address);
+    const auto end = endpoint_text(address, port);
+    check(end.ends_with(":53") && (end.find(']') != end.npos) == address.is_v6());
+    check(!(address.is_multicast() && (address.is_loopback() || address.is_unspecified())));
+}
+
+/// "10.0.0.0/8", and whether the first address of the text is in it.
+void fuzz_prefix(std::string_view text) {
+    const auto prefix = IpPrefix::parse(text.substr(0, text.find('\n')));
+    if (!prefix) return;
+    check(prefix->contains(prefix->address()) && IpPrefix::parse(prefix->to_string()) == *prefix);
+    for (const auto& line : read_hosts(text).lines)
+        check(!prefix->is_broadcast(line.address) || prefix->contains(line.address));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -71,6 +92,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     fuzz_resolv_conf(text);
     fuzz_hosts(text);
     fuzz_file(text);
-    if (const auto host = parse_numeric_host(text)) check(!host->address.to_string().empty());
+    if (const auto host = parse_numeric_host(text)) fuzz_address(host->address);
+    fuzz_prefix(text);
     return 0;
 }

@@ -89,7 +89,12 @@ void answer(const boost::json::value& value) {
 void look_at_line(std::string_view line) {
     check_terminal(escape(line));
     const auto value = json::parse(line);
-    if (!value) return check_terminal(error_line(value.error()));
+    if (!value) {
+        const auto event = decode_ping_event(line);
+        check(!event);
+        check_terminal(error_line(event.error()));
+        return check_terminal(error_line(value.error()));
+    }
     const auto safe = escape_json(line);
     check(json::parse(safe) == value);
     answer<std::vector<api::Target>>(*value);
