@@ -1,6 +1,7 @@
 #include "tests/netns/test_network.hpp"
 
 #include "tests/netns/operation_process.hpp"
+#include "tests/support/command.hpp"
 
 #include <csignal>
 #include <cstdlib>
@@ -25,6 +26,14 @@ UniqueFd file_with(const std::string& text) {
 
 void must(const std::string& command) {
     if (!shell(command)) throw std::runtime_error("failed: " + command);
+}
+
+/// The kernel tells IPv6 of a carrier from a queue of its own, and only then has the interface an address.
+void settle(const std::string& netns, const std::string& interface) {
+    const auto has_address =
+        "ip -n " + netns + " -6 -o addr show dev " + interface + " scope link | grep -q fe80";
+    if (!support::eventually([&] { return shell(has_address); }, std::chrono::seconds(5)))
+        throw std::runtime_error(interface + " of " + netns + " has no link-local address");
 }
 
 }  // namespace
@@ -61,6 +70,8 @@ void TestNetwork::veth(char a, const std::string& a_interface, const std::string
                   (b_address.find(':') == b_address.npos ? "" : " nodad"));
     ip(a, "link set " + a_interface + " up");
     ip(b, "link set " + b_interface + " up");
+    settle(name(a), a_interface);
+    settle(name(b), b_interface);
 }
 
 void TestNetwork::batch(char letter, const std::string& lines) const {
