@@ -7,6 +7,9 @@
 #include <cstdio>
 #include <memory>
 
+/// It asserts that a key begins as keys do, and then tells of one that does not by an error, as all else that
+/// is wrong in a file (found by the fuzzer: "[\x04").
+#define TOML_ASSERT(expression) static_assert(true)
 #include <toml++/toml.h>
 
 namespace netlab {

@@ -80,6 +80,13 @@ TEST_CASE("config: what is wrong is refused with its line and the nearest name",
     CHECK_FALSE(parse_config("[listen\n", "f.toml"));
 }
 
+TEST_CASE("config: what toml++ asserts of a file is told as an error of the file", "[unit]") {
+    for (const std::string text : {"[\x04", "[]", "[.a]", "\x01 = 1"}) {
+        INFO(text);
+        CHECK_FALSE(parse_config(text, "netlabd.toml").has_value());
+    }
+}
+
 TEST_CASE("config: a character that is not ASCII is refused in a key, and taken in strings and comments",
           "[unit]") {
     const auto bad = parse_config("[log]\n\xEF\xBB\xBCn = 2\n", "c.toml");
