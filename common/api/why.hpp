@@ -101,9 +101,10 @@ struct WhyResolution {
     std::optional<IpAddress> address;   ///< absent: it did not
     std::string resolved_by;            ///< as in PingReport
     std::optional<std::string> target;  ///< whose address it is, where netlab knows
+    double elapsed_ms = 0;              ///< of the report's, for this
     friend bool operator==(const WhyResolution&, const WhyResolution&) = default;
 };
-BOOST_DESCRIBE_STRUCT(WhyResolution, (), (name, address, resolved_by, target))
+BOOST_DESCRIBE_STRUCT(WhyResolution, (), (name, address, resolved_by, target, elapsed_ms))
 
 struct WhyReport {
     static constexpr std::string_view type = "report";

@@ -237,6 +237,10 @@ Result<std::variant<Destination, Resolution>> choose_destination(const ReachRequ
         if (resolution->outcome != NameOutcome::resolved) return std::move(*resolution);
         chosen->to.address = in_order_of_preference(resolution->addresses, interface).front();
         chosen->resolved_by = resolution->resolved_by;
+        for (const auto& asked : resolution->asked) {
+            if (asked.outcome == NameOutcome::timed_out && asked.server != resolution->resolved_by)
+                chosen->silent_servers.push_back(asked.server);
+        }
     }
     if (!chosen) return chosen.error();
     chosen->interface_index = interface;

@@ -28,6 +28,8 @@ struct Destination {
     std::optional<IpAddress> source;
     bool peer_address = false;  ///< it is an address of the context's peer
     std::string explanation;    ///< why this address was chosen for a target
+    /// Servers that gave no answer before the one of `resolved_by` did.
+    std::vector<std::string> silent_servers{};
 };
 
 /// Sockets and knowledge that the choice needs; all borrowed.

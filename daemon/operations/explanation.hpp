@@ -7,7 +7,7 @@ namespace netlab::operations {
 /// Why something is as it is. Empty strings where there is nothing to say.
 struct Explanation {
     std::string explanation;
-    std::string suggestion;  ///< a command, and in brackets another way
+    std::string suggestion;  ///< a command; behind "  # " another way, or what it does
     friend bool operator==(const Explanation&, const Explanation&) = default;
 };
 

@@ -71,6 +71,7 @@ HostWay HostView::way(const IpAddress& to) const {
     const auto reply = kernel::query_route(socket_, {to, {}, 0, 0, 0, false});
     if (!reply || reply->error != 0 || !reply->route) {
         way.down = down_interface(to);
+        way.error = reply ? reply->error : 0;
         return way;
     }
     const auto& route = *reply->route;

@@ -20,7 +20,7 @@ std::string by_address(const ReachRequest& request) {
 
 std::string or_by_address(const std::string& command, const ReachRequest& request) {
     if (command.empty()) return by_address(request);
-    return command + " (or try its address: " + by_address(request) + ")";
+    return command + "  # or by its address: " + by_address(request);
 }
 
 // ---- what DNS said
@@ -255,7 +255,7 @@ Explanation known_but_not_found(const Pair& pair, const std::vector<std::string>
     // Why not is another question: a rule of its own, lo, the engine, or a server behind it that was asked
     // for a name of the search list.
     return {both + ", where " + engine + "'s DNS would know it",
-            by_address(request) + " (what is wrong with that DNS: netlab resolv " + from.name + ")"};
+            by_address(request) + "  # what is wrong with that DNS: netlab resolv " + from.name};
 }
 
 /// `docker network connect net zz1`: FROM is on no network, and joins one of the other's.
@@ -294,6 +294,15 @@ Explanation why_unknown(const Pair& pair) {
     return known_but_not_found(pair, shared);
 }
 
+/// Of a name that is nobody's whom netlab knows: why its servers say nothing.
+std::string ask_resolver(const api::Context& context, const Resolution& resolution) {
+    const bool failed = resolution.outcome == NameOutcome::timed_out ||
+                        resolution.outcome == NameOutcome::no_server ||
+                        resolution.outcome == NameOutcome::server_failure;
+    return failed && !context.targets.empty() ? "netlab resolv " + context.targets.front().name
+                                              : std::string();
+}
+
 }  // namespace
 
 std::string what_dns_said(const ReachRequest& request, const Resolution& resolution) {
@@ -305,7 +314,7 @@ Explanation explain_unresolved(const api::Context& context, const ReachRequest& 
     const auto said = dns_sentence(request, resolution);
     const bool known = context.peer && context.peer_match == api::PeerMatch::name && !context.targets.empty();
     if (!known) {
-        if (context.similar.empty()) return {said, {}};
+        if (context.similar.empty()) return {said, ask_resolver(context, resolution)};
         return {said + "; netlab knows " + list_and(context.similar), request.again(context.similar.front())};
     }
     auto why = why_unknown({context.targets.front(), *context.peer, request, resolution});

@@ -1,6 +1,7 @@
 #include "common/api/nat.hpp"
 
 #include "daemon/kernel/route_query.hpp"
+#include "daemon/operations/container_path.hpp"
 #include "daemon/operations/engine_networks.hpp"
 #include "daemon/operations/host_view.hpp"
 #include "daemon/operations/nat_judgement.hpp"
@@ -177,8 +178,23 @@ class Inspection {
                               ": what goes to the outside leaves there" +
                               (row.explanation.empty() ? "" : "; by this one: " + row.explanation);
         }
+        const bool bridge_down = bridge && !is_up(topology_.topology[bridge->place], bridge->index);
+        if (!bridge_down) tell_broken_path(target, source, row);
         tell_internal(row.network, row);
         add(row, rows);
+    }
+
+    /// Beneath the rules: a cable, a route or a neighbour entry, without which no packet comes to them.
+    void tell_broken_path(const api::Target& target, const IpAddress& source, api::NatOutRow& row) const {
+        const auto i = static_cast<std::size_t>(&target - context_.targets.data());
+        const auto broken =
+            ContainerPath(handles_.known, topology_.topology, view_, context_, i).broken(source);
+        if (!broken) return;
+        row.verdict = NatVerdict::blocked;
+        row.rule.reset();
+        row.as.reset();
+        row.explanation = broken->explanation;
+        row.suggestion = broken->suggestion;
     }
 
     static void no_route(const api::Target& target, api::NatOutRow& row) {
@@ -276,8 +292,13 @@ class Inspection {
     }
 
     void find_owner(api::NatInRow& row) const {
+        const auto& topology = topology_.topology;
         const auto owners = view_.way(row.to->address).owners;
         if (!owners.empty()) row.target = owners.front();
+        // The host may have lost its way to whom it is.
+        auto all = topology.owners(row.to->address);
+        std::erase_if(all, [&](Port one) { return one.place == view_.place(); });
+        if (owners.empty() && all.size() == 1) row.target = topology[all.front().place].target;
         for (const auto& network : networks_) {
             const bool its = std::ranges::any_of(network.subnets, [&](const api::NetworkSubnet& one) {
                 return one.subnet.contains(row.to->address);

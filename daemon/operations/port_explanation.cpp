@@ -74,7 +74,7 @@ Explanation explain_listener(const api::PortRow& row) {
                       std::to_string(port);
     switch (row.verdict) {
         case PortVerdict::no_listener:
-            return {nothing, "netlab sockets " + row.target + " -l (shows what listens there)"};
+            return {nothing, "netlab sockets " + row.target + " -l  # shows what listens there"};
         case PortVerdict::other_port: {
             const auto& other = row.listening.front();
             return {nothing + ": it " + takes(row) + " on " + numbers(row.listening),
@@ -106,9 +106,14 @@ Explanation explain_listener(const api::PortRow& row) {
     }
 }
 
+std::string restore_command(const api::PortRow& row) {
+    return row.engine == api::Runtime::podman ? "podman network reload " + row.target
+                                              : "docker restart " + row.target;
+}
+
 std::string restore_rules(const api::PortRow& row) {
-    if (row.engine == api::Runtime::podman) return "podman network reload " + row.target;
-    return "docker restart " + row.target + " (all of Docker's: systemctl restart docker)";
+    return restore_command(row) +
+           (row.engine == api::Runtime::podman ? "" : "  # all of Docker's: systemctl restart docker");
 }
 
 Explanation explain_not_carried(const api::PortRow& row) {
@@ -151,15 +156,17 @@ Explanation explain_blocked(const api::PortRow& row, const api::Target& target, 
     const bool answer =
         packet == BlockedPacket::answer_on_host || packet == BlockedPacket::answer_in_container;
     const bool inside = packet == BlockedPacket::in_container || packet == BlockedPacket::answer_in_container;
-    const auto what = (answer ? "what " + row.target + " answers from " + where + " is dropped "
-                              : "what comes from outside for " + where + " is dropped ") +
-                      (inside ? "in " + row.target + " " : std::string()) + "by ";
+    const auto who = answer                               ? "what " + row.target + " answers from "
+                     : packet == BlockedPacket::from_host ? "what the host itself sends to "
+                                                          : std::string("what comes from outside for ");
+    const auto what =
+        who + where + " is dropped " + (inside ? "in " + row.target + " " : std::string()) + "by ";
     if (rule) {
         const auto command = delete_command(*rule);
         return {what + place_of(*rule) + ": " + rule->text, inside ? command_in(target, command) : command};
     }
     const auto policy = what + "the policy of " + chain + ", as no rule accepts it";
-    if (inside) return {policy, "netlab firewall " + target.name + " (shows what it accepts)"};
+    if (inside) return {policy, "netlab firewall " + target.name + "  # shows what it accepts"};
     if (row.engine == api::Runtime::podman && row.to && !answer) {
         // Docker's rules are for Docker's own bridges, and it sets the policy for all.
         return {policy + " (where Docker runs beside Podman, that policy is Docker's)",
@@ -168,6 +175,11 @@ Explanation explain_blocked(const api::PortRow& row, const api::Target& target, 
                     std::to_string(row.to->port) + " -j ACCEPT"};
     }
     return {policy + ": the rules may have been flushed", restore_rules(row)};
+}
+
+Explanation explain_sent_on(const api::Target& target, const api::NatRule& rule, const api::Endpoint& to) {
+    return {place_of(rule) + " in " + target.name + " sends it on to " + endpoint_text(to.address, to.port),
+            command_in(target, delete_command(rule))};
 }
 
 Explanation explain_lost_address(const api::PortRow& row, const IpAddress& address) {
@@ -182,10 +194,16 @@ Explanation explain_down(const api::PortRow& row, const std::string& interface) 
             up_command(interface)};
 }
 
+Explanation explain_refused_back(const api::PortRow& row, const IpAddress& client, const Explanation& why) {
+    return {row.target + " may not send its answers to " + client.to_string() +
+                (why.explanation.empty() ? std::string() : ": " + why.explanation),
+            why.suggestion};
+}
+
 Explanation explain_no_way_back(const api::PortRow& row, Family family) {
     return {row.target + " has no " + (family == Family::ipv4 ? "IPv4" : "IPv6") +
                 " route to the outside: its answers to who comes from there do not leave",
-            "netlab routes " + row.target + " (shows what it has)"};
+            "netlab routes " + row.target + "  # shows what it has"};
 }
 
 }  // namespace netlab::operations

@@ -26,15 +26,29 @@ namespace netlab::operations {
 [[nodiscard]] Explanation explain_stale_proxy(const api::PortRow& row, const api::PortCarrier& carrier);
 
 /// Which packet is dropped, and where.
-enum class BlockedPacket : std::uint8_t { on_host, in_container, answer_on_host, answer_in_container };
+enum class BlockedPacket : std::uint8_t {
+    on_host,    ///< from outside
+    from_host,  ///< of a program of the host's, docker-proxy too
+    in_container,
+    answer_on_host,
+    answer_in_container,
+};
 
 /// `rule` absent: the policy of `chain`.
 [[nodiscard]] Explanation explain_blocked(const api::PortRow& row, const api::Target& target,
                                           BlockedPacket packet, const std::string& chain,
                                           const std::optional<api::NatRule>& rule);
 
+/// The container's own rule sends it to somebody else.
+[[nodiscard]] Explanation explain_sent_on(const api::Target& target, const api::NatRule& rule,
+                                          const api::Endpoint& to);
+
 /// The container's answers to the outside have no route.
 [[nodiscard]] Explanation explain_no_way_back(const api::PortRow& row, Family family);
+
+/// Its kernel refuses to send to that client; `why`: the reason, and what mends it.
+[[nodiscard]] Explanation explain_refused_back(const api::PortRow& row, const IpAddress& client,
+                                               const Explanation& why);
 
 /// The container does not have the address that its engine gave it.
 [[nodiscard]] Explanation explain_lost_address(const api::PortRow& row, const IpAddress& address);
@@ -44,5 +58,7 @@ enum class BlockedPacket : std::uint8_t { on_host, in_container, answer_on_host,
 
 /// Docker's and Podman's command that makes their rules anew.
 [[nodiscard]] std::string restore_rules(const api::PortRow& row);
+/// The same without a remark.
+[[nodiscard]] std::string restore_command(const api::PortRow& row);
 
 }  // namespace netlab::operations

@@ -1,6 +1,7 @@
 #include "daemon/operations/port_judgement.hpp"
 
 #include "common/endpoint.hpp"
+#include "daemon/operations/host_command.hpp"
 #include "daemon/operations/nat_judgement.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/port_explanation.hpp"
@@ -148,14 +149,15 @@ class Judge {
                 return say(PortVerdict::shadowed, explain_shadowing_process(row_, carrier));
             case CarrierKind::dnat:
                 if (!leads_here(carrier)) return say_elsewhere(carrier);
-                look_inside(*carrier.to);
+                if (const auto stop = arrive(*carrier.to, from_outside))
+                    return say(*stop->verdict, stop->why);
                 if (const auto stop = find_stop(*carrier.to, from_outside, true))
                     return say(*stop->verdict, stop->why);
                 return tell_localhost();
             case CarrierKind::proxy:
                 if (!leads_here(carrier))
                     return say(PortVerdict::shadowed, explain_stale_proxy(row_, carrier));
-                look_inside(*carrier.to);
+                if (const auto stop = arrive(*carrier.to, false)) return say(*stop->verdict, stop->why);
                 note_proxy(from_outside);
                 if (const auto stop = find_stop(*carrier.to, from_outside, false))
                     return say(*stop->verdict, stop->why);
@@ -165,24 +167,46 @@ class Judge {
         }
     }
 
+    /// At the container, whose own rules may send it on; then at what listens there.
+    std::optional<PortTrace> arrive(const api::Endpoint& to, bool forwarded) {
+        row_.to = to;
+        const auto client = host_trace_.client_of_container(to, forwarded);
+        if (!client) {
+            look_inside(to);
+            return std::nullopt;
+        }
+        auto inside = host_trace_.translated_inside(to, *client);
+        if (inside.stop) return std::move(inside.stop);
+        look_inside(inside.to);
+        if (!inside.rule) return std::nullopt;
+        row_.notes.push_back("a rule of " + row_.target + "'s own sends it on to port " +
+                             std::to_string(inside.to.port) + " (" + place_of(*inside.rule) + ")");
+        const auto command = command_in(container_.target, delete_command(*inside.rule));
+        if (row_.verdict != PortVerdict::works && !command.empty()) row_.suggestion = command;
+        return std::nullopt;
+    }
+
     /// Behind what carries it: the host's way into the container, and the container's own rules and routes.
     /// `translated` by a rule; otherwise a process of the host's is its client.
     std::optional<PortTrace> find_stop(const api::Endpoint& to, bool from_outside, bool translated) {
         if (auto down = host_trace_.down(to)) return down;
-        if (auto broken = container_.broken_link ? container_.broken_link(to.address) : std::nullopt)
+        if (auto broken = container_.broken_path ? container_.broken_path(to.address) : std::nullopt)
             return PortTrace{{}, PortVerdict::blocked, std::move(*broken)};
-        if (translated && from_outside) {
-            if (auto stop = host_trace_.stopped(to)) return stop;
-        }
+        const bool forwarded = translated && from_outside;
+        if (auto stop = forwarded ? host_trace_.stopped(to) : host_trace_.stopped_from_host(to)) return stop;
         // What does not listen is said before what would not come to it.
         if (row_.verdict != PortVerdict::works) return std::nullopt;
-        const auto client = host_trace_.client_of_container(to, translated && from_outside);
+        const auto client = host_trace_.client_of_container(to, forwarded);
         if (!client) return std::nullopt;
-        if (*client == somebody_outside(row_.family) && container_.route_back &&
-            container_.route_back(row_.family).kind == RouteBack::Kind::some)
+        const auto back =
+            container_.route_back ? std::optional(container_.route_back(to.address, *client)) : std::nullopt;
+        if (back && back->kind == RouteBack::Kind::some && back->refusing.empty())
             row_.notes.push_back(row_.target +
                                  " has no route to all of the outside: whom it has none to gets no answer");
-        return host_trace_.stopped_inside(to, *client);
+        if (back && !back->refusing.empty() && back->kind != RouteBack::Kind::refused)
+            row_.notes.push_back(row_.target + " has the route " + list_and(back->refusing) +
+                                 ": whom it covers gets no answer");
+        return host_trace_.stopped_inside(to, *row_.to, *client, back);
     }
 
     [[nodiscard]] bool leads_here(const PortCarrier& carrier) const {
@@ -226,10 +250,10 @@ class Judge {
             if (!its) continue;
             const auto place = place_of(describe_rule(*found.chain, rule));
             if (!found.reached)
-                return "is there (" + place + "), but no chain leads to it; " + restore_rules(row_);
+                return "is there (" + place + "), but no chain leads to it; " + restore_command(row_);
             return "is there (" + place + "), but a rule before it sends packets past it";
         }
-        return "is not there: the rules may have been flushed; " + restore_rules(row_);
+        return "is not there: the rules may have been flushed; " + restore_command(row_);
     }
 
     /// What listens in the container.

@@ -34,6 +34,7 @@ struct HostWay {
     std::string
         down{};  ///< an interface with the address' subnet that is not up, where that is why it has no way
     std::optional<IpAddress> own{};  ///< that the host has in the address' subnet
+    int error = 0;                   ///< where it has no way: the errno that a sender gets
 };
 
 /// Where the outside comes in.
@@ -62,26 +63,32 @@ struct ContainerAddress {
     IpAddress address;
     std::string interface;
 };
-/// A container's route to somebody outside.
+/// A container's route to a client.
 struct RouteBack {
     enum class Kind : std::uint8_t {
-        outside,  ///< there is one
+        there,
         some,     ///< there is none to that one, but others by gateways
+        refused,  ///< by a route or a policy rule that says so: blackhole, unreachable, prohibit
         none,
     };
     Kind kind = Kind::none;
-    std::string interface {};  ///< of `outside`
-    bool by_host = true;       ///< it leads into the host's namespace
+    std::string interface {};            ///< of `there`
+    std::optional<IpAddress> gateway{};  ///< the same; absent: the client is on that link
+    bool by_host = true;                 ///< it leads to the host
+    /// Routes of its that say that whom they cover is not reached: "blackhole 198.51.100.0/24".
+    std::vector<std::string> refusing{};
+    /// Of `refused` the reason; of `there` why the next hop does not get it, where that is known.
+    std::optional<Explanation> why{};
 };
 struct ContainerFacts {
     const api::Target& target;
     std::vector<ContainerAddress> addresses;  ///< as its kernel says
     HeldListeners listeners;
     RuleSet rules;  ///< of its own namespace
-    /// How it answers somebody outside; empty: not known.
-    std::function<RouteBack(Family)> route_back = {};
-    /// What is wrong with the links between the host and that address of its; empty: not known.
-    std::function<std::optional<Explanation>(const IpAddress&)> broken_link = {};
+    /// How it answers a client (the second) from an address of its own; empty: not known.
+    std::function<RouteBack(const IpAddress&, const IpAddress&)> route_back = {};
+    /// What stands between the host and that address of its beneath the rules; empty: not known.
+    std::function<std::optional<Explanation>(const IpAddress&)> broken_path = {};
 };
 
 [[nodiscard]] api::PortRow judge_port(const HostFacts& host, const ContainerFacts& container,

@@ -199,6 +199,33 @@ std::optional<PortTrace> HostTrace::stopped(const api::Endpoint& to) const {
     return std::nullopt;
 }
 
+std::optional<PortTrace> HostTrace::stopped_from_host(const api::Endpoint& to) const {
+    const auto way = host_.way(to.address);
+    // Its rules may be those of another family than the row's.
+    const auto& rules = host_.rules.of(to.address.family());
+    if (!rules.known || !way.own) return std::nullopt;
+    auto facts = packet(to.address, true);
+    facts.source = *way.own;
+    facts.destination_port = to.port;
+    facts.input = "";
+    facts.output = way.output;
+    facts.destination_local = false;
+    for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING}) {
+        const auto dropped = kernel::find_drop(rules.chains, hook, facts);
+        if (dropped.uncertain || dropped.dropped) return decided(dropped, BlockedPacket::from_host);
+    }
+    auto back = answer(to);
+    back.destination = *way.own;
+    back.input = way.output;
+    back.output = "";
+    back.destination_local = true;
+    for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN}) {
+        const auto dropped = kernel::find_drop(rules.chains, hook, back);
+        if (dropped.uncertain || dropped.dropped) return decided(dropped, BlockedPacket::answer_on_host);
+    }
+    return std::nullopt;
+}
+
 std::optional<PortTrace> HostTrace::down(const api::Endpoint& to) const {
     const auto way = host_.way(to.address);
     if (way.down.empty()) return std::nullopt;
@@ -222,7 +249,45 @@ std::optional<IpAddress> HostTrace::client_of_container(const api::Endpoint& to,
     return nat.rule == nullptr ? std::optional(somebody_outside(row_.family)) : way.own;
 }
 
-std::optional<PortTrace> HostTrace::stopped_inside(const api::Endpoint& to, const IpAddress& client) const {
+/// As it comes in to the container.
+kernel::PacketFacts HostTrace::packet_inside(const api::Endpoint& to, const IpAddress& client) const {
+    const auto home = std::ranges::find(container_.addresses, to.address, &ContainerAddress::address);
+    auto facts = packet(to.address, true);
+    facts.source = client;
+    facts.destination_port = to.port;
+    facts.input = home != container_.addresses.end() ? std::optional(home->interface) : std::nullopt;
+    facts.output = "";
+    return facts;
+}
+
+HostTrace::Inside HostTrace::translated_inside(const api::Endpoint& to, const IpAddress& client) const {
+    Inside out{to, {}, {}};
+    const auto& rules = container_.rules.of(to.address.family());
+    // stopped_inside() says that they are not.
+    if (!rules.known) return out;
+    const auto nat = kernel::find_nat(rules.chains, NF_INET_PRE_ROUTING, packet_inside(to, client));
+    if (nat.uncertain) {
+        out.stop = doubt(nat.doubtful_chain, nat.doubtful, row_.target);
+        return out;
+    }
+    if (nat.rule == nullptr) return out;
+    if (nat.rule->action != RuleAction::dnat && nat.rule->action != RuleAction::redirect) {
+        out.stop = blocked({true, nat.chain, nat.rule, false}, BlockedPacket::in_container);
+        return out;
+    }
+    out.rule = describe_rule(*nat.chain, *nat.rule);
+    out.to.port = nat.rule->to_port.value_or(to.port);
+    if (nat.rule->action == RuleAction::dnat) out.to.address = nat.rule->to_address.value_or(to.address);
+    if (is_containers(out.to.address)) return out;
+    out.stop.emplace();
+    out.stop->verdict = PortVerdict::shadowed;
+    out.stop->why = explain_sent_on(container_.target, *out.rule, out.to);
+    return out;
+}
+
+std::optional<PortTrace> HostTrace::stopped_inside(const api::Endpoint& to, const api::Endpoint& inside,
+                                                   const IpAddress& client,
+                                                   const std::optional<RouteBack>& route) const {
     const auto family = to.address.family();
     const auto& rules = container_.rules.of(family);
     if (!rules.known) {
@@ -231,25 +296,20 @@ std::optional<PortTrace> HostTrace::stopped_inside(const api::Endpoint& to, cons
         out.why.explanation = "the rules of " + row_.target + " could not be read as a whole";
         return out;
     }
-    const auto home = std::ranges::find(container_.addresses, to.address, &ContainerAddress::address);
-    const auto interface = home != container_.addresses.end() ? std::optional(home->interface) : std::nullopt;
-    auto facts = packet(to.address, true);
-    facts.source = client;
-    facts.destination_port = to.port;
-    facts.input = interface;
-    facts.output = "";
+    auto facts = packet_inside(to, client);
+    const auto interface = facts.input;
     for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN}) {
+        if (hook == NF_INET_LOCAL_IN) facts.destination_port = inside.port;
         const auto dropped = kernel::find_drop(rules.chains, hook, facts);
         if (dropped.uncertain || dropped.dropped) return decided(dropped, BlockedPacket::in_container);
     }
-    auto back = answer(to);
+    auto back = answer(inside);
     back.destination = client;
     back.input = "";
     back.output = interface;
-    if (client == somebody_outside(family) && container_.route_back) {
-        const auto route = container_.route_back(family);
-        if (auto lost = no_way_back(route, interface)) return lost;
-        if (route.kind == RouteBack::Kind::outside) back.output = route.interface;
+    if (route) {
+        if (auto lost = no_way_back(*route, client, interface)) return lost;
+        if (route->kind == RouteBack::Kind::there) back.output = route->interface;
     }
     for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING}) {
         const auto dropped = kernel::find_drop(rules.chains, hook, back);
@@ -258,17 +318,30 @@ std::optional<PortTrace> HostTrace::stopped_inside(const api::Endpoint& to, cons
     return std::nullopt;
 }
 
-std::optional<PortTrace> HostTrace::no_way_back(const RouteBack& route,
+std::optional<PortTrace> HostTrace::no_way_back(const RouteBack& route, const IpAddress& client,
                                                 const std::optional<std::string>& interface) const {
     PortTrace out;
-    if (route.kind == RouteBack::Kind::none) {
-        out.verdict = PortVerdict::blocked;
-        out.why = explain_no_way_back(row_, row_.family);
+    out.verdict = PortVerdict::blocked;
+    switch (route.kind) {
+        case RouteBack::Kind::none:
+            out.why = explain_no_way_back(row_, client.family());
+            return out;
+        case RouteBack::Kind::refused:
+            out.why = explain_refused_back(row_, client, route.why.value_or(Explanation()));
+            return out;
+        case RouteBack::Kind::some:
+            return std::nullopt;
+        case RouteBack::Kind::there:
+            break;
+    }
+    if (route.why) {
+        out.why = *route.why;
         return out;
     }
-    if (route.kind == RouteBack::Kind::some || route.by_host) return std::nullopt;
+    if (route.by_host || client != somebody_outside(client.family())) return std::nullopt;
     out.verdict = PortVerdict::unknown;
     out.why.explanation = row_.target + " answers the outside by " + route.interface +
+                          (route.gateway ? " and " + route.gateway->to_string() : std::string()) +
                           ", past the host, which would have to translate it back" +
                           (interface ? ": it came by " + *interface : std::string());
     return out;

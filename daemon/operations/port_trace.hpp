@@ -25,15 +25,27 @@ class HostTrace {
     /// Whether what came from outside and was translated is not sent on, or its answer is not: the verdict
     /// then.
     [[nodiscard]] std::optional<PortTrace> stopped(const api::Endpoint& to) const;
+    /// The same of what a process of the host's sends to it.
+    [[nodiscard]] std::optional<PortTrace> stopped_from_host(const api::Endpoint& to) const;
     /// Whether the host's interface towards it is down.
     [[nodiscard]] std::optional<PortTrace> down(const api::Endpoint& to) const;
     /// Who the container sees as its client: with `translated` somebody outside, unless the host gives him
     /// an address of its own; otherwise the host. nullopt where that is not known.
     [[nodiscard]] std::optional<IpAddress> client_of_container(const api::Endpoint& to,
                                                                bool translated) const;
-    /// Whether the container's own rules or routes stop what comes from that client, or its answer.
+    /// Where the container's own rules send what comes to `to` from that client.
+    struct Inside {
+        api::Endpoint to;
+        std::optional<api::NatRule> rule;  ///< that has translated it
+        std::optional<PortTrace> stop;     ///< it does not stay there
+    };
+    [[nodiscard]] Inside translated_inside(const api::Endpoint& to, const IpAddress& client) const;
+    /// Whether the container's own rules or routes stop what comes from that client, or its answer. `inside`:
+    /// as it is translated there; `back`: its route to the client, where that is known.
     [[nodiscard]] std::optional<PortTrace> stopped_inside(const api::Endpoint& to,
-                                                          const IpAddress& client) const;
+                                                          const api::Endpoint& inside,
+                                                          const IpAddress& client,
+                                                          const std::optional<RouteBack>& back) const;
 
     [[nodiscard]] bool is_containers(const IpAddress& address) const;
     /// Of the family where it has one.
@@ -46,8 +58,9 @@ class HostTrace {
     }
     [[nodiscard]] kernel::PacketFacts packet(const IpAddress& to, bool from_outside) const;
     [[nodiscard]] kernel::PacketFacts answer(const api::Endpoint& to) const;
-    [[nodiscard]] std::optional<PortTrace> no_way_back(const RouteBack& route,
+    [[nodiscard]] std::optional<PortTrace> no_way_back(const RouteBack& route, const IpAddress& client,
                                                        const std::optional<std::string>& interface) const;
+    [[nodiscard]] kernel::PacketFacts packet_inside(const api::Endpoint& to, const IpAddress& client) const;
     [[nodiscard]] PortTrace blocked(const kernel::FilterDecision& decision, BlockedPacket packet) const;
     [[nodiscard]] PortTrace decided(const kernel::FilterDecision& decision,
                                     BlockedPacket packet = BlockedPacket::on_host) const;

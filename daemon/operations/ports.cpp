@@ -1,10 +1,7 @@
 #include "common/api/ports.hpp"
 
-#include "daemon/kernel/route_entry.hpp"
-#include "daemon/kernel/route_query.hpp"
+#include "daemon/operations/container_path.hpp"
 #include "daemon/operations/container_processes.hpp"
-#include "daemon/operations/host_command.hpp"
-#include "daemon/operations/host_view.hpp"
 #include "daemon/operations/network_facts.hpp"
 
 #include <algorithm>
@@ -102,13 +99,14 @@ class Inspection {
         auto listeners = read_held(handles_.diags[i]->get(), names);
         if (!listeners) return listeners.error();
         auto& rules = handles_.own_rules[i];
+        const ContainerPath path(handles_.known, topology_.topology, view_, context_, i);
         const ContainerFacts container{
             target,
             addresses_of(facts),
             std::move(*listeners),
             rules ? rules->read(names) : RuleSet(),
-            route_back(handles_.known.home(i)),
-            [this, i](const IpAddress& address) { return broken_link(i, address); }};
+            [&](const IpAddress& address, const IpAddress& client) { return path.back(address, client); },
+            [&](const IpAddress& address) { return path.broken(address); }};
         for (const auto& port : target.ports) {
             if (!port.host_port && !request_.exposed) continue;
             add(judge_port(host_, container, port), rows);
@@ -117,63 +115,6 @@ class Inspection {
     }
 
   private:
-    std::function<RouteBack(Family)> route_back(std::size_t place) {
-        if (!handles_.known.socket(place)) return {};
-        return [this, place](Family family) { return find_route_back(place, family); };
-    }
-
-    RouteBack find_route_back(std::size_t place, Family family) {
-        const int socket = handles_.known.socket(place)->get();
-        const auto reply = kernel::query_route(socket, {somebody_outside(family), {}, 0, 0, 0, false});
-        const auto& topology = topology_.topology;
-        RouteBack back{RouteBack::Kind::outside, {}, true};
-        // Not to be asked is not to have none.
-        if (!reply) return back;
-        if (reply->error == 0 && reply->route && reply->route->kind == RTN_UNICAST) {
-            const auto index = reply->route->hop.index;
-            back.interface = InterfaceNames(topology[place].links)[index];
-            const auto other = topology.peer({place, index});
-            back.by_host = other && other->place == view_.place();
-            return back;
-        }
-        const auto routes = kernel::dump_routes(socket, RT_TABLE_MAIN);
-        const bool others = !routes || std::ranges::any_of(routes->rows, [&](const kernel::Route& route) {
-            return route.hop.gateway && route.hop.gateway->family() == family;
-        });
-        back.kind = others ? RouteBack::Kind::some : RouteBack::Kind::none;
-        return back;
-    }
-
-    /// From the container's interface by its other end to the host's bridge.
-    std::optional<Explanation> broken_link(std::size_t i, const IpAddress& address) {
-        const auto& target = context_.targets[i];
-        const auto& topology = topology_.topology;
-        const auto place = handles_.known.home(i);
-        const auto& own = topology[place].addresses;
-        const auto home = std::ranges::find_if(
-            own, [&](const kernel::Address& one) { return one.prefix.address() == address; });
-        if (home == own.end()) return std::nullopt;
-        const Port inside{place, home->index};
-        const auto name = InterfaceNames(topology[place].links)[home->index];
-        if (!is_up(topology[place], inside.index))
-            return Explanation{name + " of " + target.name + " is down",
-                               command_in(target, up_command(name))};
-        const auto outside = topology.peer(inside);
-        if (!outside || outside->place != view_.place()) return std::nullopt;
-        const auto end = view_.names()[outside->index];
-        const auto what = end + ", the host's end of " + name + " of " + target.name + ", ";
-        if (!is_up(topology[outside->place], outside->index))
-            return Explanation{what + "is down", up_command(end)};
-        const auto output = view_.way(address).output;
-        const auto bridge = std::ranges::find(topology[view_.place()].links, output, &kernel::Link::name);
-        const bool by_bridge = bridge != topology[view_.place()].links.end() && bridge->kind == "bridge";
-        const auto master = topology.master(*outside);
-        if (!by_bridge || (master && master->index == bridge->index)) return std::nullopt;
-        const bool plain = is_plain_word(end) && is_plain_word(output);
-        return Explanation{what + "is no port of " + output,
-                           plain ? "ip link set " + end + " master " + output : std::string()};
-    }
-
     /// A container there has no ports of its own: those that its processes listen on are the host's.
     Result<void> host_network(const api::Target& target, Rows& rows) {
         if (!is_container(target)) return {};

@@ -3,11 +3,14 @@
 #include "daemon/operations/host_view.hpp"
 #include "daemon/operations/inspection.hpp"
 #include "daemon/operations/name_explanation.hpp"
+#include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/request_time.hpp"
 #include "daemon/operations/topology_reader.hpp"
 #include "daemon/operations/why_question.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstdio>
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -26,7 +29,13 @@ using api::WhyVerdict;
 
 /// The name of a container that netlab knows is known to the resolver beside it, or not at all: silence says
 /// the same after a moment as after half a minute.
-constexpr std::chrono::seconds resolver_patience{3};
+constexpr std::chrono::seconds known_name_patience{3};
+/// One from outside may take a server its time, and a dead one before it; a program may wait for longer.
+constexpr std::chrono::seconds other_name_patience{10};
+
+std::chrono::seconds resolver_patience(const Context& context) {
+    return context.peer ? known_name_patience : other_name_patience;
+}
 
 bool has(const Context& context, api::Role role) {
     return std::ranges::find(context.roles, role) != context.roles.end();
@@ -119,9 +128,28 @@ void unresolved(WhyReport& report, const WhyRequest& request, const Context& con
     const auto why = explain_unresolved(context, request, resolution);
     report.explanation = why.explanation;
     report.suggestion = why.suggestion;
-    if (context.peer && resolution.outcome == NameOutcome::timed_out)
-        report.notes.push_back("the resolver was given " + std::to_string(resolver_patience.count()) +
+    if (resolution.outcome == NameOutcome::timed_out)
+        report.notes.push_back("the resolver was given " +
+                               std::to_string(resolver_patience(context).count()) +
                                " s; a program waits as long as its resolv.conf says");
+}
+
+/// Each program of FROM's that looks the name up waits, too, and what is wrong there is another question.
+void tell_slow_name(WhyReport& report, const Destination& destination) {
+    constexpr double slow_ms = 1000;
+    const auto& silent = destination.silent_servers;
+    const auto ask_more = " (netlab resolv " + report.from + ")";
+    if (!silent.empty()) {
+        report.notes.push_back(list_and(silent) + (silent.size() > 1 ? " give" : " gives") +
+                               " no answer, and " + destination.resolved_by +
+                               " is asked after that: whoever looks a name up waits" + ask_more);
+    } else if (report.resolution.elapsed_ms >= slow_ms && !destination.resolved_by.empty()) {
+        std::array<char, 32> seconds{};
+        std::snprintf(seconds.data(), seconds.size(), "%.1f", report.resolution.elapsed_ms / slow_ms);
+        report.notes.push_back(destination.resolved_by + " took " + seconds.data() +
+                               " s to answer for the name: a server that it asks itself may be dead" +
+                               ask_more);
+    }
 }
 
 /// Without Role::probe no packet is sent, and a question to a resolver is one.
@@ -145,15 +173,17 @@ Result<void> run(WhyHandles& handles, const WhyRequest& request, const Context& 
     if (request.port != 0) report.port = request.port;
     report.resolution.name = request.to;
     auto sources = handles.destination.sources();
-    if (context.peer) sources.patience = resolver_patience;
+    sources.patience = resolver_patience(context);
     const auto chosen = choose_destination(request, context, sources, handles.destination.watch, output);
     if (!chosen) return chosen.error();
+    report.resolution.elapsed_ms = to_ms(Output::Clock::now() - begin);
     if (const auto* resolution = std::get_if<Resolution>(&*chosen)) {
         unresolved(report, request, context, *resolution);
     } else {
         const auto& destination = std::get<Destination>(*chosen);
         report.resolution.address = destination.to.address;
         report.resolution.resolved_by = destination.resolved_by;
+        tell_slow_name(report, destination);
         const auto read = read_topology(handles.known, context);
         if (!read.consistent) report.notes.emplace_back("the interfaces changed while they were read");
         if (auto answered =

@@ -163,6 +163,13 @@ class Explainer {
                 is_plain_word(stray.output) ? "ip route del " + stray.entry : std::string()};
     }
 
+    /// Of the packet, or of its answer.
+    [[nodiscard]] Explanation by_wrong_neighbour() const {
+        const auto& wrong = decision_.answer ? facts_.wrong_back : facts_.wrong;
+        if (!wrong) return {};
+        return explain_wrong_neighbour(*wrong, target_at(facts_.context, wrong->at.place));
+    }
+
     [[nodiscard]] std::string ip_command() const { return facts_.flow.remote.is_v4() ? "ip " : "ip -6 "; }
 
     /// Of the packet's family, where the engine says.
@@ -312,6 +319,7 @@ class Explainer {
         if (facts_.proxied) return behind_proxy();
         if (!facts_.segment.explanation.empty()) return facts_.segment;
         if (auto stray = by_stray(); !stray.explanation.empty()) return stray;
+        if (auto wrong = by_wrong_neighbour(); !wrong.explanation.empty()) return wrong;
         if (facts_.end && facts_.end->kind == ProbeEnd::Kind::answered)
             return {"something else answers for " + facts_.flow.remote.to_string() + ": " +
                         facts_.final_target + " has not seen the packet",

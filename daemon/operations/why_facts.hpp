@@ -3,12 +3,14 @@
 #include "common/api/conntrack.hpp"
 #include "common/api/context.hpp"
 #include "common/api/why.hpp"
+#include "daemon/operations/decisive_route.hpp"
 #include "daemon/operations/explanation.hpp"
 #include "daemon/operations/listeners.hpp"
 #include "daemon/operations/sightings.hpp"
 #include "daemon/operations/why_probe.hpp"
 #include "daemon/operations/why_trace.hpp"
 #include "daemon/operations/why_way.hpp"
+#include "daemon/operations/wrong_neighbour.hpp"
 
 #include <optional>
 #include <set>
@@ -22,22 +24,6 @@ struct SilentNeighbour {
     std::string target;  ///< who has asked
     std::string interface;
     IpAddress address;
-};
-
-/// A route of a namespace on the way that leads elsewhere than to whose address it is for.
-struct StrayRoute {
-    std::string target;  ///< in whose tables
-    std::string entry;  ///< the route that decides, as ip(8) takes it: "172.18.0.0/17 via 192.0.2.1 dev eth0"
-    std::string output;    ///< where it leads
-    std::string expected;  ///< the interface behind which the address is
-    IpAddress address;
-};
-
-/// A route that decides.
-struct DecisiveRoute {
-    std::string target;  ///< in whose tables
-    std::string entry;   ///< as ip(8) takes it: "default via 172.18.0.1 dev eth0", "blackhole 203.0.113.0/24"
-    bool is_default = false;
 };
 
 /// What the host's rules decide of a packet, read as a table.
@@ -95,6 +81,8 @@ struct WhyFacts {
     std::optional<api::Endpoint> translated;  ///< its last destination, where that is not the first
     std::optional<BehindProxy> proxied;       ///< it came to the host's own socket of a published port
     std::optional<SilentNeighbour> silent;
+    std::optional<WrongNeighbour> wrong;  ///< on the way there
+    std::optional<WrongNeighbour> wrong_back;
     std::optional<StrayRoute> stray;
     std::optional<IpAddress> next_hop;      ///< FROM's, where that is not the destination itself
     std::optional<DecisiveRoute> route;     ///< FROM's, where its kernel tells

@@ -36,7 +36,8 @@ class Question {
           destination_(destination),
           topology_(topology),
           output_(output),
-          tables_(topology, handles.known, host_of(handles)),
+          tables_(topology, handles.known),
+          routes_(topology, handles.known, host_of(handles)),
           facts_(context, request) {}
 
     Result<void> answer(WhyReport& report) {
@@ -318,13 +319,16 @@ class Question {
         look_behind_proxy();
         if (facts_.end && facts_.end->kind == ProbeEnd::Kind::answered && to_has_seen_it()) return;
         facts_.silent = tables_.silent_neighbour();
+        facts_.wrong = tables_.wrong_neighbour();
+        if (facts_.way.end_place && destination_.source)
+            facts_.wrong_back = tables_.wrong_neighbour_back(*facts_.way.end_place, *destination_.source);
         const auto to = facts_.translated ? facts_.translated->address : destination_.to.address;
-        if (const auto owner = named(to)) facts_.stray = tables_.stray_route(to, *owner);
+        if (const auto owner = named(to)) facts_.stray = routes_.stray(to, *owner);
         if (!facts_.stray && destination_.source)
-            facts_.stray = tables_.stray_route(*destination_.source, context_.targets.front().name);
+            facts_.stray = routes_.stray(*destination_.source, context_.targets.front().name);
         facts_.next_hop = tables_.next_hop(destination_.to.address);
-        facts_.route = tables_.decisive_route(destination_.to.address);
-        if (facts_.way.end_place) facts_.refusing = tables_.refusing_route(*facts_.way.end_place, to);
+        facts_.route = routes_.decisive(0, destination_.to.address);
+        if (facts_.way.end_place) facts_.refusing = routes_.refusing(*facts_.way.end_place, to);
         facts_.segment = explain_segment(topology_, context_, 0);
         for (std::size_t place = 1; place < named_places(context_) && facts_.segment.explanation.empty();
              ++place)
@@ -488,6 +492,7 @@ class Question {
     const Topology& topology_;
     Output& output_;
     WhyTables tables_;
+    DecisiveRoutes routes_;
     FamilyRules rules_;  ///< the host's
     struct Publisher {
         const api::Target* target;

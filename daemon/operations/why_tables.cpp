@@ -10,19 +10,6 @@
 
 namespace netlab::operations {
 
-namespace {
-
-/// As ip(8) takes it: "172.18.0.0/17 via 192.0.2.1 dev eth0".
-std::string entry_text(const api::RouteEntry& entry) {
-    auto text = entry.destination;
-    if (entry.gateway) text += " via " + entry.gateway->to_string();
-    if (entry.interface) text += " dev " + *entry.interface;
-    if (entry.table != "main" && !entry.table.empty()) text += " table " + entry.table;
-    return text;
-}
-
-}  // namespace
-
 AskKernel WhyTables::ask() const {
     AskKernel ask;
     ask.route = [this](std::size_t place, const kernel::RouteQuery& query) -> Result<kernel::RouteReply> {
@@ -96,85 +83,47 @@ Way WhyTables::went_on(Way first, std::size_t place, const api::Endpoint& destin
     return joined(std::move(first), way_of(topology_, *hops), translation);
 }
 
-std::optional<SilentNeighbour> WhyTables::silent_neighbour() const {
-    for (const auto& hop : hops_) {
+std::vector<WhyTables::Sending> WhyTables::sendings(const std::vector<PlacedHop>& hops) const {
+    std::vector<Sending> out;
+    for (const auto& hop : hops) {
         if (hop.step != api::RouteStep::routed || !hop.next_hop || !hop.output) continue;
-        const auto place = hop.place;
-        if (!place || !known_.socket(*place)) continue;
-        if (neighbour_is_silent(known_.socket(*place)->get(), *hop.next_hop))
-            return SilentNeighbour{hop.target, *hop.output, *hop.next_hop};
+        if (!hop.place || !known_.socket(*hop.place)) continue;
+        const auto& links = topology_[*hop.place].links;
+        const auto link = std::ranges::find(links, *hop.output, &kernel::Link::name);
+        if (link != links.end()) out.push_back({&hop, {*hop.place, link->index}});
+    }
+    return out;
+}
+
+std::optional<SilentNeighbour> WhyTables::silent_neighbour() const {
+    for (const auto& [hop, output] : sendings(hops_)) {
+        if (neighbour_is_silent(known_.socket(output.place)->get(), *hop->next_hop))
+            return SilentNeighbour{hop->target, *hop->output, *hop->next_hop};
     }
     return std::nullopt;
 }
 
-std::optional<Port> WhyTables::bridge_of(const IpAddress& address, std::string_view owner) const {
-    for (const auto port : topology_.owners(address)) {
-        // Anybody can give himself an address: only whom the engine says to have it counts.
-        const auto peer = topology_.peer(port);
-        if (topology_[port.place].target != owner || port.place == *host_ || !peer || peer->place != *host_)
-            continue;
-        if (const auto bridge = topology_.master(*peer)) return bridge;
+std::optional<WrongNeighbour> WhyTables::wrong_neighbour(const std::vector<PlacedHop>& hops) const {
+    for (const auto& [hop, output] : sendings(hops)) {
+        if (auto wrong =
+                find_wrong_neighbour(topology_, known_.socket(output.place)->get(), output, *hop->next_hop))
+            return wrong;
     }
     return std::nullopt;
 }
 
-std::optional<StrayRoute> WhyTables::stray_route(const IpAddress& address, std::string_view owner) const {
-    if (!host_ || !known_.socket(*host_)) return std::nullopt;
-    const auto bridge = bridge_of(address, owner);
-    if (!bridge) return std::nullopt;
+std::optional<WrongNeighbour> WhyTables::wrong_neighbour_back(std::size_t place,
+                                                              const IpAddress& source) const {
     kernel::RouteQuery query;
-    query.destination = address;
-    const auto reply = kernel::query_route(known_.socket(*host_)->get(), query);
-    query.which_entry = true;
-    const auto entry = kernel::query_route(known_.socket(*host_)->get(), query);
-    if (!reply || !reply->route || reply->route->hop.index == bridge->index || !entry || !entry->route)
-        return std::nullopt;
-    // Not in anybody's way: it is the network's own route that is missing, or another network's own.
-    if (entry->route->destination.length() == 0 || entry->route->protocol == RTPROT_KERNEL)
-        return std::nullopt;
-    const InterfaceNames names(topology_[*host_].links);
-    const auto& target = topology_[*host_].target;
-    return StrayRoute{target, entry_text(route_entry(target, *entry->route, names)),
-                      names[reply->route->hop.index], topology_.name(*bridge), address};
+    query.destination = source;
+    const auto hops = walk_from(place, query);
+    return hops ? wrong_neighbour(*hops) : std::nullopt;
 }
 
 std::optional<IpAddress> WhyTables::next_hop(const IpAddress& destination) const {
     if (hops_.empty() || hops_.front().step != api::RouteStep::routed) return std::nullopt;
     const auto& next = hops_.front().next_hop;
     return next && *next != destination ? next : std::nullopt;
-}
-
-std::optional<DecisiveRoute> WhyTables::decisive_route(const IpAddress& destination) const {
-    if (!known_.socket(0)) return std::nullopt;
-    kernel::RouteQuery query;
-    query.destination = destination;
-    query.which_entry = true;
-    const auto reply = kernel::query_route(known_.socket(0)->get(), query);
-    if (!reply || !reply->route) return std::nullopt;
-    const auto& target = topology_[0].target;
-    return DecisiveRoute{target,
-                         entry_text(route_entry(target, *reply->route, InterfaceNames(topology_[0].links))),
-                         reply->route->destination.length() == 0};
-}
-
-std::optional<DecisiveRoute> WhyTables::refusing_route(std::size_t place,
-                                                       const IpAddress& destination) const {
-    if (place >= topology_.size() || !known_.socket(place)) return std::nullopt;
-    const auto dump = kernel::dump_routes(known_.socket(place)->get(), RT_TABLE_MAIN);
-    if (!dump) return std::nullopt;
-    const kernel::Route* nearest = nullptr;
-    for (const auto& route : dump->rows) {
-        if (!route.destination.contains(destination)) continue;
-        if (nearest == nullptr || route.destination.length() > nearest->destination.length())
-            nearest = &route;
-    }
-    const bool refuses =
-        nearest != nullptr &&
-        (nearest->kind == RTN_BLACKHOLE || nearest->kind == RTN_UNREACHABLE || nearest->kind == RTN_PROHIBIT);
-    if (!refuses) return std::nullopt;
-    const auto& target = topology_[place].target;
-    const auto entry = route_entry(target, *nearest, InterfaceNames(topology_[place].links));
-    return DecisiveRoute{target, entry.kind + " " + entry.destination, nearest->destination.length() == 0};
 }
 
 }  // namespace netlab::operations

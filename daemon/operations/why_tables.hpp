@@ -12,9 +12,8 @@ namespace netlab::operations {
 
 class WhyTables {
   public:
-    /// Topology and namespaces are borrowed; `host` is the host's place.
-    WhyTables(const Topology& topology, const KnownNamespaces& known, std::optional<std::size_t> host)
-        : topology_(topology), known_(known), host_(host) {}
+    /// Both are borrowed.
+    WhyTables(const Topology& topology, const KnownNamespaces& known) : topology_(topology), known_(known) {}
 
     /// From FROM on. errc as walk().
     [[nodiscard]] Result<Way> way_to(const IpAddress& destination);
@@ -25,29 +24,28 @@ class WhyTables {
 
     /// Somebody on the ways that were asked for has asked for a link-layer address, in vain.
     [[nodiscard]] std::optional<SilentNeighbour> silent_neighbour() const;
-    /// A route of the host's that leads elsewhere than to the bridge behind which a container has
-    /// `address`.
-    /// `owner`: the target that the engine says to have it.
-    [[nodiscard]] std::optional<StrayRoute> stray_route(const IpAddress& address,
-                                                        std::string_view owner) const;
+    /// Who on those ways sends to another MAC address than that of its next hop.
+    [[nodiscard]] std::optional<WrongNeighbour> wrong_neighbour() const { return wrong_neighbour(hops_); }
+    /// The same on the way from that place to `source`.
+    [[nodiscard]] std::optional<WrongNeighbour> wrong_neighbour_back(std::size_t place,
+                                                                     const IpAddress& source) const;
     /// FROM's next hop, where it is another's address than the destination.
     [[nodiscard]] std::optional<IpAddress> next_hop(const IpAddress& destination) const;
-    /// FROM's route that decides; nullopt where there is none, or its kernel does not tell it.
-    [[nodiscard]] std::optional<DecisiveRoute> decisive_route(const IpAddress& destination) const;
-    /// The route of that namespace which says that the destination is not to be reached: blackhole,
-    /// unreachable, prohibit.
-    [[nodiscard]] std::optional<DecisiveRoute> refusing_route(std::size_t place,
-                                                              const IpAddress& destination) const;
 
   private:
+    /// Where a hop sends to, and what of.
+    struct Sending {
+        const PlacedHop* hop;
+        Port output;
+    };
+    [[nodiscard]] std::vector<Sending> sendings(const std::vector<PlacedHop>& hops) const;
+    [[nodiscard]] std::optional<WrongNeighbour> wrong_neighbour(const std::vector<PlacedHop>& hops) const;
     [[nodiscard]] AskKernel ask() const;
     [[nodiscard]] Result<std::vector<PlacedHop>> walk_from(std::size_t place,
                                                            const kernel::RouteQuery& query) const;
-    [[nodiscard]] std::optional<Port> bridge_of(const IpAddress& address, std::string_view owner) const;
 
     const Topology& topology_;
     const KnownNamespaces& known_;
-    std::optional<std::size_t> host_;
     std::vector<PlacedHop> hops_;   // of all ways
     std::uint32_t last_input_ = 0;  // by which it came to where the first way ends; 0: it is made there
 };

@@ -1,6 +1,7 @@
 #include "tests/docker/lab.hpp"
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <set>
 
@@ -341,6 +342,7 @@ TEST_CASE("ports: a bridge that is down is named, and what is said helps", "[doc
         (void)row_with(daemon, "p-down1", "blocked", "ipv6");
         const auto nat = daemon.netlab({"nat", "p-down1"});
         CHECK(nat.out.find("p-down, which it comes in by, is down") != std::string::npos);
+        CHECK(nat.out.find("nobody that netlab knows") == std::string::npos);
         REQUIRE(text(row, "suggestion") == "ip link set p-down up");
         REQUIRE(on_host({"ip", "link", "set", "p-down", "up"}).status == 0);
         (void)row_with(daemon, "p-down1", "works");
@@ -362,6 +364,10 @@ TEST_CASE("ports: a bridge that is down is named, and what is said helps", "[doc
             REQUIRE(on_host({"sh", "-c", broken}).status == 0);
             CHECK_FALSE(answers(18021));
             CHECK(text(row_with(daemon, "p-down1", "blocked"), "suggestion") == mends);
+            const auto told = daemon.netlab({"nat", "p-down1"}).out;
+            INFO(told);
+            CHECK(told.find(mends) != std::string::npos);
+            CHECK(told.find("nobody that netlab knows") == std::string::npos);
             (void)row_with(daemon, "p-down1", "blocked", "ipv6");
             REQUIRE(on_host({"sh", "-c", mends}).status == 0);
         }
@@ -381,6 +387,115 @@ TEST_CASE("ports: a bridge that is down is named, and what is said helps", "[doc
         CHECK(support::eventually([] { return answers(18021); }, std::chrono::seconds(5)));
     }
     docker({"network", "rm", "p-down"});
+}
+
+TEST_CASE("ports: the host's routes and neighbour entries are looked at, and what is said helps",
+          "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    docker({"network", "create", "-o", "com.docker.network.bridge.name=p-way", "p-way"});
+    {
+        const Container container("p-way1", {"--network", "p-way", "-p", "18022:80"});
+        serve(container, "80");
+        (void)row_with(daemon, "p-way1", "works");
+        const auto address = address_of("p-way1", "p-way");
+        const auto inside = "nsenter --net=/proc/" + std::to_string(pid_of("p-way1")) + "/ns/net ";
+        const std::vector<std::array<std::string, 3>> all{
+            {"ip neigh replace " + address + " lladdr 02:00:00:00:00:99 nud permanent dev p-way",
+             "the MAC address 02:00:00:00:00:99 by p-way, which is not that of eth0 of p-way1", ""},
+            {"ip addr flush dev p-way", "p-way, the host's bridge of p-way, has lost its address", ""},
+            {"ip route add blackhole " + address, "has the route blackhole " + address, ""},
+            {"ip route add " + address + " dev eth0", "and p-way1 is behind p-way: its route ", ""},
+            {"ip rule add to " + address + " prohibit", "has no way to " + address + ": Permission denied",
+             "ip rule del to " + address + " prohibit"},
+            {inside + "ip rule add prohibit",
+             "p-way1 may not send its answers to 203.0.113.1: Permission denied",
+             inside + "ip rule del prohibit"},
+        };
+        for (const auto& [breaks, says, mends] : all) {
+            INFO(breaks);
+            REQUIRE(on_host({"sh", "-c", breaks}).status == 0);
+            CHECK_FALSE(answers(18022));
+            const auto row = row_with(daemon, "p-way1", "blocked");
+            INFO(boost::json::serialize(row));
+            CHECK(text(row, "explanation").find(says) != std::string::npos);
+            const auto command = mends.empty() ? text(row, "suggestion") : mends;
+            REQUIRE(on_host({"sh", "-c", command}).status == 0);
+            (void)row_with(daemon, "p-way1", "works");
+            CHECK(support::eventually([] { return answers(18022); }, std::chrono::seconds(5)));
+        }
+        // Of some clients alone.
+        REQUIRE(on_host({"sh", "-c", inside + "ip route add blackhole 198.51.100.0/24"}).status == 0);
+        CHECK_FALSE(answers(18022));
+        const auto some = row_with(daemon, "p-way1", "works");
+        CHECK(boost::json::serialize(some.at("notes"))
+                  .find("p-way1 has the route blackhole 198.51.100.0/24: whom") != std::string::npos);
+        REQUIRE(on_host({"sh", "-c", inside + "ip route del blackhole 198.51.100.0/24"}).status == 0);
+        // Past the host, who would have to translate it back.
+        const auto set_default = [&](const std::string& gateway) {
+            REQUIRE(on_host({"sh", "-c", inside + "ip route replace default via " + gateway}).status == 0);
+        };
+        const auto nobody = address.substr(0, address.rfind('.')) + ".250";
+        set_default(nobody);
+        CHECK_FALSE(answers(18022));
+        const auto row = row_with(daemon, "p-way1", "unknown");
+        CHECK(
+            text(row, "explanation").find("answers the outside by eth0 and " + nobody + ", past the host") !=
+            std::string::npos);
+        set_default(address.substr(0, address.rfind('.')) + ".1");
+        (void)row_with(daemon, "p-way1", "works");
+    }
+    docker({"network", "rm", "p-way"});
+}
+
+TEST_CASE("ports: what docker-proxy sends on meets the host's own rules", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-leg", {"-p", "18023:80"});
+    serve(container, "80");
+    (void)row_with(daemon, "p-leg", "works", "ipv6");
+    const auto v6 = std::string(host_address_v6) + ":18023";
+    CHECK(answers(v6));
+    for (const std::string rule : {"OUTPUT -p tcp --dport 80", "INPUT -i docker0 -p tcp --sport 80"}) {
+        INFO(rule);
+        REQUIRE(on_host({"sh", "-c", "iptables -w -I " + rule + " -j DROP"}).status == 0);
+        CHECK_FALSE(answers(v6));
+        CHECK(answers(18023));
+        const auto row = row_with(daemon, "p-leg", "blocked", "ipv6");
+        (void)row_with(daemon, "p-leg", "works");
+        const auto chain = rule.substr(0, rule.find(' '));
+        CHECK(text(row, "explanation").find("is dropped by ip filter " + chain) != std::string::npos);
+        REQUIRE(on_host({"sh", "-c", text(row, "suggestion")}).status == 0);
+        (void)row_with(daemon, "p-leg", "works", "ipv6");
+        CHECK(answers(v6));
+    }
+}
+
+TEST_CASE("ports: a redirection in the container leads to another port of its", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-redir", {"-p", "18024:80"});
+    serve(container, "80");
+    (void)row_with(daemon, "p-redir", "works");
+    const auto inside = [&](const std::string& command) {
+        const auto net = "--net=/proc/" + std::to_string(pid_of("p-redir")) + "/ns/net";
+        REQUIRE(support::run({"nsenter", net, "sh", "-c", command}).status == 0);
+    };
+    inside("iptables -w -t nat -A PREROUTING -p tcp --dport 80 -j REDIRECT --to-ports 81");
+    CHECK_FALSE(answers(18024));
+    const auto row = row_with(daemon, "p-redir", "other_port");
+    CHECK(text(row, "explanation").find("nothing in p-redir listens on TCP port 81") != std::string::npos);
+    CHECK(boost::json::serialize(row.at("notes")).find("a rule of p-redir's own sends it on to port 81") !=
+          std::string::npos);
+    serve(container, "81");
+    (void)row_with(daemon, "p-redir", "works");
+    CHECK(answers(18024));
+    inside(
+        "iptables -w -t nat -F PREROUTING && "
+        "iptables -w -t nat -A PREROUTING -p tcp --dport 80 -j DNAT --to-destination 192.0.2.9:80");
+    CHECK_FALSE(answers(18024));
+    const auto away = row_with(daemon, "p-redir", "shadowed");
+    CHECK(text(away, "explanation").find("in p-redir sends it on to 192.0.2.9:80") != std::string::npos);
+    CHECK(text(away, "suggestion").starts_with("nsenter --net=/proc/"));
+    REQUIRE(support::run({"sh", "-c", text(away, "suggestion")}).status == 0);
+    (void)row_with(daemon, "p-redir", "works");
 }
 
 TEST_CASE("ports: an older rule to an address that nobody has shadows the good one", "[docker][ports]") {

@@ -60,8 +60,7 @@ void follow(const boost::json::object& report) {
     const auto suggestion = text(report, "suggestion");
     INFO(report);
     REQUIRE(!suggestion.empty());
-    // What is in brackets is another way, or a remark.
-    on_host(suggestion.substr(0, suggestion.find(" (")));
+    on_host(suggestion);
 }
 
 Undo::~Undo() {

@@ -717,6 +717,52 @@ TEST_CASE("why: a resolver that says nothing of a container's name is not waited
     CHECK(contains(boost::json::serialize(report.at("notes")), "given 3 s"));
 }
 
+TEST_CASE(
+    "why: a dead server before the one that answers is told, and dead ones alone are not waited for long",
+    "[docker]") {
+    const support::Daemon daemon(settings());
+    const auto resolv_conf = [](const std::string& container, const std::string& lines) {
+        docker({"exec", container, "sh", "-c", "printf '" + lines + "' >/etc/resolv.conf"});
+    };
+    const Container slow("why-slow", {"--network", "net"});
+    resolv_conf("why-slow", "nameserver 198.51.100.77\\nnameserver 203.0.113.8\\noptions timeout:1\\n");
+    auto report = ask_why(daemon, {"why-slow", "www.example.com"});
+    INFO(report);
+    CHECK(verdict(report) == "delivered");
+    CHECK(contains(boost::json::serialize(report.at("notes")),
+                   "198.51.100.77 gives no answer, and 203.0.113.8 is asked after that"));
+    const auto took = report.at("resolution").at("elapsed_ms").to_number<double>();
+    CHECK(took > 500);
+    CHECK(report.at("elapsed_ms").to_number<double>() >= took);
+    // Who waits for a name from outside waits here too, and not as long.
+    resolv_conf("why-slow",
+                "nameserver 198.51.100.77\\nnameserver 198.51.100.78\\nnameserver 198.51.100.79\\n");
+    const auto begin = std::chrono::steady_clock::now();
+    report = ask_why(daemon, {"why-slow", "www.example.com"});
+    CHECK(std::chrono::steady_clock::now() - begin < 14s);
+    CHECK(verdict(report) == "unresolved");
+    CHECK(contains(boost::json::serialize(report.at("notes")), "given 10 s"));
+    CHECK(text(report, "suggestion") == "netlab resolv why-slow");
+}
+
+TEST_CASE("why: a wrong neighbour entry on either side is named, and what is said helps", "[docker]") {
+    const support::Daemon daemon(settings());
+    check_delivered(daemon, {"co1", "co2"});
+    const auto address = address_of("co2", "net");
+    for (const auto& [container, of] : {std::pair("co1", "co2"), std::pair("co2", "co1")}) {
+        const auto whose = address_of(of, "net");
+        in_container(container,
+                     "ip neigh replace " + whose + " lladdr 02:00:00:00:00:99 nud permanent dev eth0");
+        const auto report = ask_why(daemon, {"co1", "co2"});
+        INFO(report);
+        CHECK(verdict(report) == "lost");
+        CHECK(contains(text(report, "explanation"), std::string(container) + " sends what is for " + whose +
+                                                        " to the MAC address 02:00:00:00:00:99 by eth0"));
+        follow(report);
+        check_delivered(daemon, {"co1", "co2"});
+    }
+}
+
 TEST_CASE("why: IPv6's failures are not IPv4's gateway's", "[docker]") {
     const support::Daemon daemon(settings());
     auto report = ask_why(daemon, {"six1", "2001:db8:ffff::1"});

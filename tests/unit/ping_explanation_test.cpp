@@ -73,7 +73,7 @@ TEST_CASE("unresolved: no common network: both sides' networks, and the command 
     CHECK(e.explanation ==
           std::string("co1 and co3 share no network: co1 is on net, co3 is on bridge") + said_no);
     CHECK(e.suggestion ==
-          "docker network connect net co3 (or try its address: netlab ping co1 co3 --address)");
+          "docker network connect net co3  # or by its address: netlab ping co1 co3 --address");
 }
 
 TEST_CASE("unresolved: FROM is the one on the default network", "[unit]") {
@@ -84,14 +84,14 @@ TEST_CASE("unresolved: FROM is the one on the default network", "[unit]") {
           std::string("co1 and co3 share no network: co1 is on bridge, co3 is on net and test-net") +
               said_no);
     CHECK(e.suggestion ==
-          "docker network connect net co1 (or try its address: netlab ping co1 co3 --address)");
+          "docker network connect net co1  # or by its address: netlab ping co1 co3 --address");
 }
 
 TEST_CASE("unresolved: Podman's commands for Podman's containers", "[unit]") {
     Case c(container("a", {on("red", "10.89.0.2/24", "10.89.0.1")}, Runtime::podman),
            container("b", {on("podman", "10.88.0.2/16")}, Runtime::podman));
     CHECK(c.explain().suggestion ==
-          "podman network connect red b (or try its address: netlab ping a b --address)");
+          "podman network connect red b  # or by its address: netlab ping a b --address");
     c.context.targets[0].networks = {on("podman", "10.88.0.3/16")};
     CHECK(c.explain().explanation.find("share only podman, Podman's default network, which has no DNS") !=
           std::string::npos);
@@ -106,13 +106,13 @@ TEST_CASE("unresolved: the default bridge has no DNS", "[unit]") {
     CHECK(e.suggestion ==
           "docker network create shared && docker network connect shared co1 && docker network connect "
           "shared co3"
-          " (or try its address: netlab ping co1 co3 --address)");
+          "  # or by its address: netlab ping co1 co3 --address");
 }
 
 TEST_CASE("unresolved: both on the default bridge, FROM on another one too", "[unit]") {
     const auto e = Case(container("co4", {on_bridge, on_net}), container("co3", {on_bridge})).explain();
     CHECK(e.suggestion ==
-          "docker network connect net co3 (or try its address: netlab ping co4 co3 --address)");
+          "docker network connect net co3  # or by its address: netlab ping co4 co3 --address");
 }
 
 TEST_CASE("unresolved: the other container does not run", "[unit]") {
@@ -214,7 +214,7 @@ TEST_CASE("unresolved: both on a network with DNS, which was not asked, or is si
           "co1 and co3 are both on net, where Docker's DNS would know it. "
           "127.0.0.11 gives no answer for 'co3'");
     CHECK(c.explain().suggestion ==
-          "netlab ping co1 co3 --address (what is wrong with that DNS: netlab resolv co1)");
+          "netlab ping co1 co3 --address  # what is wrong with that DNS: netlab resolv co1");
 }
 
 TEST_CASE("unresolved: without a target of that name only what DNS said is said", "[unit]") {

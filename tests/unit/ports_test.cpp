@@ -73,8 +73,14 @@ struct Stage {
         port = {address("0.0.0.0"), 8080, 80, "tcp"};
     }
     [[nodiscard]] api::PortRow judge() const {
-        const ContainerFacts container{
-            target, {{address("172.17.0.2"), "eth0"}}, listeners, own, [this](Family) { return back; }};
+        const ContainerFacts container{target,
+                                       {{address("172.17.0.2"), "eth0"}},
+                                       listeners,
+                                       own,
+                                       [this](const IpAddress&, const IpAddress& client) {
+                                           const RouteBack on_link{RouteBack::Kind::there, "eth0"};
+                                           return client == address("172.17.0.1") ? on_link : back;
+                                       }};
         return judge_port(host, container, port);
     }
 
@@ -82,7 +88,7 @@ struct Stage {
     HostFacts host;
     HeldListeners listeners;
     RuleSet own{{{}, true}, {{}, true}};
-    RouteBack back{RouteBack::Kind::outside, "eth0", true};
+    RouteBack back{RouteBack::Kind::there, "eth0"};
     api::PublishedPort port;
 };
 
@@ -243,11 +249,11 @@ TEST_CASE("ports: the container's own rules and routes are looked at", "[unit]")
     row = stage.judge();
     CHECK(row.verdict == PortVerdict::works);
     CHECK(row.notes.size() == 1);
-    stage.back = {RouteBack::Kind::outside, "eth1", false};
+    stage.back = {RouteBack::Kind::there, "eth1", {}, false};
     row = stage.judge();
     CHECK(row.verdict == PortVerdict::unknown);
     CHECK(row.explanation.starts_with("co1 answers the outside by eth1, past the host"));
-    stage.back = {RouteBack::Kind::outside, "eth0", true};
+    stage.back = {RouteBack::Kind::there, "eth0"};
 
     // A policy that lets answers out by another interface only drops them for certain.
     PacketRule by_loopback;

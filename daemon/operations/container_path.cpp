@@ -1,0 +1,163 @@
+#include "daemon/operations/container_path.hpp"
+
+#include "daemon/kernel/route_query.hpp"
+#include "daemon/operations/host_command.hpp"
+#include "daemon/operations/wrong_neighbour.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include <linux/rtnetlink.h>
+
+namespace netlab::operations {
+
+namespace {
+
+std::string ip_command(const IpAddress& address) {
+    return address.is_v4() ? "ip " : "ip -6 ";
+}
+
+}  // namespace
+
+std::optional<Explanation> ContainerPath::broken(const IpAddress& address) const {
+    if (auto link = broken_link(address)) return link;
+    if (auto route = broken_route(address)) return route;
+    return wrong_entry(address);
+}
+
+/// From the container's interface by its other end to the host's bridge.
+std::optional<Explanation> ContainerPath::broken_link(const IpAddress& address) const {
+    const auto& own = topology_[place_].addresses;
+    const auto home = std::ranges::find_if(
+        own, [&](const kernel::Address& one) { return one.prefix.address() == address; });
+    if (home == own.end()) return std::nullopt;
+    const Port inside{place_, home->index};
+    const auto name = topology_.name(inside);
+    if (!is_up(topology_[place_], inside.index))
+        return Explanation{name + " of " + target_.name + " is down", command_in(target_, up_command(name))};
+    const auto outside = topology_.peer(inside);
+    if (!outside || outside->place != host_.place()) return std::nullopt;
+    const auto end = topology_.name(*outside);
+    const auto what = end + ", the host's end of " + name + " of " + target_.name + ", ";
+    if (!is_up(topology_[outside->place], outside->index))
+        return Explanation{what + "is down", up_command(end)};
+    const auto output = host_.way(address).output;
+    const auto bridge = std::ranges::find(topology_[host_.place()].links, output, &kernel::Link::name);
+    const bool by_bridge = bridge != topology_[host_.place()].links.end() && bridge->kind == "bridge";
+    const auto master = topology_.master(*outside);
+    if (!by_bridge || master) return std::nullopt;
+    const bool plain = is_plain_word(end) && is_plain_word(output);
+    return Explanation{what + "is no port of " + output,
+                       plain ? "ip link set " + end + " master " + output : std::string()};
+}
+
+/// The host's route, where it does not lead to the bridge that the container hangs on.
+std::optional<Explanation> ContainerPath::broken_route(const IpAddress& address) const {
+    const auto bridge = routes_.bridge_of(address, target_.name);
+    const auto way = host_.way(address);
+    if (!bridge || way.local || way.output == topology_.name(*bridge)) return std::nullopt;
+    const auto& host = topology_[host_.place()].target;
+    if (const auto stray = routes_.stray(address, target_.name); stray && !way.output.empty())
+        return Explanation{
+            stray->target + " sends what is for " + address.to_string() + " by " + stray->output + ", and " +
+                target_.name + " is behind " + stray->expected + ": its route " + stray->entry +
+                " is in the way",
+            is_plain_word(stray->output) ? ip_command(address) + "route del " + stray->entry : std::string()};
+    if (const auto refusing = routes_.refusing(host_.place(), address))
+        return Explanation{
+            host + " has the route " + refusing->entry + ", which says that nothing goes there",
+            ip_command(address) + "route del " + refusing->entry};
+    if (auto lost = lost_subnet(address, *bridge)) return lost;
+    if (way.output.empty())
+        return Explanation{host + " has no way to " + address.to_string() +
+                               (way.error == 0 ? "" : std::string(": ") + std::strerror(way.error)),
+                           "netlab route host " + address.to_string()};
+    return Explanation{host + " sends what is for " + address.to_string() + " by " + way.output + ", and " +
+                           target_.name + " is behind " + topology_.name(*bridge),
+                       "netlab route host " + address.to_string()};
+}
+
+/// The bridge had the gateway's address, and its subnet's route with it.
+std::optional<Explanation> ContainerPath::lost_subnet(const IpAddress& address, Port bridge) const {
+    const auto& own = topology_[bridge.place].addresses;
+    const bool there = std::ranges::any_of(own, [&](const kernel::Address& one) {
+        return one.index == bridge.index && one.prefix.contains(address);
+    });
+    if (there) return std::nullopt;
+    const auto name = topology_.name(bridge);
+    for (const auto& network : target_.networks) {
+        const auto& gateway = address.is_v4() ? network.gateway : network.gateway_v6;
+        const auto home = std::ranges::find(network.addresses, address, &IpPrefix::address);
+        if (!gateway || home == network.addresses.end()) continue;
+        return Explanation{name + ", the host's bridge of " + network.name + ", has lost its address " +
+                               gateway->to_string() + ": the host has no route to " + target_.name + " by it",
+                           is_plain_word(name) ? "ip addr add " + gateway->to_string() + "/" +
+                                                     std::to_string(home->length()) + " dev " + name
+                                               : std::string()};
+    }
+    return std::nullopt;
+}
+
+/// Of the host for the container. One that the kernel finds out of by itself is no lasting hindrance.
+std::optional<Explanation> ContainerPath::wrong_entry(const IpAddress& address) const {
+    const auto& links = topology_[host_.place()].links;
+    const auto output = std::ranges::find(links, host_.way(address).output, &kernel::Link::name);
+    if (output == links.end()) return std::nullopt;
+    const auto wrong =
+        find_wrong_neighbour(topology_, host_.route_socket(), {host_.place(), output->index}, address);
+    if (!wrong || !wrong->permanent) return std::nullopt;
+    return explain_wrong_neighbour(*wrong, target_at(context_, host_.place()));
+}
+
+RouteBack ContainerPath::back(const IpAddress& address, const IpAddress& client) const {
+    RouteBack back{RouteBack::Kind::there};
+    const auto& socket = known_.socket(place_);
+    // Not to be asked is not to have none.
+    if (!socket) return back;
+    auto reply = kernel::query_route(socket->get(), {client, address, 0, 0, 0, false});
+    // An address that it has lost has no routes.
+    if (reply && reply->error == EINVAL)
+        reply = kernel::query_route(socket->get(), {client, {}, 0, 0, 0, false});
+    if (!reply) return back;
+    const auto dump = kernel::dump_routes(socket->get(), RT_TABLE_MAIN);
+    const auto routes = dump ? dump->rows : std::vector<kernel::Route>();
+    for (const auto& route : routes) {
+        if (route.family == (client.is_v4() ? AF_INET : AF_INET6) && refuses(route))
+            back.refusing.push_back(refusing_text(route));
+    }
+    if (reply->error == 0 && reply->route && reply->route->kind == RTN_UNICAST) {
+        lead_back(*reply->route, client, back);
+        return back;
+    }
+    const auto refusing = routes_.refusing(place_, client);
+    if (reply->error != 0 && reply->error != ENETUNREACH && (!refusing || refusing->is_default)) {
+        back.kind = RouteBack::Kind::refused;
+        back.why = refusing
+                       ? Explanation{"by its route " + refusing->entry,
+                                     command_in(target_, ip_command(client) + "route del " + refusing->entry)}
+                       : Explanation{std::strerror(reply->error), "netlab rules " + target_.name};
+        return back;
+    }
+    const bool others = !dump || std::ranges::any_of(routes, [&](const kernel::Route& route) {
+        return route.hop.gateway && route.hop.gateway->family() == client.family();
+    });
+    back.kind = others ? RouteBack::Kind::some : RouteBack::Kind::none;
+    return back;
+}
+
+/// By which interface and gateway, whose MAC address it has, and whether that is the host.
+void ContainerPath::lead_back(const kernel::Route& route, const IpAddress& client, RouteBack& back) const {
+    const Port output{place_, route.hop.index};
+    back.interface = topology_.name(output);
+    back.gateway = route.hop.gateway;
+    const auto other = topology_.peer(output);
+    const auto own = host_.addresses();
+    back.by_host = other && other->place == host_.place() &&
+                   (!back.gateway || std::ranges::find(own, *back.gateway) != own.end());
+    const auto wrong =
+        find_wrong_neighbour(topology_, known_.socket(place_)->get(), output, back.gateway.value_or(client));
+    if (wrong && wrong->permanent) back.why = explain_wrong_neighbour(*wrong, target_);
+}
+
+}  // namespace netlab::operations

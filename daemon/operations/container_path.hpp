@@ -1,0 +1,44 @@
+#pragma once
+
+#include "daemon/operations/decisive_route.hpp"
+#include "daemon/operations/host_view.hpp"
+
+/// How the host and a container reach each other beneath their rules: links, neighbour entries and routes.
+namespace netlab::operations {
+
+/// For `run`: asks the kernels when it is asked.
+class ContainerPath {
+  public:
+    /// `place` is the target's in `context`; all are borrowed.
+    ContainerPath(const KnownNamespaces& known, const Topology& topology, const HostView& host,
+                  const api::Context& context, std::size_t place)
+        : known_(known),
+          topology_(topology),
+          host_(host),
+          context_(context),
+          target_(context.targets[place]),
+          place_(known.home(place)),
+          routes_(topology, known, host.place()) {}
+
+    /// What stands between the host and that address of the container's; nullopt: nothing that is known.
+    [[nodiscard]] std::optional<Explanation> broken(const IpAddress& address) const;
+    /// How the container answers `client` from that address of its own.
+    [[nodiscard]] RouteBack back(const IpAddress& address, const IpAddress& client) const;
+
+  private:
+    [[nodiscard]] std::optional<Explanation> broken_route(const IpAddress& address) const;
+    [[nodiscard]] std::optional<Explanation> lost_subnet(const IpAddress& address, Port bridge) const;
+    [[nodiscard]] std::optional<Explanation> broken_link(const IpAddress& address) const;
+    [[nodiscard]] std::optional<Explanation> wrong_entry(const IpAddress& address) const;
+    void lead_back(const kernel::Route& route, const IpAddress& client, RouteBack& back) const;
+
+    const KnownNamespaces& known_;
+    const Topology& topology_;
+    const HostView& host_;
+    const api::Context& context_;
+    const api::Target& target_;
+    std::size_t place_;
+    DecisiveRoutes routes_;
+};
+
+}  // namespace netlab::operations

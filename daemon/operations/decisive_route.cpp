@@ -1,0 +1,95 @@
+#include "daemon/operations/decisive_route.hpp"
+
+#include "daemon/kernel/route_query.hpp"
+#include "daemon/operations/interface_names.hpp"
+#include "daemon/operations/route_row.hpp"
+
+#include <algorithm>
+
+#include <linux/rtnetlink.h>
+
+namespace netlab::operations {
+
+namespace {
+
+/// As ip(8) takes it: "172.18.0.0/17 via 192.0.2.1 dev eth0".
+std::string entry_text(const api::RouteEntry& entry) {
+    auto text = entry.destination;
+    if (entry.gateway) text += " via " + entry.gateway->to_string();
+    if (entry.interface) text += " dev " + *entry.interface;
+    if (entry.table != "main" && !entry.table.empty()) text += " table " + entry.table;
+    return text;
+}
+
+}  // namespace
+
+bool refuses(const kernel::Route& route) {
+    return route.kind == RTN_BLACKHOLE || route.kind == RTN_UNREACHABLE || route.kind == RTN_PROHIBIT;
+}
+
+std::string refusing_text(const kernel::Route& route) {
+    const auto entry = route_entry({}, route, InterfaceNames(std::vector<kernel::Link>()));
+    return entry.kind + " " + entry.destination;
+}
+
+std::optional<Port> DecisiveRoutes::bridge_of(const IpAddress& address, std::string_view owner) const {
+    if (!host_) return std::nullopt;
+    for (const auto port : topology_.owners(address)) {
+        // Anybody can give himself an address: only whom the engine says to have it counts.
+        const auto peer = topology_.peer(port);
+        if (topology_[port.place].target != owner || port.place == *host_ || !peer || peer->place != *host_)
+            continue;
+        if (const auto bridge = topology_.master(*peer)) return bridge;
+    }
+    return std::nullopt;
+}
+
+std::optional<StrayRoute> DecisiveRoutes::stray(const IpAddress& address, std::string_view owner) const {
+    if (!host_ || !known_.socket(*host_)) return std::nullopt;
+    const auto bridge = bridge_of(address, owner);
+    if (!bridge) return std::nullopt;
+    kernel::RouteQuery query;
+    query.destination = address;
+    const auto reply = kernel::query_route(known_.socket(*host_)->get(), query);
+    query.which_entry = true;
+    const auto entry = kernel::query_route(known_.socket(*host_)->get(), query);
+    if (!reply || !reply->route || reply->route->hop.index == bridge->index || !entry || !entry->route)
+        return std::nullopt;
+    // Not in anybody's way: it is the network's own route that is missing, or another network's own.
+    if (entry->route->destination.length() == 0 || entry->route->protocol == RTPROT_KERNEL)
+        return std::nullopt;
+    const InterfaceNames names(topology_[*host_].links);
+    const auto& target = topology_[*host_].target;
+    return StrayRoute{target, entry_text(route_entry(target, *entry->route, names)),
+                      names[reply->route->hop.index], topology_.name(*bridge), address};
+}
+
+std::optional<DecisiveRoute> DecisiveRoutes::decisive(std::size_t place, const IpAddress& destination) const {
+    if (place >= topology_.size() || !known_.socket(place)) return std::nullopt;
+    kernel::RouteQuery query;
+    query.destination = destination;
+    query.which_entry = true;
+    const auto reply = kernel::query_route(known_.socket(place)->get(), query);
+    if (!reply || !reply->route) return std::nullopt;
+    const auto& target = topology_[place].target;
+    return DecisiveRoute{
+        target, entry_text(route_entry(target, *reply->route, InterfaceNames(topology_[place].links))),
+        reply->route->destination.length() == 0};
+}
+
+std::optional<DecisiveRoute> DecisiveRoutes::refusing(std::size_t place, const IpAddress& destination) const {
+    if (place >= topology_.size() || !known_.socket(place)) return std::nullopt;
+    const auto dump = kernel::dump_routes(known_.socket(place)->get(), RT_TABLE_MAIN);
+    if (!dump) return std::nullopt;
+    const kernel::Route* nearest = nullptr;
+    for (const auto& route : dump->rows) {
+        if (!route.destination.contains(destination)) continue;
+        if (nearest == nullptr || route.destination.length() > nearest->destination.length())
+            nearest = &route;
+    }
+    if (nearest == nullptr || !refuses(*nearest)) return std::nullopt;
+    return DecisiveRoute{topology_[place].target, refusing_text(*nearest),
+                         nearest->destination.length() == 0};
+}
+
+}  // namespace netlab::operations
