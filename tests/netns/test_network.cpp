@@ -28,10 +28,14 @@ void must(const std::string& command) {
     if (!shell(command)) throw std::runtime_error("failed: " + command);
 }
 
-/// The kernel tells IPv6 of a carrier from a queue of its own, and only then has the interface an address.
+/// The kernel tells IPv6 of a carrier from a queue of its own, and only then has the interface an address, if
+/// it is to have one at all.
 void settle(const std::string& netns, const std::string& interface) {
     const auto has_address =
         "ip -n " + netns + " -6 -o addr show dev " + interface + " scope link | grep -q fe80";
+    const auto wants_none =
+        "ip netns exec " + netns + " grep -q 1 /proc/sys/net/ipv6/conf/" + interface + "/disable_ipv6";
+    if (shell(has_address) || shell(wants_none)) return;
     if (!support::eventually([&] { return shell(has_address); }, std::chrono::seconds(5)))
         throw std::runtime_error(interface + " of " + netns + " has no link-local address");
 }
