@@ -46,7 +46,9 @@ std::optional<Explanation> ContainerPath::broken_link(const IpAddress& address) 
     const auto bridge = std::ranges::find(topology_[host_.place()].links, output, &kernel::Link::name);
     const bool by_bridge = bridge != topology_[host_.place()].links.end() && bridge->kind == "bridge";
     const auto master = topology_.master(*outside);
-    if (!by_bridge || master) return std::nullopt;
+    if (!by_bridge || (master && master->index == bridge->index)) return std::nullopt;
+    // On another bridge: either it is the route that leads astray, or this one has the subnet.
+    if (master && !has_subnet(bridge->index, address)) return std::nullopt;
     const bool plain = is_plain_word(end) && is_plain_word(output);
     return Explanation{what + "is no port of " + output,
                        plain ? "ip link set " + end + " master " + output : std::string()};
@@ -68,6 +70,10 @@ std::optional<Explanation> ContainerPath::broken_route(const IpAddress& address)
         return Explanation{
             host + " has the route " + refusing->entry + ", which says that nothing goes there",
             ip_command(address) + "route del " + refusing->entry};
+    // What is on that link may hand it on (a VLAN of the bridge has the subnet, say).
+    const auto entry = routes_.decisive(host_.place(), address);
+    const bool by_default = entry && entry->is_default;
+    if (!way.output.empty() && !by_default && (way.all_known || !way.owners.empty())) return std::nullopt;
     if (auto lost = lost_subnet(address, *bridge)) return lost;
     if (way.output.empty())
         return Explanation{host + " has no way to " + address.to_string() +
@@ -78,13 +84,16 @@ std::optional<Explanation> ContainerPath::broken_route(const IpAddress& address)
                        "netlab route host " + address.to_string()};
 }
 
+/// The host's interface has an address in the subnet.
+bool ContainerPath::has_subnet(std::uint32_t index, const IpAddress& address) const {
+    return std::ranges::any_of(topology_[host_.place()].addresses, [&](const kernel::Address& one) {
+        return one.index == index && one.prefix.contains(address);
+    });
+}
+
 /// The bridge had the gateway's address, and its subnet's route with it.
 std::optional<Explanation> ContainerPath::lost_subnet(const IpAddress& address, Port bridge) const {
-    const auto& own = topology_[bridge.place].addresses;
-    const bool there = std::ranges::any_of(own, [&](const kernel::Address& one) {
-        return one.index == bridge.index && one.prefix.contains(address);
-    });
-    if (there) return std::nullopt;
+    if (has_subnet(bridge.index, address)) return std::nullopt;
     const auto name = topology_.name(bridge);
     for (const auto& network : target_.networks) {
         const auto& gateway = address.is_v4() ? network.gateway : network.gateway_v6;

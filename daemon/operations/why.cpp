@@ -143,7 +143,7 @@ void tell_slow_name(WhyReport& report, const Destination& destination) {
         report.notes.push_back(list_and(silent) + (silent.size() > 1 ? " give" : " gives") +
                                " no answer, and " + destination.resolved_by +
                                " is asked after that: whoever looks a name up waits" + ask_more);
-    } else if (report.resolution.elapsed_ms >= slow_ms && !destination.resolved_by.empty()) {
+    } else if (report.resolution.elapsed_ms >= slow_ms && IpAddress::parse(destination.resolved_by)) {
         std::array<char, 32> seconds{};
         std::snprintf(seconds.data(), seconds.size(), "%.1f", report.resolution.elapsed_ms / slow_ms);
         report.notes.push_back(destination.resolved_by + " took " + seconds.data() +

@@ -359,6 +359,7 @@ TEST_CASE("ports: a bridge that is down is named, and what is said helps", "[doc
         for (const auto& [broken, mends] : std::vector<std::pair<std::string, std::string>>{
                  {"ip link set " + veth + " down", "ip link set " + veth + " up"},
                  {"ip link set " + veth + " nomaster", "ip link set " + veth + " master p-down"},
+                 {"ip link set " + veth + " master docker0", "ip link set " + veth + " master p-down"},
                  {inside + "down", inside + "up"}}) {
             INFO(broken);
             REQUIRE(on_host({"sh", "-c", broken}).status == 0);
