@@ -71,6 +71,13 @@ std::string escape(std::string_view text) {
 
 std::string escape_json(std::string_view line) {
     return escape_with(line, [](auto& buffer, const Character& character) {
+        // JSON has these as such between its words alone, where no escape may stand.
+        const bool is_space =
+            character.valid && (character.code == '\t' || character.code == '\n' || character.code == '\r');
+        if (is_space) {
+            std::snprintf(buffer.data(), buffer.size(), " ");
+            return;
+        }
         // A byte that is no UTF-8 is no JSON either; what stands for it is U+FFFD.
         std::snprintf(buffer.data(), buffer.size(), "\\u%04x", character.valid ? character.code : 0xFFFDU);
     });

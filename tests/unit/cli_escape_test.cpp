@@ -37,6 +37,14 @@ TEST_CASE("escape: bytes that are not UTF-8 are shown as bytes", "[unit]") {
     CHECK(escape("\xe2\x1b[") == "\\xe2\\x1b[");                  // a sequence that swallows an escape
 }
 
+TEST_CASE("escape: white space between JSON's words stays white space", "[unit]") {
+    // Found by the fuzzer.
+    const std::string line = "{\"a\":\r[1,\t2]\r\n}";
+    const auto safe = cli::escape_json(line);
+    CHECK(safe == "{\"a\": [1, 2]  }");
+    CHECK(json::parse(safe) == json::parse(line));
+}
+
 TEST_CASE("escape: JSON for a terminal means the same to a parser", "[unit]") {
     const std::string line = "{\"name\":\"a\u202Eb\xc2\x9b\"}";
     const auto safe = cli::escape_json(line);
