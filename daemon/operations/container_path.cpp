@@ -21,9 +21,19 @@ std::string ip_command(const IpAddress& address) {
 }  // namespace
 
 std::optional<Explanation> ContainerPath::broken(const IpAddress& address) const {
-    if (auto link = broken_link(address)) return link;
-    if (auto route = broken_route(address)) return route;
-    return wrong_entry(address);
+    // A port range has thousands of rows.
+    const auto known = broken_.find(address);
+    if (known != broken_.end()) return known->second;
+    auto found = broken_link(address);
+    if (!found) found = broken_route(address);
+    if (!found) found = wrong_entry(address);
+    return broken_.emplace(address, std::move(found)).first->second;
+}
+
+RouteBack ContainerPath::back(const IpAddress& address, const IpAddress& client) const {
+    const auto known = back_.find({address, client});
+    if (known != back_.end()) return known->second;
+    return back_.emplace(std::pair(address, client), find_back(address, client)).first->second;
 }
 
 /// From the container's interface by its other end to the host's bridge.
@@ -48,8 +58,9 @@ std::optional<Explanation> ContainerPath::broken_link(const IpAddress& address) 
     const auto master = topology_.master(*outside);
     if (!by_bridge || (master && master->index == bridge->index)) return std::nullopt;
     // On another bridge: either it is the route that leads astray, or this one has the subnet.
-    if (master && !has_subnet(bridge->index, address)) return std::nullopt;
-    const bool plain = is_plain_word(end) && is_plain_word(output);
+    const bool its_bridge = has_gateway(bridge->index, address);
+    if (master && !its_bridge) return std::nullopt;
+    const bool plain = its_bridge && is_plain_word(end) && is_plain_word(output);
     return Explanation{what + "is no port of " + output,
                        plain ? "ip link set " + end + " master " + output : std::string()};
 }
@@ -58,8 +69,11 @@ std::optional<Explanation> ContainerPath::broken_link(const IpAddress& address) 
 std::optional<Explanation> ContainerPath::broken_route(const IpAddress& address) const {
     const auto bridge = routes_.bridge_of(address, target_.name);
     const auto way = host_.way(address);
-    if (!bridge || way.local || way.output == topology_.name(*bridge)) return std::nullopt;
+    if (!bridge || (!way.local && way.output == topology_.name(*bridge))) return std::nullopt;
     const auto& host = topology_[host_.place()].target;
+    if (way.local)
+        return Explanation{host + " itself has " + address.to_string() + ", the address of " + target_.name,
+                           "netlab addrs host  # shows where"};
     if (const auto stray = routes_.stray(address, target_.name); stray && !way.output.empty())
         return Explanation{
             stray->target + " sends what is for " + address.to_string() + " by " + stray->output + ", and " +
@@ -70,10 +84,10 @@ std::optional<Explanation> ContainerPath::broken_route(const IpAddress& address)
         return Explanation{
             host + " has the route " + refusing->entry + ", which says that nothing goes there",
             ip_command(address) + "route del " + refusing->entry};
-    // What is on that link may hand it on (a VLAN of the bridge has the subnet, say).
-    const auto entry = routes_.decisive(host_.place(), address);
-    const bool by_default = entry && entry->is_default;
-    if (!way.output.empty() && !by_default && (way.all_known || !way.owners.empty())) return std::nullopt;
+    // A VLAN of the bridge may have the subnet.
+    const auto& links = topology_[host_.place()].links;
+    const auto output = std::ranges::find(links, way.output, &kernel::Link::name);
+    if (!way.owners.empty() || (output != links.end() && output->kind == "vlan")) return std::nullopt;
     if (auto lost = lost_subnet(address, *bridge)) return lost;
     if (way.output.empty())
         return Explanation{host + " has no way to " + address.to_string() +
@@ -88,6 +102,19 @@ std::optional<Explanation> ContainerPath::broken_route(const IpAddress& address)
 bool ContainerPath::has_subnet(std::uint32_t index, const IpAddress& address) const {
     return std::ranges::any_of(topology_[host_.place()].addresses, [&](const kernel::Address& one) {
         return one.index == index && one.prefix.contains(address);
+    });
+}
+
+/// The host's interface has the gateway's address of the network that the container has that address on.
+bool ContainerPath::has_gateway(std::uint32_t index, const IpAddress& address) const {
+    const auto& own = topology_[host_.place()].addresses;
+    return std::ranges::any_of(target_.networks, [&](const api::Membership& network) {
+        const auto& gateway = address.is_v4() ? network.gateway : network.gateway_v6;
+        const bool its =
+            std::ranges::find(network.addresses, address, &IpPrefix::address) != network.addresses.end();
+        return its && gateway && std::ranges::any_of(own, [&](const kernel::Address& one) {
+                   return one.index == index && one.prefix.address() == *gateway;
+               });
     });
 }
 
@@ -119,14 +146,17 @@ std::optional<Explanation> ContainerPath::wrong_entry(const IpAddress& address) 
     return explain_wrong_neighbour(*wrong, target_at(context_, host_.place()));
 }
 
-RouteBack ContainerPath::back(const IpAddress& address, const IpAddress& client) const {
+RouteBack ContainerPath::find_back(const IpAddress& address, const IpAddress& client) const {
     RouteBack back{RouteBack::Kind::there};
     const auto& socket = known_.socket(place_);
     // Not to be asked is not to have none.
     if (!socket) return back;
     auto reply = kernel::query_route(socket->get(), {client, address, 0, 0, 0, false});
-    // An address that it has lost has no routes.
-    if (reply && reply->error == EINVAL)
+    // An address that it has lost has no routes: that is EINVAL, and so is a blackhole.
+    const bool has_lost = std::ranges::none_of(topology_[place_].addresses, [&](const kernel::Address& one) {
+        return one.prefix.address() == address;
+    });
+    if (reply && reply->error == EINVAL && has_lost)
         reply = kernel::query_route(socket->get(), {client, {}, 0, 0, 0, false});
     if (!reply) return back;
     const auto dump = kernel::dump_routes(socket->get(), RT_TABLE_MAIN);
@@ -140,7 +170,13 @@ RouteBack ContainerPath::back(const IpAddress& address, const IpAddress& client)
         return back;
     }
     const auto refusing = routes_.refusing(place_, client);
-    if (reply->error != 0 && reply->error != ENETUNREACH && (!refusing || refusing->is_default)) {
+    // ENETUNREACH is a policy rule's word, too.
+    const bool covered = std::ranges::any_of(routes, [&](const kernel::Route& route) {
+        return !refuses(route) && route.destination.contains(client);
+    });
+    const bool says_so = reply->error != 0 && (reply->error != ENETUNREACH || covered);
+    const bool for_all = !refusing || refusing->is_default || client != somebody_outside(client.family());
+    if (says_so && for_all) {
         back.kind = RouteBack::Kind::refused;
         back.why = refusing
                        ? Explanation{"by its route " + refusing->entry,

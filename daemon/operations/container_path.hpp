@@ -3,6 +3,9 @@
 #include "daemon/operations/decisive_route.hpp"
 #include "daemon/operations/host_view.hpp"
 
+#include <map>
+#include <utility>
+
 /// How the host and a container reach each other beneath their rules: links, neighbour entries and routes.
 namespace netlab::operations {
 
@@ -31,6 +34,8 @@ class ContainerPath {
     [[nodiscard]] bool has_subnet(std::uint32_t index, const IpAddress& address) const;
     [[nodiscard]] std::optional<Explanation> broken_link(const IpAddress& address) const;
     [[nodiscard]] std::optional<Explanation> wrong_entry(const IpAddress& address) const;
+    [[nodiscard]] bool has_gateway(std::uint32_t index, const IpAddress& address) const;
+    [[nodiscard]] RouteBack find_back(const IpAddress& address, const IpAddress& client) const;
     void lead_back(const kernel::Route& route, const IpAddress& client, RouteBack& back) const;
 
     const KnownNamespaces& known_;
@@ -40,6 +45,8 @@ class ContainerPath {
     const api::Target& target_;
     std::size_t place_;
     DecisiveRoutes routes_;
+    mutable std::map<IpAddress, std::optional<Explanation>> broken_;
+    mutable std::map<std::pair<IpAddress, IpAddress>, RouteBack> back_;
 };
 
 }  // namespace netlab::operations

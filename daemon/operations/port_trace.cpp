@@ -280,6 +280,13 @@ HostTrace::Inside HostTrace::translated_inside(const api::Endpoint& to, const Ip
     if (nat.rule->action == RuleAction::dnat) out.to.address = nat.rule->to_address.value_or(to.address);
     if (is_containers(out.to.address)) return out;
     out.stop.emplace();
+    if (out.to.address.is_loopback()) {
+        out.stop->verdict = PortVerdict::unknown;
+        out.stop->why.explanation = place_of(*out.rule) + " in " + row_.target + " sends it on to " +
+                                    endpoint_text(out.to.address, out.to.port) +
+                                    ", which takes route_localnet there";
+        return out;
+    }
     out.stop->verdict = PortVerdict::shadowed;
     out.stop->why = explain_sent_on(container_.target, *out.rule, out.to);
     return out;
@@ -330,7 +337,9 @@ std::optional<PortTrace> HostTrace::no_way_back(const RouteBack& route, const Ip
             out.why = explain_refused_back(row_, client, route.why.value_or(Explanation()));
             return out;
         case RouteBack::Kind::some:
-            return std::nullopt;
+            if (client == somebody_outside(client.family())) return std::nullopt;
+            out.why = explain_refused_back(row_, client, {"it has no route there", {}});
+            return out;
         case RouteBack::Kind::there:
             break;
     }
