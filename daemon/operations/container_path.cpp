@@ -18,6 +18,22 @@ std::string ip_command(const IpAddress& address) {
     return address.is_v4() ? "ip " : "ip -6 ";
 }
 
+/// The gateway of the network that its engine gave the target that address on, and how long its prefix is.
+struct NetworkGateway {
+    std::string network;
+    IpAddress address;
+    unsigned length;
+};
+std::optional<NetworkGateway> gateway_of(const api::Target& target, const IpAddress& address) {
+    for (const auto& network : target.networks) {
+        const auto& gateway = address.is_v4() ? network.gateway : network.gateway_v6;
+        const auto home = std::ranges::find(network.addresses, address, &IpPrefix::address);
+        if (gateway && home != network.addresses.end())
+            return NetworkGateway{network.name, *gateway, home->length()};
+    }
+    return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Explanation> ContainerPath::broken(const IpAddress& address) const {
@@ -107,32 +123,24 @@ bool ContainerPath::has_subnet(std::uint32_t index, const IpAddress& address) co
 
 /// The host's interface has the gateway's address of the network that the container has that address on.
 bool ContainerPath::has_gateway(std::uint32_t index, const IpAddress& address) const {
-    const auto& own = topology_[host_.place()].addresses;
-    return std::ranges::any_of(target_.networks, [&](const api::Membership& network) {
-        const auto& gateway = address.is_v4() ? network.gateway : network.gateway_v6;
-        const bool its =
-            std::ranges::find(network.addresses, address, &IpPrefix::address) != network.addresses.end();
-        return its && gateway && std::ranges::any_of(own, [&](const kernel::Address& one) {
-                   return one.index == index && one.prefix.address() == *gateway;
-               });
-    });
+    const auto gateway = gateway_of(target_, address);
+    return gateway &&
+           std::ranges::any_of(topology_[host_.place()].addresses, [&](const kernel::Address& one) {
+               return one.index == index && one.prefix.address() == gateway->address;
+           });
 }
 
 /// The bridge had the gateway's address, and its subnet's route with it.
 std::optional<Explanation> ContainerPath::lost_subnet(const IpAddress& address, Port bridge) const {
-    if (has_subnet(bridge.index, address)) return std::nullopt;
+    const auto gateway = gateway_of(target_, address);
+    if (!gateway || has_subnet(bridge.index, address)) return std::nullopt;
     const auto name = topology_.name(bridge);
-    for (const auto& network : target_.networks) {
-        const auto& gateway = address.is_v4() ? network.gateway : network.gateway_v6;
-        const auto home = std::ranges::find(network.addresses, address, &IpPrefix::address);
-        if (!gateway || home == network.addresses.end()) continue;
-        return Explanation{name + ", the host's bridge of " + network.name + ", has lost its address " +
-                               gateway->to_string() + ": the host has no route to " + target_.name + " by it",
-                           is_plain_word(name) ? "ip addr add " + gateway->to_string() + "/" +
-                                                     std::to_string(home->length()) + " dev " + name
-                                               : std::string()};
-    }
-    return std::nullopt;
+    const auto own = gateway->address.to_string();
+    return Explanation{name + ", the host's bridge of " + gateway->network + ", has lost its address " + own +
+                           ": the host has no route to " + target_.name + " by it",
+                       is_plain_word(name)
+                           ? "ip addr add " + own + "/" + std::to_string(gateway->length) + " dev " + name
+                           : std::string()};
 }
 
 /// Of the host for the container. One that the kernel finds out of by itself is no lasting hindrance.
