@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
 #include <system_error>
 
 #include <sys/random.h>
@@ -159,8 +160,11 @@ class PingMatrix {
     }
 
     void tell(Findings& findings) {
-        for (auto& [place, row] : findings.rows)
-            matrix_.tell(matrix_.pairs()[place], std::move(row));
+        for (auto& [place, row] : findings.rows) {
+            const auto& pair = matrix_.pairs()[place];
+            if (row.by == pair.way.address && row.message) refusal_.insert_or_assign(pair.to, *row.message);
+            matrix_.tell(pair, std::move(row));
+        }
         line_.insert(line_.end(), findings.postponed.begin(), findings.postponed.end());
     }
 
@@ -286,11 +290,19 @@ class PingMatrix {
         for (const auto& [from, place] : left) {
             PairRow row;
             row.outcome = PairOutcome::lost;
-            if (auto why = neighbours_->why_silent(matrix_.pairs()[place]); !why.empty())
-                row.message = std::move(why);
+            row.message = why_lost(matrix_.pairs()[place]);
             settle(place, std::move(row), findings);
         }
         tell(findings);
+    }
+
+    /// A kernel sends so many ICMP errors a second and no more (net.ipv4.icmp_msgs_per_sec, icmp_ratelimit;
+    /// net.ipv6.icmp.ratelimit): who refuses everybody lets only some know.
+    [[nodiscard]] std::optional<std::string> why_lost(const Pair& pair) {
+        if (auto why = neighbours_->why_silent(pair); !why.empty()) return why;
+        const auto found = refusal_.find(pair.to);
+        if (found == refusal_.end()) return {};
+        return found->second + ", by what it told others; how many ICMP errors it sends is limited";
     }
 
     static constexpr std::size_t none = static_cast<std::size_t>(-1);
@@ -300,10 +312,11 @@ class PingMatrix {
     Output& output_;
     PairMatrix matrix_;
     std::optional<PairNeighbours> neighbours_;
-    std::vector<State> states_;       // by pair
-    std::vector<std::size_t> place_;  // of a pair, by from and to
-    std::deque<std::size_t> line_;    // pairs that are still to be tried
-    std::size_t open_ = 0;            // of the batch, when no thread is at it
+    std::vector<State> states_;                     // by pair
+    std::vector<std::size_t> place_;                // of a pair, by from and to
+    std::map<std::uint32_t, std::string> refusal_;  // the ICMP error that an end has sent somebody
+    std::deque<std::size_t> line_;                  // pairs that are still to be tried
+    std::size_t open_ = 0;                          // of the batch, when no thread is at it
 };
 
 Result<void> run(Handles& handles, const PingPairsRequest& request, const Context& context, Output& output) {

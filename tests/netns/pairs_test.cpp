@@ -175,11 +175,37 @@ TEST_CASE("ping pairs: an ICMP error is told with who sent it, and who has no ad
     CHECK(told.number("pairs") == 6);
 }
 
+TEST_CASE("ping pairs: who refuses everybody and may send few ICMP errors is known by those that he sent",
+          "[netns]") {
+    const Switch nine("abcdefghi");
+    nine.in('i', "sysctl -qw net.ipv4.icmp_msgs_per_sec=1 net.ipv4.icmp_msgs_burst=1");
+    nine.in('i',
+            "nft 'add table ip t; add chain ip t i { type filter hook input priority 0; }; "
+            "add rule ip t i icmp type echo-request reject with icmp type admin-prohibited'");
+    const auto told = nine.ping();
+    std::size_t refused = 0;
+    std::size_t silent = 0;
+    for (const char from : std::string("abcdefgh")) {
+        const auto row = pair(told, std::string(1, from), "i");
+        (row.at("outcome") == "unreachable" ? refused : silent)++;
+        CHECK(row.at("message") ==
+              (row.at("outcome") == "unreachable"
+                   ? "administratively prohibited"
+                   : "administratively prohibited, by what it told others; how many ICMP errors it sends is "
+                     "limited"));
+    }
+    CHECK(refused > 0);
+    CHECK(silent > 0);
+}
+
 TEST_CASE("ping pairs: of so many that every processor has a share, each is told once", "[netns]") {
     const Switch ten("abcdefghij");
     ten.in('c',
            "nft 'add table arp t; add chain arp t i { type filter hook input priority 0; }; "
            "add rule arp t i drop'");
+    // Two processors that are the first to ask a new namespace for an ICMP error at once: its kernel gives
+    // the credit of the first second to one of them and none to the other (icmp_global_allow()).
+    ten.in('g', "sysctl -qw net.ipv4.icmp_ratemask=0");
     ten.in('g',
            "nft 'add table ip t; add chain ip t i { type filter hook input priority 0; }; "
            "add rule ip t i icmp type echo-request reject with icmp type admin-prohibited'");
