@@ -49,8 +49,8 @@ void take_settings(std::span<const std::byte> bytes, bool all, InterfaceSettings
             std::int32_t number = 0;
             if (!read(value, number)) return;
             if (attribute == NETCONFA_FORWARDING) (all ? out.all_forwarding : out.forwarding) = number != 0;
-            if (all) return;
-            if (attribute == NETCONFA_PROXY_NEIGH) out.proxies = number != 0;
+            // IN_DEV_PROXY_ARP and ndisc_recv_ns(): it is enough where either is set.
+            if (attribute == NETCONFA_PROXY_NEIGH) out.proxies = out.proxies.value_or(false) || number != 0;
         });
     });
 }

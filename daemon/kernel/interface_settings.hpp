@@ -25,8 +25,8 @@ struct InterfaceSettings {
 /// Needs no capability. All absent where the kernel refuses to say (no IPv6). errc as ask().
 [[nodiscard]] Result<InterfaceSettings> query_settings(int route_socket, Family family, std::uint32_t index);
 
-/// Takes what one RTM_NEWNETCONF among `bytes` says of one interface into `out`, or with `all` only what it
-/// says of all of them.
+/// Takes what one RTM_NEWNETCONF among `bytes` says of one interface into `out`, or with `all` what it says
+/// of all of them; what is in `out` by then holds, too.
 void take_settings(std::span<const std::byte> bytes, bool all, InterfaceSettings& out);
 
 /// Takes force_forwarding from an RTM_NEWLINK among `bytes` (IFLA_AF_SPEC).

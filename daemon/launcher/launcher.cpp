@@ -173,10 +173,18 @@ class Launcher {
             header->cmsg_len = CMSG_LEN(sizeof(int));
             std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
         }
-        // Blocks while the front is slow to read: then it is slow to ask, too. A front that is gone is seen
-        // at the next read.
-        while (::sendmsg(channel_.get(), &message, MSG_NOSIGNAL) < 0 && errno == EINTR) {
+        // Blocks while the front is slow to read: then it is slow to ask, too.
+        constexpr int tries = 100;
+        for (int i = 0; i < tries; ++i) {
+            if (::sendmsg(channel_.get(), &message, MSG_NOSIGNAL) >= 0) return;
+            // A front that is gone is seen at the next read.
+            if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) return;
+            // The kernel has no memory for it just now, or too many descriptors are under way.
+            if (errno != EINTR) ::usleep(10'000);
         }
+        // Somebody waits for a notice that will not come: he is told when the launcher is gone, and the next
+        // one may have more luck.
+        ::_exit(EXIT_FAILURE);
     }
 
     void end_workers() {

@@ -1,5 +1,6 @@
 #include "daemon/operations/container_path.hpp"
 
+#include "daemon/kernel/interface_settings.hpp"
 #include "daemon/kernel/route_query.hpp"
 #include "daemon/operations/host_command.hpp"
 #include "daemon/operations/wrong_neighbour.hpp"
@@ -83,14 +84,14 @@ std::optional<Explanation> ContainerPath::broken_link(const IpAddress& address) 
 
 /// The host's route, where it does not lead to the bridge that the container hangs on.
 std::optional<Explanation> ContainerPath::broken_route(const IpAddress& address) const {
-    const auto bridge = routes_.bridge_of(address, target_.name);
+    const auto bridge = routes_.bridge_of(address, owner());
     const auto way = host_.way(address);
     if (!bridge || (!way.local && way.output == topology_.name(*bridge))) return std::nullopt;
     const auto& host = topology_[host_.place()].target;
     if (way.local)
         return Explanation{host + " itself has " + address.to_string() + ", the address of " + target_.name,
                            "netlab addrs host  # shows where"};
-    if (const auto stray = routes_.stray(address, target_.name); stray && !way.output.empty())
+    if (const auto stray = routes_.stray(address, owner()); stray && !way.output.empty())
         return Explanation{
             stray->target + " sends what is for " + address.to_string() + " by " + stray->output + ", and " +
                 target_.name + " is behind " + stray->expected + ": its route " + stray->entry +
@@ -174,7 +175,7 @@ RouteBack ContainerPath::find_back(const IpAddress& address, const IpAddress& cl
             back.refusing.push_back(refusing_text(route));
     }
     if (reply->error == 0 && reply->route && reply->route->kind == RTN_UNICAST) {
-        lead_back(*reply->route, client, back);
+        lead_back(*reply->route, address, client, back);
         return back;
     }
     const auto refusing = routes_.refusing(place_, client);
@@ -200,7 +201,8 @@ RouteBack ContainerPath::find_back(const IpAddress& address, const IpAddress& cl
 }
 
 /// By which interface and gateway, whose MAC address it has, and whether that is the host.
-void ContainerPath::lead_back(const kernel::Route& route, const IpAddress& client, RouteBack& back) const {
+void ContainerPath::lead_back(const kernel::Route& route, const IpAddress& address, const IpAddress& client,
+                              RouteBack& back) const {
     const Port output{place_, route.hop.index};
     back.interface = topology_.name(output);
     back.gateway = route.hop.gateway;
@@ -211,6 +213,31 @@ void ContainerPath::lead_back(const kernel::Route& route, const IpAddress& clien
     const auto wrong =
         find_wrong_neighbour(topology_, known_.socket(place_)->get(), output, back.gateway.value_or(client));
     if (wrong && wrong->permanent) back.why = explain_wrong_neighbour(*wrong, target_);
+    if (!back.why && !back.gateway) back.why = nobody_on_link(address, client, output, other);
+}
+
+/// A route without a gateway takes whoever it is for to be on the link, and asks for him there.
+std::optional<Explanation> ContainerPath::nobody_on_link(const IpAddress& address, const IpAddress& client,
+                                                         Port output,
+                                                         const std::optional<Port>& other) const {
+    const bool by_host = other && other->place == host_.place();
+    const bool in_subnet = std::ranges::any_of(topology_[place_].addresses, [&](const kernel::Address& one) {
+        return one.index == output.index && one.prefix.contains(client);
+    });
+    if (!by_host || in_subnet || !topology_.owners(client).empty()) return std::nullopt;
+    const auto taken_by = topology_.master(*other).value_or(*other);
+    const auto settings = kernel::query_settings(host_.route_socket(), client.family(), taken_by.index);
+    if (!settings || settings->proxies.value_or(true)) return std::nullopt;
+    const auto route = routes_.decisive(place_, client);
+    const auto gateway = gateway_of(target_, address);
+    const auto name = topology_.name(output);
+    const bool plain = gateway && route && route->is_default && is_plain_word(name);
+    return Explanation{target_.name + " asks for " + client.to_string() + " itself on the link of " + name +
+                           ", as its route " + (route ? route->entry : "there") +
+                           " has no gateway, and nobody there answers for the outside",
+                       plain ? command_in(target_, ip_command(client) + "route replace default via " +
+                                                       gateway->address.to_string() + " dev " + name)
+                             : "netlab routes " + target_.name};
 }
 
 }  // namespace netlab::operations

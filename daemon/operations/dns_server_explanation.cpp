@@ -66,7 +66,7 @@ void explain_embedded_failure(const DnsEvidence& evidence, DnsExplanation& said)
         said.say(
             "a name that Docker's resolver at 127.0.0.11 does not know itself it passes on, and may say "
             "nothing where the servers behind it say nothing: it can be in order all the same",
-            "netlab resolv " + evidence.from() + " (or: " + evidence.again("--all-servers") + ")");
+            "netlab resolv " + evidence.from() + "  # or: " + evidence.again("--all-servers"));
     }
 }
 

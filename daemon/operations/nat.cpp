@@ -60,17 +60,7 @@ class Inspection {
     }
 
     /// The networks of the engines, and what is known of each.
-    void read_networks() {
-        for (std::size_t i = 0; i < handles_.engines.size(); ++i) {
-            if (handles_.engines.absent(i)) continue;
-            auto networks = handles_.engines.networks(i, false, output_);
-            if (!networks) {
-                failures_.push_back({handles_.engines.name(i), networks.error()});
-                continue;
-            }
-            std::ranges::move(*networks, std::back_inserter(networks_));
-        }
-    }
+    void read_networks() { networks_ = ask_networks(false, &failures_); }
 
     Result<void> target(std::size_t i, Rows& rows) {
         if (request_.all) return {};
@@ -110,6 +100,21 @@ class Inspection {
     }
 
   private:
+    /// `failures`: nullptr where they have been told.
+    std::vector<api::NetworkRow> ask_networks(bool members, std::vector<api::TargetFailure>* failures) {
+        std::vector<api::NetworkRow> out;
+        for (std::size_t i = 0; i < handles_.engines.size(); ++i) {
+            if (handles_.engines.absent(i)) continue;
+            auto networks = handles_.engines.networks(i, members, output_);
+            if (networks) {
+                std::ranges::move(*networks, std::back_inserter(out));
+            } else if (failures != nullptr) {
+                failures->push_back({handles_.engines.name(i), networks.error()});
+            }
+        }
+        return out;
+    }
+
     static bool has(const NamespaceFacts& facts, const IpAddress& address) {
         return std::ranges::any_of(
             facts.addresses, [&](const kernel::Address& one) { return one.prefix.address() == address; });
@@ -291,20 +296,29 @@ class Inspection {
         }
     }
 
-    void find_owner(api::NatInRow& row) const {
-        const auto& topology = topology_.topology;
+    void find_owner(api::NatInRow& row) {
         const auto owners = view_.way(row.to->address).owners;
-        if (!owners.empty()) row.target = owners.front();
         // The host may have lost its way to whom it is.
-        auto all = topology.owners(row.to->address);
-        std::erase_if(all, [&](Port one) { return one.place == view_.place(); });
-        if (owners.empty() && all.size() == 1) row.target = topology[all.front().place].target;
+        row.target = owners.empty() ? given_to(row.to->address) : owners.front();
         for (const auto& network : networks_) {
             const bool its = std::ranges::any_of(network.subnets, [&](const api::NetworkSubnet& one) {
                 return one.subnet.contains(row.to->address);
             });
             if (its) row.network = network.name;
         }
+    }
+
+    /// Whom an engine gave that address: anybody can give himself one.
+    std::string given_to(const IpAddress& address) {
+        if (!members_) {
+            members_.emplace();
+            for (auto& network : ask_networks(true, nullptr))
+                std::ranges::move(network.members, std::back_inserter(*members_));
+        }
+        const auto found = std::ranges::find_if(*members_, [&](const api::NetworkMember& member) {
+            return std::ranges::find(member.addresses, address, &IpPrefix::address) != member.addresses.end();
+        });
+        return found == members_->end() ? std::string() : found->target.value_or(found->name);
     }
 
     static void add(const api::NatOutRow& row, Rows& rows) {
@@ -326,6 +340,7 @@ class Inspection {
     HostOutside outside_v4_;
     HostOutside outside_v6_;
     std::vector<api::NetworkRow> networks_;
+    std::optional<std::vector<api::NetworkMember>> members_;  ///< of all; asked for when one is looked for
     std::vector<api::TargetFailure> failures_;
 };
 

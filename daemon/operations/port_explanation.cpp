@@ -6,6 +6,7 @@
 #include "daemon/operations/network_facts.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace netlab::operations {
 
@@ -55,6 +56,49 @@ std::string holder(const api::PortCarrier& carrier) {
     if (carrier.process && carrier.pid)
         return *carrier.process + ", PID " + std::to_string(*carrier.pid) + " on the host,";
     return "a process of the host";
+}
+
+bool is_answer(BlockedPacket kind) {
+    return kind == BlockedPacket::answer_on_host || kind == BlockedPacket::answer_in_container;
+}
+
+/// Docker sets it, and makes the rules that accept what it publishes.
+bool is_engines_policy(const kernel::RuleChain& chain) {
+    return chain.name == "FORWARD" && (chain.table == "ip filter" || chain.table == "ip6 filter" ||
+                                       (chain.legacy && chain.table == "filter"));
+}
+
+/// One of iptables' own chains, which its commands know.
+bool is_iptables_chain(const kernel::RuleChain& chain) {
+    constexpr std::array names{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"};
+    constexpr std::array tables{"ip raw", "ip mangle", "ip filter", "ip6 raw", "ip6 mangle", "ip6 filter"};
+    return std::ranges::find(names, chain.name) != names.end() &&
+           (chain.legacy || std::ranges::find(tables, chain.table) != tables.end());
+}
+
+/// Appends a rule for what a chain's policy drops, which decides after all rules. An answer is let through as
+/// any answer. "" where the chain's names are more than words.
+std::string accept_command(const kernel::RuleChain& chain, BlockedPacket kind,
+                           const kernel::PacketFacts& packet, const std::string& protocol) {
+    const bool v4 = packet.destination.is_v4();
+    const auto to = packet.destination.to_string();
+    const auto port = std::to_string(packet.destination_port);
+    const auto table = chain.table.substr(chain.table.find(' ') + 1);
+    if (is_iptables_chain(chain)) {
+        std::string command = v4 ? "iptables" : "ip6tables";
+        if (chain.legacy) command += "-legacy";
+        if (table != "filter") command += " -t " + table;
+        command += " -A " + chain.name;
+        return command +
+               (is_answer(kind) ? std::string(" -m conntrack --ctstate ESTABLISHED,RELATED")
+                                : " -d " + to + " -p " + protocol + " --dport " + port) +
+               " -j ACCEPT";
+    }
+    if (!is_plain_word(table) || !is_plain_word(chain.name)) return {};
+    return "nft add rule " + chain.table + " " + chain.name +
+           (is_answer(kind) ? std::string(" ct state established,related")
+                            : (v4 ? " ip daddr " : " ip6 daddr ") + to + " " + protocol + " dport " + port) +
+           " accept";
 }
 
 std::string host_end(const api::PortRow& row) {
@@ -150,30 +194,30 @@ Explanation explain_stale_proxy(const api::PortRow& row, const api::PortCarrier&
     return {text, restore_rules(row)};
 }
 
-Explanation explain_blocked(const api::PortRow& row, const api::Target& target, BlockedPacket packet,
-                            const std::string& chain, const std::optional<api::NatRule>& rule) {
-    const auto where = row.to ? endpoint_text(row.to->address, row.to->port) : host_end(row);
-    const bool answer =
-        packet == BlockedPacket::answer_on_host || packet == BlockedPacket::answer_in_container;
-    const bool inside = packet == BlockedPacket::in_container || packet == BlockedPacket::answer_in_container;
-    const auto who = answer                               ? "what " + row.target + " answers from "
-                     : packet == BlockedPacket::from_host ? "what the host itself sends to "
-                                                          : std::string("what comes from outside for ");
+Explanation explain_blocked(const api::PortRow& row, const api::Target& target, BlockedPacket kind,
+                            const kernel::FilterDecision& decision, const kernel::PacketFacts& packet) {
+    const bool answer = is_answer(kind);
+    const bool inside = kind == BlockedPacket::in_container || kind == BlockedPacket::answer_in_container;
+    const auto where = answer ? endpoint_text(packet.source, packet.source_port)
+                              : endpoint_text(packet.destination, packet.destination_port);
+    const auto who = answer                             ? "what " + row.target + " answers from "
+                     : kind == BlockedPacket::from_host ? "what the host itself sends to "
+                                                        : std::string("what comes from outside for ");
     const auto what =
         who + where + " is dropped " + (inside ? "in " + row.target + " " : std::string()) + "by ";
-    if (rule) {
-        const auto command = delete_command(*rule);
-        return {what + place_of(*rule) + ": " + rule->text, inside ? command_in(target, command) : command};
+    const auto& chain = *decision.chain;
+    if (decision.rule != nullptr) {
+        const auto rule = describe_rule(chain, *decision.rule);
+        const auto command = delete_command(rule);
+        return {what + place_of(rule) + ": " + rule.text, inside ? command_in(target, command) : command};
     }
-    const auto policy = what + "the policy of " + chain + ", as no rule accepts it";
+    const auto policy = what + "the policy of " + chain.table + " " + chain.name + ", as no rule accepts it";
     if (inside) return {policy, "netlab firewall " + target.name + "  # shows what it accepts"};
-    if (row.engine == api::Runtime::podman && row.to && !answer) {
-        // Docker's rules are for Docker's own bridges, and it sets the policy for all.
+    if (!is_engines_policy(chain)) return {policy, accept_command(chain, kind, packet, row.protocol)};
+    // Docker's rules are for Docker's own bridges, and it sets the policy for all.
+    if (row.engine == api::Runtime::podman)
         return {policy + " (where Docker runs beside Podman, that policy is Docker's)",
-                std::string(row.family == Family::ipv4 ? "iptables" : "ip6tables") + " -I FORWARD -d " +
-                    row.to->address.to_string() + " -p " + row.protocol + " --dport " +
-                    std::to_string(row.to->port) + " -j ACCEPT"};
-    }
+                accept_command(chain, kind, packet, row.protocol)};
     return {policy + ": the rules may have been flushed", restore_rules(row)};
 }
 

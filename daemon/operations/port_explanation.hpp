@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/api/ports.hpp"
+#include "daemon/kernel/packet_rule.hpp"
 #include "daemon/operations/explanation.hpp"
 
 /// Why a published port cannot work, in words. Pure.
@@ -34,10 +35,10 @@ enum class BlockedPacket : std::uint8_t {
     answer_in_container,
 };
 
-/// `rule` absent: the policy of `chain`.
+/// What `decision` drops, as its rules see it: `packet`.
 [[nodiscard]] Explanation explain_blocked(const api::PortRow& row, const api::Target& target,
-                                          BlockedPacket packet, const std::string& chain,
-                                          const std::optional<api::NatRule>& rule);
+                                          BlockedPacket kind, const kernel::FilterDecision& decision,
+                                          const kernel::PacketFacts& packet);
 
 /// The container's own rule sends it to somebody else.
 [[nodiscard]] Explanation explain_sent_on(const api::Target& target, const api::NatRule& rule,

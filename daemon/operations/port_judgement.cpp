@@ -100,7 +100,7 @@ class Judge {
             std::ranges::find(host_.addresses, address) == host_.addresses.end()) {
             return say(PortVerdict::not_carried,
                        {"the host does not have the address " + address.to_string(),
-                        "publish on one that it has (netlab addrs host), or on all of them"});
+                        "netlab addrs host  # publish on one of these, or on all of them"});
         }
         const auto local = loopback(row_.family);
         const auto from_host = address.is_loopback() ? address : local;
@@ -149,28 +149,43 @@ class Judge {
                 return say(PortVerdict::shadowed, explain_shadowing_process(row_, carrier));
             case CarrierKind::dnat:
                 if (!leads_here(carrier)) return say_elsewhere(carrier);
-                if (const auto stop = arrive(*carrier.to, from_outside))
-                    return say(*stop->verdict, stop->why);
-                if (const auto stop = find_stop(*carrier.to, from_outside, true))
-                    return say(*stop->verdict, stop->why);
-                return tell_localhost();
+                return go_in(*carrier.to, from_outside, true);
             case CarrierKind::proxy:
                 if (!leads_here(carrier))
                     return say(PortVerdict::shadowed, explain_stale_proxy(row_, carrier));
-                if (const auto stop = arrive(*carrier.to, false)) return say(*stop->verdict, stop->why);
-                note_proxy(from_outside);
-                if (const auto stop = find_stop(*carrier.to, from_outside, false))
-                    return say(*stop->verdict, stop->why);
-                return tell_localhost();
+                note_proxy(*carrier.to, from_outside);
+                return go_in(*carrier.to, from_outside, false);
             case CarrierKind::host_network:
                 break;
         }
     }
 
-    /// At the container, whose own rules may send it on; then at what listens there.
-    std::optional<PortTrace> arrive(const api::Endpoint& to, bool forwarded) {
+    /// Behind what carries it: the host's way into the container, what listens there, the container's own
+    /// rules and routes. `translated` by a rule; otherwise a process of the host's is its client.
+    void go_in(const api::Endpoint& to, bool from_outside, bool translated) {
+        const bool forwarded = translated && from_outside;
         row_.to = to;
+        const auto on_host = stopped_on_host(to, forwarded);
         const auto client = host_trace_.client_of_container(to, forwarded);
+        const auto sent_away = arrive(to, client);
+        if (on_host) return say(*on_host->verdict, on_host->why);
+        if (sent_away) return say(*sent_away->verdict, sent_away->why);
+        // What does not listen is said before what would not come to it.
+        if (client && row_.verdict == PortVerdict::works) {
+            if (const auto stop = stopped_inside(to, *client)) return say(*stop->verdict, stop->why);
+        }
+        tell_localhost();
+    }
+
+    [[nodiscard]] std::optional<PortTrace> stopped_on_host(const api::Endpoint& to, bool forwarded) const {
+        if (auto down = host_trace_.down(to)) return down;
+        if (auto broken = container_.broken_path ? container_.broken_path(to.address) : std::nullopt)
+            return PortTrace{{}, PortVerdict::blocked, std::move(*broken)};
+        return forwarded ? host_trace_.stopped(to) : host_trace_.stopped_from_host(to);
+    }
+
+    /// At the container, whose own rules may send it on, or away; then at what listens there.
+    std::optional<PortTrace> arrive(const api::Endpoint& to, const std::optional<IpAddress>& client) {
         if (!client) {
             look_inside(to);
             return std::nullopt;
@@ -186,27 +201,16 @@ class Judge {
         return std::nullopt;
     }
 
-    /// Behind what carries it: the host's way into the container, and the container's own rules and routes.
-    /// `translated` by a rule; otherwise a process of the host's is its client.
-    std::optional<PortTrace> find_stop(const api::Endpoint& to, bool from_outside, bool translated) {
-        if (auto down = host_trace_.down(to)) return down;
-        if (auto broken = container_.broken_path ? container_.broken_path(to.address) : std::nullopt)
-            return PortTrace{{}, PortVerdict::blocked, std::move(*broken)};
-        const bool forwarded = translated && from_outside;
-        if (auto stop = forwarded ? host_trace_.stopped(to) : host_trace_.stopped_from_host(to)) return stop;
-        // What does not listen is said before what would not come to it.
-        if (row_.verdict != PortVerdict::works) return std::nullopt;
-        const auto client = host_trace_.client_of_container(to, forwarded);
-        if (!client) return std::nullopt;
+    std::optional<PortTrace> stopped_inside(const api::Endpoint& to, const IpAddress& client) {
         const auto back =
-            container_.route_back ? std::optional(container_.route_back(to.address, *client)) : std::nullopt;
+            container_.route_back ? std::optional(container_.route_back(to.address, client)) : std::nullopt;
         if (back && back->kind == RouteBack::Kind::some && back->refusing.empty())
             row_.notes.push_back(row_.target +
                                  " has no route to all of the outside: whom it has none to gets no answer");
         if (back && !back->refusing.empty() && back->kind != RouteBack::Kind::refused)
             row_.notes.push_back(row_.target + " has the route " + list_and(back->refusing) +
                                  ": whom it covers gets no answer");
-        return host_trace_.stopped_inside(to, *row_.to, *client, back);
+        return host_trace_.stopped_inside(to, *row_.to, client, back);
     }
 
     [[nodiscard]] bool leads_here(const PortCarrier& carrier) const {
@@ -230,21 +234,21 @@ class Judge {
         say(PortVerdict::shadowed, explain_shadowing_rule(row_, carrier, nobody));
     }
 
-    void note_proxy(bool from_outside) {
+    void note_proxy(const api::Endpoint& to, bool from_outside) {
         if (!from_outside) return;
-        const bool other_family = row_.to->address.family() != row_.family;
+        const bool other_family = to.address.family() != row_.family;
         row_.notes.push_back("carried by a process: the program in " + row_.target +
                              " sees the host as its client" + (other_family ? ", by IPv4" : std::string()));
         if (row_.engine == api::Runtime::docker && row_.family == Family::ipv4)
-            row_.notes.push_back("Docker makes a DNAT rule for it, which " + why_not_translated());
+            row_.notes.push_back("Docker makes a DNAT rule for it, which " + why_not_translated(to));
     }
 
     /// Its rule is gone, or packets do not come to it.
-    [[nodiscard]] std::string why_not_translated() const {
+    [[nodiscard]] std::string why_not_translated(const api::Endpoint& to) const {
         for (const auto& found : find_dnat_rules(host_.rules.of(row_.family).chains)) {
             const auto& rule = *found.rule;
-            const bool its = rule.to_address == row_.to->address &&
-                             rule.to_port.value_or(row_.to->port) == row_.to->port && rule.destination_port &&
+            const bool its = rule.to_address == to.address && rule.to_port.value_or(to.port) == to.port &&
+                             rule.destination_port &&
                              rule.destination_port->value.first <= *port_.host_port &&
                              *port_.host_port <= rule.destination_port->value.second;
             if (!its) continue;
@@ -334,10 +338,7 @@ void judge_way_to_host(const HostFacts& host, const api::Target& target, const I
         tell(row, explain_shadowing_rule(row, carrier, false));
     } else if (dropped.dropped) {
         row.verdict = PortVerdict::blocked;
-        std::optional<api::NatRule> rule;
-        if (dropped.rule != nullptr) rule = describe_rule(*dropped.chain, *dropped.rule);
-        tell(row, explain_blocked(row, target, BlockedPacket::on_host,
-                                  dropped.chain->table + " " + dropped.chain->name, rule));
+        tell(row, explain_blocked(row, target, BlockedPacket::on_host, dropped, facts));
     }
 }
 

@@ -85,15 +85,23 @@ kernel::PacketFacts HostTrace::answer(const api::Endpoint& to) const {
     return out;
 }
 
-PortTrace HostTrace::blocked(const kernel::FilterDecision& decision, BlockedPacket packet) const {
+PortTrace HostTrace::blocked(const kernel::FilterDecision& decision, BlockedPacket kind,
+                             const kernel::PacketFacts& packet) const {
     PortTrace out;
     out.verdict = PortVerdict::blocked;
-    std::optional<api::NatRule> rule;
-    if (decision.rule != nullptr) rule = describe_rule(*decision.chain, *decision.rule);
-    const auto chain = decision.chain == nullptr ? std::string("a chain")
-                                                 : decision.chain->table + " " + decision.chain->name;
-    out.why = explain_blocked(row_, container_.target, packet, chain, rule);
+    out.why = explain_blocked(row_, container_.target, kind, decision, packet);
     return out;
+}
+
+std::optional<PortTrace> HostTrace::stop_at(const std::vector<kernel::RuleChain>& chains, std::uint32_t hook,
+                                            const kernel::PacketFacts& packet, BlockedPacket kind) const {
+    const auto decision = kernel::find_drop(chains, hook, packet);
+    if (decision.uncertain) {
+        const bool inside = kind == BlockedPacket::in_container || kind == BlockedPacket::answer_in_container;
+        return doubt(decision.doubtful_chain, decision.doubtful, inside ? row_.target : std::string());
+    }
+    if (!decision.dropped) return std::nullopt;
+    return blocked(decision, kind, packet);
 }
 
 PortTrace HostTrace::trace(const IpAddress& to, bool from_outside) const {
@@ -105,15 +113,14 @@ PortTrace HostTrace::trace(const IpAddress& to, bool from_outside) const {
     }
     const auto facts = packet(to, from_outside);
     const std::uint32_t hook = from_outside ? NF_INET_PRE_ROUTING : NF_INET_LOCAL_OUT;
-    const auto dropped = kernel::find_drop(chains(), hook, facts);
-    if (dropped.uncertain || dropped.dropped) return decided(dropped);
+    if (auto stop = stop_at(chains(), hook, facts, BlockedPacket::on_host)) return std::move(*stop);
     const auto nat = kernel::find_nat(chains(), hook, facts);
     if (nat.uncertain) return doubt(nat.doubtful_chain, nat.doubtful);
     if (nat.rule == nullptr) return by_socket(to, *port_.host_port, from_outside);
     if (nat.rule->action == RuleAction::redirect)
         return by_socket(to, nat.rule->to_port.value_or(*port_.host_port), from_outside);
     if (nat.rule->action != RuleAction::dnat)
-        return blocked({true, nat.chain, nat.rule, false}, BlockedPacket::on_host);
+        return blocked({true, nat.chain, nat.rule, false}, BlockedPacket::on_host, facts);
     PortTrace out;
     auto& carrier = out.carrier.emplace();
     carrier.kind = CarrierKind::dnat;
@@ -155,11 +162,9 @@ PortTrace HostTrace::by_socket(const IpAddress& to, std::uint16_t port, bool fro
     carrier.to = holder->to.value_or(api::Endpoint{container_address(row_.family), port_.container_port});
     carrier.owner = owner_of(carrier.to->address);
     if (!from_outside) return out;
-    const auto dropped = kernel::find_drop(chains(), NF_INET_LOCAL_IN, packet(to, true));
-    if (dropped.uncertain || dropped.dropped) {
-        auto stop = decided(dropped);
-        out.verdict = stop.verdict;
-        out.why = std::move(stop.why);
+    if (auto stop = stop_at(chains(), NF_INET_LOCAL_IN, packet(to, true), BlockedPacket::on_host)) {
+        out.verdict = stop->verdict;
+        out.why = std::move(stop->why);
     }
     return out;
 }
@@ -180,12 +185,10 @@ std::optional<PortTrace> HostTrace::stopped(const api::Endpoint& to) const {
     facts.output = way.output;
     facts.destination_local = false;
     facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
-    const auto dropped = kernel::find_drop(chains(), NF_INET_FORWARD, facts);
-    if (dropped.uncertain || dropped.dropped) return decided(dropped);
+    if (auto stop = stop_at(chains(), NF_INET_FORWARD, facts, BlockedPacket::on_host)) return stop;
     // Rules of the last hook do not see the interface it came in by with every kernel.
     facts.input.reset();
-    const auto at_last = kernel::find_drop(chains(), NF_INET_POST_ROUTING, facts);
-    if (at_last.uncertain || at_last.dropped) return decided(at_last);
+    if (auto stop = stop_at(chains(), NF_INET_POST_ROUTING, facts, BlockedPacket::on_host)) return stop;
     auto back = answer(to);
     back.flow = kernel::flow_is_established | kernel::flow_has_dnat;
     back.input = way.output;
@@ -193,8 +196,7 @@ std::optional<PortTrace> HostTrace::stopped(const api::Endpoint& to) const {
     for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_FORWARD, NF_INET_POST_ROUTING}) {
         if (hook != NF_INET_PRE_ROUTING) back.output = outside.interface;
         if (hook == NF_INET_POST_ROUTING) back.input.reset();
-        const auto stop = kernel::find_drop(chains(), hook, back);
-        if (stop.uncertain || stop.dropped) return decided(stop, BlockedPacket::answer_on_host);
+        if (auto stop = stop_at(chains(), hook, back, BlockedPacket::answer_on_host)) return stop;
     }
     return std::nullopt;
 }
@@ -211,8 +213,7 @@ std::optional<PortTrace> HostTrace::stopped_from_host(const api::Endpoint& to) c
     facts.output = way.output;
     facts.destination_local = false;
     for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING}) {
-        const auto dropped = kernel::find_drop(rules.chains, hook, facts);
-        if (dropped.uncertain || dropped.dropped) return decided(dropped, BlockedPacket::from_host);
+        if (auto stop = stop_at(rules.chains, hook, facts, BlockedPacket::from_host)) return stop;
     }
     auto back = answer(to);
     back.destination = *way.own;
@@ -220,8 +221,7 @@ std::optional<PortTrace> HostTrace::stopped_from_host(const api::Endpoint& to) c
     back.output = "";
     back.destination_local = true;
     for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN}) {
-        const auto dropped = kernel::find_drop(rules.chains, hook, back);
-        if (dropped.uncertain || dropped.dropped) return decided(dropped, BlockedPacket::answer_on_host);
+        if (auto stop = stop_at(rules.chains, hook, back, BlockedPacket::answer_on_host)) return stop;
     }
     return std::nullopt;
 }
@@ -265,14 +265,15 @@ HostTrace::Inside HostTrace::translated_inside(const api::Endpoint& to, const Ip
     const auto& rules = container_.rules.of(to.address.family());
     // stopped_inside() says that they are not.
     if (!rules.known) return out;
-    const auto nat = kernel::find_nat(rules.chains, NF_INET_PRE_ROUTING, packet_inside(to, client));
+    const auto facts = packet_inside(to, client);
+    const auto nat = kernel::find_nat(rules.chains, NF_INET_PRE_ROUTING, facts);
     if (nat.uncertain) {
         out.stop = doubt(nat.doubtful_chain, nat.doubtful, row_.target);
         return out;
     }
     if (nat.rule == nullptr) return out;
     if (nat.rule->action != RuleAction::dnat && nat.rule->action != RuleAction::redirect) {
-        out.stop = blocked({true, nat.chain, nat.rule, false}, BlockedPacket::in_container);
+        out.stop = blocked({true, nat.chain, nat.rule, false}, BlockedPacket::in_container, facts);
         return out;
     }
     out.rule = describe_rule(*nat.chain, *nat.rule);
@@ -306,12 +307,16 @@ std::optional<PortTrace> HostTrace::stopped_inside(const api::Endpoint& to, cons
     auto facts = packet_inside(to, client);
     const auto interface = facts.input;
     for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN}) {
-        if (hook == NF_INET_LOCAL_IN) facts.destination_port = inside.port;
-        const auto dropped = kernel::find_drop(rules.chains, hook, facts);
-        if (dropped.uncertain || dropped.dropped) return decided(dropped, BlockedPacket::in_container);
+        if (hook == NF_INET_LOCAL_IN && inside != to) {
+            facts.destination = inside.address;
+            facts.destination_port = inside.port;
+            facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
+        }
+        if (auto stop = stop_at(rules.chains, hook, facts, BlockedPacket::in_container)) return stop;
     }
     auto back = answer(inside);
     back.destination = client;
+    if (inside != to) back.flow = kernel::flow_is_established | kernel::flow_has_dnat;
     back.input = "";
     back.output = interface;
     if (route) {
@@ -319,8 +324,7 @@ std::optional<PortTrace> HostTrace::stopped_inside(const api::Endpoint& to, cons
         if (route->kind == RouteBack::Kind::there) back.output = route->interface;
     }
     for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING}) {
-        const auto dropped = kernel::find_drop(rules.chains, hook, back);
-        if (dropped.uncertain || dropped.dropped) return decided(dropped, BlockedPacket::answer_in_container);
+        if (auto stop = stop_at(rules.chains, hook, back, BlockedPacket::answer_in_container)) return stop;
     }
     return std::nullopt;
 }
@@ -354,12 +358,6 @@ std::optional<PortTrace> HostTrace::no_way_back(const RouteBack& route, const Ip
                           ", past the host, which would have to translate it back" +
                           (interface ? ": it came by " + *interface : std::string());
     return out;
-}
-
-PortTrace HostTrace::decided(const kernel::FilterDecision& decision, BlockedPacket packet) const {
-    if (!decision.uncertain) return blocked(decision, packet);
-    const bool inside = packet == BlockedPacket::in_container || packet == BlockedPacket::answer_in_container;
-    return doubt(decision.doubtful_chain, decision.doubtful, inside ? row_.target : std::string());
 }
 
 }  // namespace netlab::operations

@@ -61,9 +61,12 @@ class HostTrace {
     [[nodiscard]] std::optional<PortTrace> no_way_back(const RouteBack& route, const IpAddress& client,
                                                        const std::optional<std::string>& interface) const;
     [[nodiscard]] kernel::PacketFacts packet_inside(const api::Endpoint& to, const IpAddress& client) const;
-    [[nodiscard]] PortTrace blocked(const kernel::FilterDecision& decision, BlockedPacket packet) const;
-    [[nodiscard]] PortTrace decided(const kernel::FilterDecision& decision,
-                                    BlockedPacket packet = BlockedPacket::on_host) const;
+    [[nodiscard]] PortTrace blocked(const kernel::FilterDecision& decision, BlockedPacket kind,
+                                    const kernel::PacketFacts& packet) const;
+    /// Whether the hook's chains let it pass: nullopt.
+    [[nodiscard]] std::optional<PortTrace> stop_at(const std::vector<kernel::RuleChain>& chains,
+                                                   std::uint32_t hook, const kernel::PacketFacts& packet,
+                                                   BlockedPacket kind) const;
     [[nodiscard]] std::optional<std::string> owner_of(const IpAddress& address) const;
     [[nodiscard]] PortTrace by_socket(const IpAddress& to, std::uint16_t port, bool from_outside) const;
 

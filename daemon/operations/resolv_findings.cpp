@@ -276,7 +276,7 @@ class Findings {
             whose + " gives no answer from " + facts_.target.name + ": " + silence(server) +
                 "; names that are no container's do not resolve",
             "netlab ping " + facts_.target.name + " " + server.server +
-                " (or another server: docker run --dns, \"dns\" in daemon.json)");
+                "  # another server: docker run --dns, \"dns\" in daemon.json");
     }
 
     /// Its engine's default network is the only one that it is on.

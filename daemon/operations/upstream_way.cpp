@@ -52,7 +52,7 @@ Explanation explain_upstream_way(const api::Target& from, const UpstreamWay& way
         return {from.name + " is only on " + list_and(way.internal) + ", which " +
                     (several ? "are internal networks" : "is an internal network") +
                     ": from there Docker's resolver reaches no server that knows names of the outside",
-                "docker network connect NETWORK " + from.name + " (one that is not internal)"};
+                "docker network connect NETWORK " + from.name + "  # one that is not internal"};
     }
     if (!way.default_route && (way.upstreams.empty() || !way.unrouted.empty())) {
         const auto whom =
@@ -64,15 +64,14 @@ Explanation explain_upstream_way(const api::Target& from, const UpstreamWay& way
     if (const auto own = loopbacks(way, false); own.size() == way.upstreams.size() && !own.empty()) {
         return {"Docker's resolver passes names of the outside on to " + list_and(own) + ", and that is " +
                     from.name + " itself, not the host",
-                "docker run --dns ADDRESS … (or \"dns\" in daemon.json): a server's address that is no "
-                "loopback one"};
+                "docker run --dns ADDRESS …  # a server's that is no loopback address; or \"dns\" in "
+                "daemon.json"};
     }
     if (const auto host = loopbacks(way, true); host.size() == way.upstreams.size() && !host.empty()) {
-        return {
-            "Docker's resolver passes names of the outside on to " + list_and(host) +
-                " of the host, a loopback address that Docker asks there for " + from.name +
-                ": that server fails or gives no answer",
-            "netlab dns host NAME --server " + host.front() + " (or another one: \"dns\" in daemon.json)"};
+        return {"Docker's resolver passes names of the outside on to " + list_and(host) +
+                    " of the host, a loopback address that Docker asks there for " + from.name +
+                    ": that server fails or gives no answer",
+                "netlab dns host NAME --server " + host.front() + "  # another one: \"dns\" in daemon.json"};
     }
     return {};
 }

@@ -128,9 +128,10 @@ void unresolved(WhyReport& report, const WhyRequest& request, const Context& con
     const auto why = explain_unresolved(context, request, resolution);
     report.explanation = why.explanation;
     report.suggestion = why.suggestion;
-    if (resolution.outcome == NameOutcome::timed_out)
-        report.notes.push_back("the resolver was given " +
-                               std::to_string(resolver_patience(context).count()) +
+    // Otherwise its resolv.conf says to wait no longer.
+    const auto patience = resolver_patience(context);
+    if (resolution.outcome == NameOutcome::timed_out && report.resolution.elapsed_ms >= to_ms(patience))
+        report.notes.push_back("the resolver was given " + std::to_string(patience.count()) +
                                " s; a program waits as long as its resolv.conf says");
 }
 
@@ -140,9 +141,9 @@ void tell_slow_name(WhyReport& report, const Destination& destination) {
     const auto& silent = destination.silent_servers;
     const auto ask_more = " (netlab resolv " + report.from + ")";
     if (!silent.empty()) {
-        report.notes.push_back(list_and(silent) + (silent.size() > 1 ? " give" : " gives") +
-                               " no answer, and " + destination.resolved_by +
-                               " is asked after that: whoever looks a name up waits" + ask_more);
+        report.notes.push_back(
+            list_and(silent) + " gave no answer in the time that resolv.conf allows, and " +
+            destination.resolved_by + " is asked after that: whoever looks a name up waits" + ask_more);
     } else if (report.resolution.elapsed_ms >= slow_ms && IpAddress::parse(destination.resolved_by)) {
         std::array<char, 32> seconds{};
         std::snprintf(seconds.data(), seconds.size(), "%.1f", report.resolution.elapsed_ms / slow_ms);

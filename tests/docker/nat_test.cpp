@@ -259,6 +259,37 @@ TEST_CASE("nat: the host's whole picture has every network and every DNAT rule",
           rules);
 }
 
+TEST_CASE("nat: whose a published address is says the engine, and not who gave it himself", "[docker][nat]") {
+    const support::Daemon daemon(settings());
+    docker({"network", "create", "-o", "com.docker.network.bridge.name=n-whose", "n-whose"});
+    {
+        const Container served("n-served", {"--network", "n-whose", "-p", "18090:80"});
+        const Container thief("n-thief", {"--cap-add", "NET_ADMIN"});
+        (void)nat_of(daemon, "n-served");
+        (void)nat_of(daemon, "n-thief");
+        const auto address = address_of("n-served", "n-whose");
+        const auto owner = [&](const Words& words) {
+            const auto said = nat(daemon, words);
+            INFO(said.finished.out << said.finished.err);
+            for (const auto& row : said.in) {
+                if (row.at("to").as_object().at("address").as_string() == address) return text(row, "target");
+            }
+            FAIL("no rule to " << address);
+            return std::string();
+        };
+        CHECK(owner({}) == "n-served");
+        // The host's way is gone, the address at home too, and another has it.
+        docker({"exec", "n-thief", "ip", "addr", "add", address + "/32", "dev", "lo"});
+        REQUIRE(support::run({"nsenter", "--net=/proc/" + std::to_string(pid_of("n-served")) + "/ns/net",
+                              "ip", "addr", "flush", "dev", "eth0"})
+                    .status == 0);
+        REQUIRE(on_host({"ip", "link", "set", "n-whose", "down"}).status == 0);
+        CHECK(owner({}) == "n-served");
+        CHECK(owner({"n-thief"}) == "n-served");
+    }
+    docker({"network", "rm", "n-whose"});
+}
+
 TEST_CASE("nat: as text the way out and in, each with its rule and counters", "[docker][nat]") {
     const support::Daemon daemon(settings());
     (void)nat_of(daemon, "py-server1");

@@ -432,6 +432,36 @@ TEST_CASE("ports: the host's routes and neighbour entries are looked at, and wha
             (void)row_with(daemon, "p-way1", "works");
             CHECK(support::eventually([] { return answers(18022); }, std::chrono::seconds(5)));
         }
+        // A route without a gateway: it asks for everybody on its own link.
+        REQUIRE(on_host({"sh", "-c", inside + "ip route replace default dev eth0"}).status == 0);
+        CHECK_FALSE(answers(18022));
+        const auto alone = row_with(daemon, "p-way1", "blocked");
+        CHECK(
+            text(alone, "explanation")
+                .find("p-way1 asks for 203.0.113.1 itself on the link of eth0, as its route default dev eth0 "
+                      "has no gateway") != std::string::npos);
+        // Where the host answers for others it works.
+        for (const std::string whose : {"p-way", "all"}) {
+            const auto proxies = "net.ipv4.conf." + whose + ".proxy_arp=";
+            REQUIRE(on_host({"sysctl", "-qw", proxies + "1"}).status == 0);
+            CHECK(support::eventually([] { return answers(18022); }, std::chrono::seconds(5)));
+            (void)row_with(daemon, "p-way1", "works");
+            REQUIRE(on_host({"sysctl", "-qw", proxies + "0"}).status == 0);
+        }
+        REQUIRE(on_host({"sh", "-c", text(alone, "suggestion")}).status == 0);
+        (void)row_with(daemon, "p-way1", "works");
+        CHECK(support::eventually([] { return answers(18022); }, std::chrono::seconds(5)));
+        // One that shares its namespace and comes first changes nothing.
+        {
+            const Container member("p-way0", {"--network", "container:p-way1"});
+            (void)row_with(daemon, "p-way1", "works");
+            REQUIRE(on_host({"ip", "route", "add", "blackhole", address}).status == 0);
+            const auto rows = ports(daemon, {"p-way0", "p-way1"});
+            REQUIRE(on_host({"ip", "route", "del", "blackhole", address}).status == 0);
+            INFO(rows.finished.out << rows.finished.err);
+            CHECK(text(row_of(rows), "explanation").find("has the route blackhole " + address) !=
+                  std::string::npos);
+        }
         // Of some clients alone.
         REQUIRE(on_host({"sh", "-c", inside + "ip route add blackhole 198.51.100.0/24"}).status == 0);
         CHECK_FALSE(answers(18022));
@@ -476,6 +506,41 @@ TEST_CASE("ports: what docker-proxy sends on meets the host's own rules", "[dock
         (void)row_with(daemon, "p-leg", "works", "ipv6");
         CHECK(answers(v6));
     }
+}
+
+TEST_CASE("ports: a policy that drops what docker-proxy sends takes a rule in its own chain",
+          "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-policy", {"-p", "18025:80"});
+    serve(container, "80");
+    (void)row_with(daemon, "p-policy", "works", "ipv6");
+    const auto v6 = std::string(host_address_v6) + ":18025";
+    CHECK(answers(v6));
+    // Of one's own, as nftables.conf has it.
+    REQUIRE(on_host({"nft",
+                     "add table inet p-fw; add chain inet p-fw out { type filter hook output priority 5; "
+                     "policy drop; }; add rule inet p-fw out oifname \"lo\" accept; "
+                     "add rule inet p-fw out ct state established,related accept"})
+                .status == 0);
+    CHECK_FALSE(answers(v6));
+    const auto row = row_with(daemon, "p-policy", "blocked", "ipv6");
+    const auto suggestion = text(row, "suggestion");
+    CHECK(suggestion.starts_with("nft add rule inet p-fw out ip daddr 172.17.0."));
+    CHECK(on_host({"sh", "-c", suggestion}).status == 0);
+    (void)row_with(daemon, "p-policy", "works", "ipv6");
+    CHECK(answers(v6));
+    REQUIRE(on_host({"nft", "delete", "table", "inet", "p-fw"}).status == 0);
+    // And what is forwarded: both ways.
+    REQUIRE(on_host({"nft",
+                     "add table inet p-fw; add chain inet p-fw way { type filter hook forward priority 5; "
+                     "policy drop; }"})
+                .status == 0);
+    CHECK_FALSE(answers(18025));
+    for (int i = 0; i < 2; ++i)
+        CHECK(on_host({"sh", "-c", text(row_with(daemon, "p-policy", "blocked"), "suggestion")}).status == 0);
+    (void)row_with(daemon, "p-policy", "works");
+    CHECK(answers(18025));
+    REQUIRE(on_host({"nft", "delete", "table", "inet", "p-fw"}).status == 0);
 }
 
 TEST_CASE("ports: a redirection in the container leads to another port of its", "[docker][ports]") {

@@ -12,6 +12,7 @@ import os
 import pathlib
 import re
 import subprocess
+import sys
 import time
 
 from daemon import SANITIZED, Answer, Daemon, Operation, eventually, expect, operations
@@ -22,7 +23,7 @@ FAULTS = {"openat": "EMFILE", "openat2": "EMFILE", "read": "EIO", "recvmsg": "EN
           "connect": "EAGAIN", "setns": "ENOMEM", "newfstatat": "ENOMEM", "readlinkat": "ENOMEM", "getdents64": "EIO", "mmap": "ENOMEM",
           "fcntl": "EMFILE", "prctl": "EPERM", "capset": "EPERM", "setresuid": "EAGAIN", "prlimit64": "EPERM", "seccomp": "ENOMEM",
           "pidfd_open": "EMFILE", "clone": "EAGAIN", "poll": "ENOMEM", "ppoll": "ENOMEM"}
-SHORT = ["openat", "socket", "sendto", "setns", "seccomp", "clone"]
+SHORT = ["openat", "socket", "sendto", "sendmsg", "setns", "seccomp", "clone"]
 # What the launcher itself does of them for one operation, where any error ends it.
 ENDS_LAUNCHER = {"recvmsg": 1, "poll": 3}
 CLOSELY = 24     # each N up to this one, then in steps of a quarter
@@ -159,6 +160,7 @@ def row(whole: bool) -> str:
                 most = max(most, nth)
                 if not kinds:
                     break
+            print(f"  {call}: up to the {nth}. occurrence, {faults.rounds} rounds so far", file=sys.stderr, flush=True)
         expect(daemon.child("nl:front") == front, f"the front is another: {daemon.log()[-1000:]}")
         errors = ", ".join(f"{code} {count}" for code, count in sorted(faults.errors.items()))
         return (f"{len(calls)} system calls, up to the {most}. occurrence, {faults.injected} faults in {faults.rounds} rounds{skipped}: "

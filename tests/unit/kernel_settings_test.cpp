@@ -41,7 +41,7 @@ NetlinkBytes link_with_settings(std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("settings: an interface's own, and of all only forwarding", "[unit]") {
+TEST_CASE("settings: an interface's own, of all forwarding, and proxies where either says so", "[unit]") {
     InterfaceSettings settings;
     take_settings(message(1, 1).all(), false, settings);
     CHECK(settings == InterfaceSettings{true, std::nullopt, std::nullopt, true});
@@ -49,6 +49,11 @@ TEST_CASE("settings: an interface's own, and of all only forwarding", "[unit]") 
     CHECK(settings == InterfaceSettings{true, false, std::nullopt, true});
     take_settings({}, false, settings);
     CHECK(settings == InterfaceSettings{true, false, std::nullopt, true});
+    InterfaceSettings by_all;
+    take_settings(message(1, 0).all(), false, by_all);
+    CHECK(by_all.proxies == false);
+    take_settings(message(1, 1).all(), true, by_all);
+    CHECK(by_all.proxies == true);
 }
 
 TEST_CASE("settings: force_forwarding is absent of a kernel that does not have it", "[unit]") {

@@ -283,6 +283,111 @@ TEST_CASE("ports: what a process of the host's carries meets the container's rul
     CHECK(stage.judge().verdict == PortVerdict::blocked);
 }
 
+TEST_CASE("ports: behind a redirection of the container's own its rules see the new port", "[unit]") {
+    Stage stage;
+    stage.listeners.tcp = {listener("0.0.0.0", 8000)};
+    PacketRule redirect;
+    redirect.handle = 3;
+    redirect.protocol = {IPPROTO_TCP, false};
+    redirect.destination_port = {{80, 80}, false};
+    redirect.action = RuleAction::dnat;
+    redirect.to_address = address("172.17.0.2");
+    redirect.to_port = 8000;
+    PacketRule accept;
+    accept.handle = 4;
+    accept.flow = {kernel::flow_has_dnat, false};
+    accept.action = RuleAction::accept;
+    const RuleChain input{false, "ip filter", "INPUT", kernel::NftHook{NF_INET_LOCAL_IN, 0},
+                          false, {accept},    true};
+    stage.own.v4.chains = {prerouting({redirect}), input};
+    CHECK(stage.judge().verdict == PortVerdict::works);
+    PacketRule drop;
+    drop.handle = 5;
+    drop.destination_port = {{8000, 8000}, false};
+    drop.action = RuleAction::drop;
+    stage.own.v4.chains[1] = {false, "ip filter", "INPUT", kernel::NftHook{NF_INET_LOCAL_IN, 0},
+                              false, {drop},      false};
+    CHECK(stage.judge().explanation.find("for 172.17.0.2:8000 is dropped in co1 by ip filter INPUT") !=
+          std::string::npos);
+    // An answer is of the same flow.
+    stage.own.v4.chains[1] = {false, "ip filter", "OUTPUT", kernel::NftHook{NF_INET_LOCAL_OUT, 0},
+                              false, {accept},    true};
+    CHECK(stage.judge().verdict == PortVerdict::works);
+
+    // What stops it on the host comes before a rule there that is not understood.
+    stage.own.v4.chains = {prerouting({redirect})};
+    stage.own.v4.chains[0].rules[0].more_conditions = true;
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+    stage.host.way = [](const IpAddress&) { return HostWay{"eth0", false, {}, true, "docker0"}; };
+    CHECK(stage.judge().explanation == "the host's interface docker0, which leads to 172.17.0.2, is down");
+}
+
+TEST_CASE("ports: with a redirection in the container Docker's own rule is still known", "[unit]") {
+    Stage stage;
+    PacketRule away;
+    away.handle = 9;
+    away.action = RuleAction::accept;
+    stage.host.rules.v4.chains[0].rules.insert(stage.host.rules.v4.chains[0].rules.begin(), away);
+    PacketRule redirect;
+    redirect.handle = 3;
+    redirect.protocol = {IPPROTO_TCP, false};
+    redirect.destination_port = {{80, 80}, false};
+    redirect.action = RuleAction::redirect;
+    redirect.to_port = 8000;
+    stage.own.v4.chains = {prerouting({redirect})};
+    stage.listeners.tcp = {listener("0.0.0.0", 8000)};
+    stage.host.way = [](const IpAddress&) {
+        return HostWay{"docker0", false, {}, true, {}, address("172.17.0.1")};
+    };
+    const auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::works);
+    CHECK(row.to->port == 8000);
+    CHECK(std::ranges::any_of(row.notes, [](const std::string& note) {
+        return note.find("is there (ip nat PREROUTING handle 11), but a rule before it") != note.npos;
+    }));
+}
+
+TEST_CASE("ports: what a policy drops is accepted by a rule in that very chain", "[unit]") {
+    Stage stage;
+    stage.host.rules.v4.chains.front() = prerouting({});
+    stage.host.way = [](const IpAddress&) {
+        return HostWay{"docker0", false, {}, true, {}, address("172.17.0.1")};
+    };
+    const auto with = [&](std::string table, std::string name, unsigned hook) {
+        stage.host.rules.v4.chains[1] = {
+            false, std::move(table), std::move(name), kernel::NftHook{hook, 0}, false, {}, true};
+        return stage.judge();
+    };
+    auto row = with("ip filter", "OUTPUT", NF_INET_LOCAL_OUT);
+    CHECK(row.explanation ==
+          "what the host itself sends to 172.17.0.2:80 is dropped by the policy of ip filter "
+          "OUTPUT, as no rule accepts it");
+    CHECK(row.suggestion == "iptables -A OUTPUT -d 172.17.0.2 -p tcp --dport 80 -j ACCEPT");
+    row = with("inet fw", "in", NF_INET_LOCAL_IN);
+    CHECK(row.explanation.starts_with(
+        "what comes from outside for 198.51.100.2:8080 is dropped by the policy of"));
+    CHECK(row.suggestion == "nft add rule inet fw in ip daddr 198.51.100.2 tcp dport 8080 accept");
+    CHECK(with("inet fw", "$(id)", NF_INET_LOCAL_IN).suggestion.empty());
+    stage.host.rules.v4.chains.front() = prerouting({dnat(8080, "172.17.0.2", 80)});
+    CHECK(with("ip filter", "FORWARD", NF_INET_FORWARD).suggestion.starts_with("docker restart co1"));
+    CHECK(with("inet fw", "forward", NF_INET_FORWARD).suggestion ==
+          "nft add rule inet fw forward ip daddr 172.17.0.2 tcp dport 80 accept");
+    PacketRule accept;
+    accept.flow = {kernel::flow_is_new, false};
+    accept.action = RuleAction::accept;
+    stage.host.rules.v4.chains[1] = {false, "inet fw", "forward", kernel::NftHook{NF_INET_FORWARD, 0},
+                                     false, {accept},  true};
+    row = stage.judge();
+    CHECK(row.explanation.starts_with(
+        "what co1 answers from 172.17.0.2:80 is dropped by the policy of inet fw"));
+    CHECK(row.suggestion == "nft add rule inet fw forward ct state established,related accept");
+    stage.host.rules.v4.chains[1].table = "mangle";
+    stage.host.rules.v4.chains[1].name = "FORWARD";
+    stage.host.rules.v4.chains[1].legacy = true;
+    CHECK(stage.judge().suggestion ==
+          "iptables-legacy -t mangle -A FORWARD -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT");
+}
+
 TEST_CASE("ports: a chain's name that is no word is in no command", "[unit]") {
     api::NatRule rule;
     rule.family = "ip";
