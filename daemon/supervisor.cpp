@@ -8,6 +8,7 @@
 #include <cstring>
 #include <optional>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
 #include <spdlog/spdlog.h>
@@ -61,7 +62,8 @@ class Pulse {
     void end() { channel_.reset(); }
     [[nodiscard]] int channel() const { return channel_.get(); }
 
-    /// Asks again where it has answered; false where it has not for longer than `patience`.
+    /// Asks, each time: an answer may get lost where the kernel has no memory for it. False where it has not
+    /// answered for longer than `patience`.
     [[nodiscard]] bool beats(Clock::time_point now, Clock::duration patience) {
         if (!channel_) return true;
         char byte = 0;
@@ -69,13 +71,10 @@ class Pulse {
             answered_ = now;
             asked_ = false;
         }
-        if (!asked_) {
-            // From the question on: while this process was stopped itself nobody was asked. A channel that
-            // cannot be asked on is silent, too.
-            answered_ = now;
-            (void)::send(channel_.get(), "P", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-            asked_ = true;
-        }
+        // From the first question on: while this process was stopped itself nobody was asked. A channel that
+        // cannot be asked on is silent, too.
+        if (!std::exchange(asked_, true)) answered_ = now;
+        (void)::send(channel_.get(), "P", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
         return now - answered_ <= patience;
     }
 

@@ -45,7 +45,7 @@ HostView::HostView(const KnownNamespaces& known, const ReadTopology& read, std::
     : topology_(read.topology),
       whole_(read.consistent && !truncated),
       place_(known.home(place)),
-      socket_(known.socket(place) ? known.socket(place)->get() : -1),
+      socket_(known.socket(place)->get()),
       names_(topology_[place_].links) {}
 
 /// The interface that would lead there if it were up.

@@ -17,7 +17,7 @@ namespace netlab::operations {
 /// For `run`: routes and addresses, asked when they are wanted.
 class HostView {
   public:
-    /// `place` of the host in `known` and `topology`, which are borrowed.
+    /// `place` of the host in `known` and `topology`, which are borrowed. Its socket must be open.
     HostView(const KnownNamespaces& known, const ReadTopology& read, std::size_t place, bool truncated);
 
     [[nodiscard]] int route_socket() const { return socket_; }

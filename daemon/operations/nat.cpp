@@ -346,6 +346,7 @@ class Inspection {
 
 Result<void> run(Handles& handles, const api::NatRequest& request, const api::Context& context,
                  Output& output) {
+    if (const auto& host = handles.known.socket(handles.host); !host) return host.error();
     Inspection inspection(handles, request, context, output);
     inspection.read_networks();
     return inspect_each(

@@ -210,6 +210,7 @@ class Inspection {
 
 Result<void> run(Handles& handles, const api::PortsRequest& request, const api::Context& context,
                  Output& output) {
+    if (const auto& host = handles.known.socket(handles.host); !host) return host.error();
     Inspection inspection(handles, request, context);
     if (auto read = inspection.read_host(); !read) return read;
     return inspect_each(context, output,

@@ -131,6 +131,15 @@ class Faults:
         eventually(lambda: self.count() == self.descriptors, 20, f"{where}: descriptors {self.count()}, not {self.descriptors}")
 
 
+def lose_an_answer() -> None:
+    """A launcher whose answer to the supervisor does not get through, once, does not hang."""
+    with Daemon(prefix=["env", "ASAN_OPTIONS=detect_leaks=0"], config="patience_s = 3\n") as daemon:
+        with Strace(daemon, "sendto", 1) as strace:
+            time.sleep(6)
+        expect(strace.in_launcher, "the launcher has not answered the supervisor")
+        expect(daemon.child("nl:launcher") == strace.launcher, f"the launcher is another: {daemon.log()[-1000:]}")
+
+
 def occurrences() -> list[int]:
     out = list(range(1, CLOSELY + 1))
     while out[-1] < 20_000:
@@ -146,6 +155,7 @@ def row(whole: bool) -> str:
     calls = [call for call in (FAULTS if whole else SHORT) if not (SANITIZED and call == "mmap")]
     skipped = ", mmap not in a sanitized build (its run-time ends the process)" if SANITIZED and whole else ""
     most = 0
+    lose_an_answer()
     with Daemon(prefix=["env", "ASAN_OPTIONS=detect_leaks=0"]) as daemon:
         front = daemon.child("nl:front")
         faults = Faults(daemon)
