@@ -92,11 +92,7 @@ std::optional<Explanation> ContainerPath::broken_route(const IpAddress& address)
         return Explanation{host + " itself has " + address.to_string() + ", the address of " + target_.name,
                            "netlab addrs host  # shows where"};
     if (const auto stray = routes_.stray(address, owner()); stray && !way.output.empty())
-        return Explanation{
-            stray->target + " sends what is for " + address.to_string() + " by " + stray->output + ", and " +
-                target_.name + " is behind " + stray->expected + ": its route " + stray->entry +
-                " is in the way",
-            is_plain_word(stray->output) ? ip_command(address) + "route del " + stray->entry : std::string()};
+        return explain_stray(*stray);
     if (const auto refusing = routes_.refusing(host_.place(), address))
         return Explanation{
             host + " has the route " + refusing->entry + ", which says that nothing goes there",

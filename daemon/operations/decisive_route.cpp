@@ -1,6 +1,7 @@
 #include "daemon/operations/decisive_route.hpp"
 
 #include "daemon/kernel/route_query.hpp"
+#include "daemon/operations/host_command.hpp"
 #include "daemon/operations/interface_names.hpp"
 #include "daemon/operations/route_row.hpp"
 
@@ -22,6 +23,14 @@ std::string entry_text(const api::RouteEntry& entry) {
 }
 
 }  // namespace
+
+Explanation explain_stray(const StrayRoute& stray) {
+    const std::string command = stray.address.is_v4() ? "ip route del " : "ip -6 route del ";
+    return {stray.target + " sends what is for " + stray.address.to_string() + " by " + stray.output +
+                ", and " + stray.owner + " is behind " + stray.expected + ": its route " + stray.entry +
+                " is in the way",
+            is_plain_word(stray.output) ? command + stray.entry : std::string()};
+}
 
 bool refuses(const kernel::Route& route) {
     return route.kind == RTN_BLACKHOLE || route.kind == RTN_UNREACHABLE || route.kind == RTN_PROHIBIT;
@@ -60,8 +69,12 @@ std::optional<StrayRoute> DecisiveRoutes::stray(const IpAddress& address, std::s
         return std::nullopt;
     const InterfaceNames names(topology_[*host_].links);
     const auto& target = topology_[*host_].target;
-    return StrayRoute{target, entry_text(route_entry(target, *entry->route, names)),
-                      names[reply->route->hop.index], topology_.name(*bridge), address};
+    return StrayRoute{target,
+                      entry_text(route_entry(target, *entry->route, names)),
+                      names[reply->route->hop.index],
+                      topology_.name(*bridge),
+                      std::string(owner),
+                      address};
 }
 
 std::optional<DecisiveRoute> DecisiveRoutes::decisive(std::size_t place, const IpAddress& destination) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/kernel/route_entry.hpp"
+#include "daemon/operations/explanation.hpp"
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/topology.hpp"
 
@@ -17,8 +18,10 @@ struct StrayRoute {
     std::string entry;  ///< the route that decides, as ip(8) takes it: "172.18.0.0/17 via 192.0.2.1 dev eth0"
     std::string output;    ///< where it leads
     std::string expected;  ///< the interface behind which the address is
+    std::string owner;     ///< who is there
     IpAddress address;
 };
+[[nodiscard]] Explanation explain_stray(const StrayRoute& stray);
 
 /// A route that decides.
 struct DecisiveRoute {

@@ -155,12 +155,7 @@ class Explainer {
     }
 
     [[nodiscard]] Explanation by_stray() const {
-        if (!facts_.stray) return {};
-        const auto& stray = *facts_.stray;
-        return {stray.target + " sends what is for " + stray.address.to_string() + " by " + stray.output +
-                    ", and " + stray.expected + " is where that address is: its route " + stray.entry +
-                    " is in the way",
-                is_plain_word(stray.output) ? "ip route del " + stray.entry : std::string()};
+        return facts_.stray ? explain_stray(*facts_.stray) : Explanation();
     }
 
     /// Of the packet, or of its answer.
