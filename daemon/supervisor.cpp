@@ -62,8 +62,8 @@ class Pulse {
     void end() { channel_.reset(); }
     [[nodiscard]] int channel() const { return channel_.get(); }
 
-    /// Asks, each time: an answer may get lost where the kernel has no memory for it. False where it has not
-    /// answered for longer than `patience`.
+    /// Asks where it has answered, and again now and then: an answer may get lost where the kernel has no
+    /// memory for it. False where it has not answered for longer than `patience`.
     [[nodiscard]] bool beats(Clock::time_point now, Clock::duration patience) {
         if (!channel_) return true;
         char byte = 0;
@@ -71,16 +71,21 @@ class Pulse {
             answered_ = now;
             asked_ = false;
         }
-        // From the first question on: while this process was stopped itself nobody was asked. A channel that
-        // cannot be asked on is silent, too.
-        if (!std::exchange(asked_, true)) answered_ = now;
-        (void)::send(channel_.get(), "P", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        constexpr int questions = 4;  // within `patience`
+        if (!asked_ || now - sent_ >= patience / questions) {
+            // From the first question on: while this process was stopped itself nobody was asked. A channel
+            // that cannot be asked on is silent, too.
+            if (!std::exchange(asked_, true)) answered_ = now;
+            sent_ = now;
+            (void)::send(channel_.get(), "P", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        }
         return now - answered_ <= patience;
     }
 
   private:
     UniqueFd channel_;
     Clock::time_point answered_;
+    Clock::time_point sent_;
     bool asked_ = false;
 };
 

@@ -184,6 +184,7 @@ class Walk {
     NatDecision decision;
     bool may_accept = false;  ///< a rule that may match would end the chain by it
     bool may_else = false;    ///< or by something else
+    bool left_early = false;  ///< a rule of the base chain's ended it
 
   private:
     After go(const RuleChain& chain, int depth) {
@@ -201,7 +202,9 @@ class Walk {
                 continue;
             }
             const auto after = act(chain, rule, depth);
-            if (after != After::next) return after;
+            if (after == After::next) continue;
+            left_early = depth == 0;
+            return after;
         }
         return After::back;
     }
@@ -315,7 +318,8 @@ FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hoo
                     by_rule ? doubt.rule : nullptr,
                     walk.may_accept || walk.may_else,
                     doubt.doubtful_chain,
-                    doubt.doubtful};
+                    doubt.doubtful,
+                    by_policy && walk.left_early};
         }
         if (walk.may_else && !passed.uncertain)
             passed = {false, nullptr, nullptr, true, doubt.doubtful_chain, doubt.doubtful};

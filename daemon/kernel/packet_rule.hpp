@@ -132,6 +132,7 @@ struct FilterDecision {
     bool uncertain = false;            ///< a rule that is not understood may decide otherwise
     const RuleChain* doubtful_chain = nullptr;
     const PacketRule* doubtful = nullptr;
+    bool left_early = false;  ///< of a policy: a return or goto led to it past rules of the chain
 };
 [[nodiscard]] FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hook,
                                        const PacketFacts& packet);

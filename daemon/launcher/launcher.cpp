@@ -175,16 +175,17 @@ class Launcher {
         }
         // Blocks while the front is slow to read: then it is slow to ask, too.
         constexpr int tries = 100;
-        for (int i = 0; i < tries; ++i) {
+        for (int i = 0; i < tries;) {
             if (::sendmsg(channel_.get(), &message, MSG_NOSIGNAL) >= 0) return;
+            if (errno == EINTR) continue;
             // A front that is gone is seen at the next read.
             if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) return;
             // The kernel has no memory for it just now, or too many descriptors are under way.
-            if (errno != EINTR) ::usleep(10'000);
+            if (++i < tries) ::usleep(10'000);
         }
         // Somebody waits for a notice that will not come: he is told when the launcher is gone, and the next
         // one may have more luck.
-        ::_exit(EXIT_FAILURE);
+        fail("tell the front");
     }
 
     void end_workers() {

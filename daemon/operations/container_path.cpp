@@ -10,6 +10,7 @@
 #include <cstring>
 
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 
 namespace netlab::operations {
 
@@ -91,8 +92,10 @@ std::optional<Explanation> ContainerPath::broken_route(const IpAddress& address)
     if (way.local)
         return Explanation{host + " itself has " + address.to_string() + ", the address of " + target_.name,
                            "netlab addrs host  # shows where"};
-    if (const auto stray = routes_.stray(address, owner()); stray && !way.output.empty())
+    if (auto stray = routes_.stray(address, owner()); stray && !way.output.empty()) {
+        stray->owner = target_.name;
         return explain_stray(*stray);
+    }
     if (const auto refusing = routes_.refusing(host_.place(), address))
         return Explanation{
             host + " has the route " + refusing->entry + ", which says that nothing goes there",
@@ -209,31 +212,74 @@ void ContainerPath::lead_back(const kernel::Route& route, const IpAddress& addre
     const auto wrong =
         find_wrong_neighbour(topology_, known_.socket(place_)->get(), output, back.gateway.value_or(client));
     if (wrong && wrong->permanent) back.why = explain_wrong_neighbour(*wrong, target_);
-    if (!back.why && !back.gateway) back.why = nobody_on_link(address, client, output, other);
+    if (!back.why && !back.gateway) ask_on_link(address, client, output, back);
 }
 
 /// A route without a gateway takes whoever it is for to be on the link, and asks for him there.
-std::optional<Explanation> ContainerPath::nobody_on_link(const IpAddress& address, const IpAddress& client,
-                                                         Port output,
-                                                         const std::optional<Port>& other) const {
-    const bool by_host = other && other->place == host_.place();
-    const bool in_subnet = std::ranges::any_of(topology_[place_].addresses, [&](const kernel::Address& one) {
+void ContainerPath::ask_on_link(const IpAddress& address, const IpAddress& client, Port output,
+                                RouteBack& back) const {
+    const auto& own = topology_[place_];
+    const auto link = std::ranges::find(own.links, output.index, &kernel::Link::index);
+    const bool asks = link != own.links.end() && (link->flags & (IFF_NOARP | IFF_POINTOPOINT)) == 0;
+    const bool in_subnet = std::ranges::any_of(own.addresses, [&](const kernel::Address& one) {
         return one.index == output.index && one.prefix.contains(client);
     });
-    if (!by_host || in_subnet || !topology_.owners(client).empty()) return std::nullopt;
-    const auto taken_by = topology_.master(*other).value_or(*other);
-    const auto settings = kernel::query_settings(host_.route_socket(), client.family(), taken_by.index);
-    if (!settings || settings->proxies.value_or(true)) return std::nullopt;
-    const auto route = routes_.decisive(place_, client);
+    const auto route = routes_.decisive(place_, client, address);
+    if (!asks || in_subnet || !topology_.owners(client).empty() || !route || route->has_gateway) return;
+    switch (somebody_answers(output, client.family())) {
+        case Answers::yes:
+            return;
+        case Answers::unknown:
+            back.by_host = false;
+            return;
+        case Answers::no:
+            break;
+    }
     const auto gateway = gateway_of(target_, address);
     const auto name = topology_.name(output);
-    const bool plain = gateway && route && route->is_default && is_plain_word(name);
-    return Explanation{target_.name + " asks for " + client.to_string() + " itself on the link of " + name +
-                           ", as its route " + (route ? route->entry : "there") +
-                           " has no gateway, and nobody there answers for the outside",
-                       plain ? command_in(target_, ip_command(client) + "route replace default via " +
-                                                       gateway->address.to_string() + " dev " + name)
-                             : "netlab routes " + target_.name};
+    const bool its = std::ranges::any_of(own.addresses, [&](const kernel::Address& one) {
+        return one.index == output.index && one.prefix.address() == address;
+    });
+    const bool plain = gateway && its && route->is_default && route->in_main && is_plain_word(name);
+    back.why = Explanation{target_.name + " asks for " + client.to_string() + " itself on the link of " +
+                               name + ", as its route " + route->entry +
+                               " has no gateway, and nobody there answers for the outside",
+                           plain ? command_in(target_, ip_command(client) + "route replace default via " +
+                                                           gateway->address.to_string() + " dev " + name)
+                                 : "netlab routes " + target_.name};
+}
+
+/// Whether somebody on the container's link answers for addresses of others: the host's interface there, or
+/// who else hangs on its bridge.
+ContainerPath::Answers ContainerPath::somebody_answers(Port output, Family family) const {
+    const auto other = topology_.peer(output);
+    if (!other || other->place != host_.place()) return Answers::unknown;
+    const auto proxies = [&](Port port) -> std::optional<bool> {
+        const auto& socket = known_.socket(port.place);
+        if (!socket) return std::nullopt;
+        const auto settings = kernel::query_settings(socket->get(), family, port.index);
+        return settings ? settings->proxies : std::nullopt;
+    };
+    const auto bridge = topology_.master(*other).value_or(*other);
+    auto answers = Answers::no;
+    const auto note = [&](std::optional<bool> one) {
+        if (one.value_or(false)) answers = Answers::yes;
+        if (!one && answers == Answers::no) answers = Answers::unknown;
+    };
+    note(proxies(bridge));
+    for (const auto& link : topology_[host_.place()].links) {
+        const Port port{host_.place(), link.index};
+        // A VLAN or macvlan of the bridge has neighbours of its own.
+        if (link.peer == bridge.index && !link.peer_nsid && link.kind != "veth") note(std::nullopt);
+        if (port.index == bridge.index || topology_.master(port) != std::optional(bridge)) continue;
+        const auto member = topology_.peer(port);
+        if (!member) {
+            note(std::nullopt);
+        } else if (!(*member == output)) {
+            note(proxies(*member));
+        }
+    }
+    return answers;
 }
 
 }  // namespace netlab::operations

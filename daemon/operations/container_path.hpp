@@ -35,13 +35,13 @@ class ContainerPath {
     [[nodiscard]] std::optional<Explanation> broken_link(const IpAddress& address) const;
     [[nodiscard]] std::optional<Explanation> wrong_entry(const IpAddress& address) const;
     [[nodiscard]] bool has_gateway(std::uint32_t index, const IpAddress& address) const;
-    [[nodiscard]] std::optional<Explanation> nobody_on_link(const IpAddress& address, const IpAddress& client,
-                                                            Port output,
-                                                            const std::optional<Port>& other) const;
+    void ask_on_link(const IpAddress& address, const IpAddress& client, Port output, RouteBack& back) const;
+    enum class Answers : std::uint8_t { no, unknown, yes };
+    [[nodiscard]] Answers somebody_answers(Port output, Family family) const;
     [[nodiscard]] RouteBack find_back(const IpAddress& address, const IpAddress& client) const;
     void lead_back(const kernel::Route& route, const IpAddress& address, const IpAddress& client,
                    RouteBack& back) const;
-    /// Whom the engine's word about the namespace is of: of those that share it the first.
+    /// As what its namespace is known: the first of those that share it.
     [[nodiscard]] const std::string& owner() const { return topology_[place_].target; }
 
     const KnownNamespaces& known_;

@@ -77,17 +77,19 @@ std::optional<StrayRoute> DecisiveRoutes::stray(const IpAddress& address, std::s
                       address};
 }
 
-std::optional<DecisiveRoute> DecisiveRoutes::decisive(std::size_t place, const IpAddress& destination) const {
+std::optional<DecisiveRoute> DecisiveRoutes::decisive(std::size_t place, const IpAddress& destination,
+                                                      const std::optional<IpAddress>& from) const {
     if (place >= topology_.size() || !known_.socket(place)) return std::nullopt;
     kernel::RouteQuery query;
     query.destination = destination;
+    query.from = from;
     query.which_entry = true;
     const auto reply = kernel::query_route(known_.socket(place)->get(), query);
     if (!reply || !reply->route) return std::nullopt;
     const auto& target = topology_[place].target;
-    return DecisiveRoute{
-        target, entry_text(route_entry(target, *reply->route, InterfaceNames(topology_[place].links))),
-        reply->route->destination.length() == 0};
+    const auto entry = route_entry(target, *reply->route, InterfaceNames(topology_[place].links));
+    return DecisiveRoute{target, entry_text(entry), reply->route->destination.length() == 0,
+                         entry.gateway.has_value(), entry.table == "main" || entry.table.empty()};
 }
 
 std::optional<DecisiveRoute> DecisiveRoutes::refusing(std::size_t place, const IpAddress& destination) const {

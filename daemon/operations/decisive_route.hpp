@@ -18,9 +18,10 @@ struct StrayRoute {
     std::string entry;  ///< the route that decides, as ip(8) takes it: "172.18.0.0/17 via 192.0.2.1 dev eth0"
     std::string output;    ///< where it leads
     std::string expected;  ///< the interface behind which the address is
-    std::string owner;     ///< who is there
+    std::string owner;     ///< whose address it is: a target's name
     IpAddress address;
 };
+/// Which packets it leads where; the suggestion, which deletes it, is "" where a name is more than a word.
 [[nodiscard]] Explanation explain_stray(const StrayRoute& stray);
 
 /// A route that decides.
@@ -28,6 +29,8 @@ struct DecisiveRoute {
     std::string target;  ///< in whose tables
     std::string entry;   ///< as ip(8) takes it: "default via 172.18.0.1 dev eth0", "blackhole 203.0.113.0/24"
     bool is_default = false;
+    bool has_gateway = false;
+    bool in_main = true;  ///< the table
 };
 
 /// It says that the destination is not to be reached: blackhole, unreachable, prohibit.
@@ -45,9 +48,10 @@ class DecisiveRoutes {
     /// A route of the host's that leads elsewhere than to the bridge behind which a container has `address`.
     /// `owner`: the target that the engine says to have it.
     [[nodiscard]] std::optional<StrayRoute> stray(const IpAddress& address, std::string_view owner) const;
-    /// The one of that namespace that decides; nullopt where there is none, or its kernel does not tell it.
-    [[nodiscard]] std::optional<DecisiveRoute> decisive(std::size_t place,
-                                                        const IpAddress& destination) const;
+    /// The one of that namespace that decides for what comes from `from`, or from any of its addresses;
+    /// nullopt where there is none, or its kernel does not tell it.
+    [[nodiscard]] std::optional<DecisiveRoute> decisive(std::size_t place, const IpAddress& destination,
+                                                        const std::optional<IpAddress>& from = {}) const;
     /// The one of that namespace which says that the destination is not to be reached: blackhole,
     /// unreachable, prohibit.
     [[nodiscard]] std::optional<DecisiveRoute> refusing(std::size_t place,

@@ -60,7 +60,7 @@ class Inspection {
     }
 
     /// The networks of the engines, and what is known of each.
-    void read_networks() { networks_ = ask_networks(false, &failures_); }
+    void read_networks() { networks_ = ask_networks(false); }
 
     Result<void> target(std::size_t i, Rows& rows) {
         if (request_.all) return {};
@@ -100,16 +100,19 @@ class Inspection {
     }
 
   private:
-    /// `failures`: nullptr where they have been told.
-    std::vector<api::NetworkRow> ask_networks(bool members, std::vector<api::TargetFailure>* failures) {
+    /// Of engines that have not failed yet.
+    std::vector<api::NetworkRow> ask_networks(bool members) {
         std::vector<api::NetworkRow> out;
         for (std::size_t i = 0; i < handles_.engines.size(); ++i) {
-            if (handles_.engines.absent(i)) continue;
+            const auto name = handles_.engines.name(i);
+            if (handles_.engines.absent(i) ||
+                std::ranges::find(failures_, name, &api::TargetFailure::target) != failures_.end())
+                continue;
             auto networks = handles_.engines.networks(i, members, output_);
             if (networks) {
                 std::ranges::move(*networks, std::back_inserter(out));
-            } else if (failures != nullptr) {
-                failures->push_back({handles_.engines.name(i), networks.error()});
+            } else {
+                failures_.push_back({name, networks.error()});
             }
         }
         return out;
@@ -308,17 +311,24 @@ class Inspection {
         }
     }
 
-    /// Whom an engine gave that address: anybody can give himself one.
+    /// Whom an engine gave that address, for anybody can give himself one; of what none of them knows, who
+    /// alone has it.
     std::string given_to(const IpAddress& address) {
         if (!members_) {
             members_.emplace();
-            for (auto& network : ask_networks(true, nullptr))
+            for (auto& network : ask_networks(true))
                 std::ranges::move(network.members, std::back_inserter(*members_));
         }
-        const auto found = std::ranges::find_if(*members_, [&](const api::NetworkMember& member) {
-            return std::ranges::find(member.addresses, address, &IpPrefix::address) != member.addresses.end();
-        });
-        return found == members_->end() ? std::string() : found->target.value_or(found->name);
+        std::vector<std::string> given;
+        for (const auto& member : *members_) {
+            if (std::ranges::find(member.addresses, address, &IpPrefix::address) != member.addresses.end())
+                given.push_back(member.name);
+        }
+        if (!given.empty()) return given.size() == 1 ? given.front() : std::string();
+        const auto& topology = topology_.topology;
+        auto all = topology.owners(address);
+        std::erase_if(all, [&](Port one) { return one.place == view_.place(); });
+        return all.size() == 1 ? topology[all.front().place].target : std::string();
     }
 
     static void add(const api::NatOutRow& row, Rows& rows) {

@@ -162,7 +162,8 @@ class PingMatrix {
     void tell(Findings& findings) {
         for (auto& [place, row] : findings.rows) {
             const auto& pair = matrix_.pairs()[place];
-            if (row.by == pair.way.address && row.message) refusal_.insert_or_assign(pair.to, *row.message);
+            if (row.by == pair.way.address && row.message)
+                refusal_.insert_or_assign(std::pair(pair.to, pair.way.address), *row.message);
             matrix_.tell(pair, std::move(row));
         }
         line_.insert(line_.end(), findings.postponed.begin(), findings.postponed.end());
@@ -300,9 +301,9 @@ class PingMatrix {
     /// net.ipv6.icmp.ratelimit): who refuses everybody lets only some know.
     [[nodiscard]] std::optional<std::string> why_lost(const Pair& pair) {
         if (auto why = neighbours_->why_silent(pair); !why.empty()) return why;
-        const auto found = refusal_.find(pair.to);
+        const auto found = refusal_.find(std::pair(pair.to, pair.way.address));
         if (found == refusal_.end()) return {};
-        return found->second + ", by what it told others; how many ICMP errors it sends is limited";
+        return "perhaps " + found->second + ", as it told others: how many ICMP errors it sends is limited";
     }
 
     static constexpr std::size_t none = static_cast<std::size_t>(-1);
@@ -312,11 +313,12 @@ class PingMatrix {
     Output& output_;
     PairMatrix matrix_;
     std::optional<PairNeighbours> neighbours_;
-    std::vector<State> states_;                     // by pair
-    std::vector<std::size_t> place_;                // of a pair, by from and to
-    std::map<std::uint32_t, std::string> refusal_;  // the ICMP error that an end has sent somebody
-    std::deque<std::size_t> line_;                  // pairs that are still to be tried
-    std::size_t open_ = 0;                          // of the batch, when no thread is at it
+    std::vector<State> states_;       // by pair
+    std::vector<std::size_t> place_;  // of a pair, by from and to
+    std::map<std::pair<std::uint32_t, IpAddress>, std::string>
+        refusal_;                   // the ICMP error that an end has sent somebody
+    std::deque<std::size_t> line_;  // pairs that are still to be tried
+    std::size_t open_ = 0;          // of the batch, when no thread is at it
 };
 
 Result<void> run(Handles& handles, const PingPairsRequest& request, const Context& context, Output& output) {

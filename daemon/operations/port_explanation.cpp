@@ -6,7 +6,9 @@
 #include "daemon/operations/network_facts.hpp"
 
 #include <algorithm>
-#include <array>
+
+#include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
+#include <linux/netfilter_ipv4.h>
 
 namespace netlab::operations {
 
@@ -68,33 +70,35 @@ bool is_engines_policy(const kernel::RuleChain& chain) {
                                        (chain.legacy && chain.table == "filter"));
 }
 
-/// One of iptables' own chains, which its commands know.
-bool is_iptables_chain(const kernel::RuleChain& chain) {
-    constexpr std::array names{"PREROUTING", "INPUT", "FORWARD", "OUTPUT", "POSTROUTING"};
-    constexpr std::array tables{"ip raw", "ip mangle", "ip filter", "ip6 raw", "ip6 mangle", "ip6 filter"};
-    return std::ranges::find(names, chain.name) != names.end() &&
-           (chain.legacy || std::ranges::find(tables, chain.table) != tables.end());
+/// Whether a rule at the end of the chain can say what it has to: for a packet whose destination is not yet,
+/// or not any more, what the walk knows, for an answer before conntrack has seen it, or behind a return or
+/// goto to the policy it cannot.
+bool takes_rule(const kernel::FilterDecision& decision, BlockedPacket kind) {
+    const auto& hook = *decision.chain->hook;
+    const bool early = hook.number == NF_INET_PRE_ROUTING || hook.number == NF_INET_LOCAL_OUT;
+    const bool before_conntrack = early && hook.priority <= NF_IP_PRI_CONNTRACK;
+    const bool behind_dnat = early && hook.priority > NF_IP_PRI_NAT_DST;
+    return !decision.left_early &&
+           !(is_answer(kind) ? before_conntrack : behind_dnat && kind == BlockedPacket::on_host);
 }
 
-/// Appends a rule for what a chain's policy drops, which decides after all rules. An answer is let through as
-/// any answer. "" where the chain's names are more than words.
-std::string accept_command(const kernel::RuleChain& chain, BlockedPacket kind,
+/// Appends a rule for what a chain's policy drops, which lets an answer through as any answer. Where that
+/// cannot be said, or the chain's names are more than words, what shows its rules.
+std::string accept_command(const kernel::FilterDecision& decision, BlockedPacket kind,
                            const kernel::PacketFacts& packet, const std::string& protocol) {
+    const auto& chain = *decision.chain;
     const bool v4 = packet.destination.is_v4();
     const auto to = packet.destination.to_string();
     const auto port = std::to_string(packet.destination_port);
     const auto table = chain.table.substr(chain.table.find(' ') + 1);
-    if (is_iptables_chain(chain)) {
-        std::string command = v4 ? "iptables" : "ip6tables";
-        if (chain.legacy) command += "-legacy";
-        if (table != "filter") command += " -t " + table;
-        command += " -A " + chain.name;
-        return command +
+    if (!takes_rule(decision, kind) || !is_plain_word(table) || !is_plain_word(chain.name))
+        return "netlab firewall host  # shows what it accepts";
+    if (chain.legacy) {
+        return "iptables-legacy -t " + table + " -A " + chain.name +
                (is_answer(kind) ? std::string(" -m conntrack --ctstate ESTABLISHED,RELATED")
                                 : " -d " + to + " -p " + protocol + " --dport " + port) +
                " -j ACCEPT";
     }
-    if (!is_plain_word(table) || !is_plain_word(chain.name)) return {};
     return "nft add rule " + chain.table + " " + chain.name +
            (is_answer(kind) ? std::string(" ct state established,related")
                             : (v4 ? " ip daddr " : " ip6 daddr ") + to + " " + protocol + " dport " + port) +
@@ -213,11 +217,11 @@ Explanation explain_blocked(const api::PortRow& row, const api::Target& target, 
     }
     const auto policy = what + "the policy of " + chain.table + " " + chain.name + ", as no rule accepts it";
     if (inside) return {policy, "netlab firewall " + target.name + "  # shows what it accepts"};
-    if (!is_engines_policy(chain)) return {policy, accept_command(chain, kind, packet, row.protocol)};
+    if (!is_engines_policy(chain)) return {policy, accept_command(decision, kind, packet, row.protocol)};
     // Docker's rules are for Docker's own bridges, and it sets the policy for all.
     if (row.engine == api::Runtime::podman)
         return {policy + " (where Docker runs beside Podman, that policy is Docker's)",
-                accept_command(chain, kind, packet, row.protocol)};
+                accept_command(decision, kind, packet, row.protocol)};
     return {policy + ": the rules may have been flushed", restore_rules(row)};
 }
 

@@ -168,6 +168,10 @@ class Judge {
         const auto on_host = stopped_on_host(to, forwarded);
         const auto client = host_trace_.client_of_container(to, forwarded);
         const auto sent_away = arrive(to, client);
+        const auto is_certain = [](const auto& stop) {
+            return stop && stop->verdict != PortVerdict::unknown;
+        };
+        if (is_certain(sent_away) && !is_certain(on_host)) return say(*sent_away->verdict, sent_away->why);
         if (on_host) return say(*on_host->verdict, on_host->why);
         if (sent_away) return say(*sent_away->verdict, sent_away->why);
         // What does not listen is said before what would not come to it.

@@ -113,14 +113,14 @@ PortTrace HostTrace::trace(const IpAddress& to, bool from_outside) const {
     }
     const auto facts = packet(to, from_outside);
     const std::uint32_t hook = from_outside ? NF_INET_PRE_ROUTING : NF_INET_LOCAL_OUT;
-    if (auto stop = stop_at(chains(), hook, facts, BlockedPacket::on_host)) return std::move(*stop);
+    const auto kind = from_outside ? BlockedPacket::on_host : BlockedPacket::from_host;
+    if (auto stop = stop_at(chains(), hook, facts, kind)) return std::move(*stop);
     const auto nat = kernel::find_nat(chains(), hook, facts);
     if (nat.uncertain) return doubt(nat.doubtful_chain, nat.doubtful);
     if (nat.rule == nullptr) return by_socket(to, *port_.host_port, from_outside);
     if (nat.rule->action == RuleAction::redirect)
         return by_socket(to, nat.rule->to_port.value_or(*port_.host_port), from_outside);
-    if (nat.rule->action != RuleAction::dnat)
-        return blocked({true, nat.chain, nat.rule, false}, BlockedPacket::on_host, facts);
+    if (nat.rule->action != RuleAction::dnat) return blocked({true, nat.chain, nat.rule, false}, kind, facts);
     PortTrace out;
     auto& carrier = out.carrier.emplace();
     carrier.kind = CarrierKind::dnat;

@@ -448,9 +448,32 @@ TEST_CASE("ports: the host's routes and neighbour entries are looked at, and wha
             (void)row_with(daemon, "p-way1", "works");
             REQUIRE(on_host({"sysctl", "-qw", proxies + "0"}).status == 0);
         }
+        {
+            const Container router("p-way2", {"--network", "p-way"});
+            (void)row_with(daemon, "p-way1", "blocked");
+            REQUIRE(support::run({"nsenter", "--net=/proc/" + std::to_string(pid_of("p-way2")) + "/ns/net",
+                                  "sysctl", "-qw", "net.ipv4.conf.eth0.proxy_arp=1"})
+                        .status == 0);
+            (void)row_with(daemon, "p-way1", "works");
+        }
         REQUIRE(on_host({"sh", "-c", text(alone, "suggestion")}).status == 0);
         (void)row_with(daemon, "p-way1", "works");
         CHECK(support::eventually([] { return answers(18022); }, std::chrono::seconds(5)));
+        // The route of a policy rule's table, which no command for the main one mends.
+        REQUIRE(on_host({"sh", "-c",
+                         inside + "ip route add default dev eth0 table 100; " + inside + "ip rule add from " +
+                             address + " table 100; " + inside + "ip neigh flush dev eth0"})
+                    .status == 0);
+        CHECK_FALSE(answers(18022));
+        const auto by_rule = row_with(daemon, "p-way1", "blocked");
+        CHECK(text(by_rule, "explanation").find("route default dev eth0 table 100 has no gateway") !=
+              std::string::npos);
+        CHECK(text(by_rule, "suggestion") == "netlab routes p-way1");
+        REQUIRE(on_host({"sh", "-c",
+                         inside + "ip rule del from " + address + " table 100; " + inside +
+                             "ip neigh flush dev eth0"})
+                    .status == 0);
+        (void)row_with(daemon, "p-way1", "works");
         // One that shares its namespace and comes first changes nothing.
         {
             const Container member("p-way0", {"--network", "container:p-way1"});
@@ -517,10 +540,14 @@ TEST_CASE("ports: a policy that drops what docker-proxy sends takes a rule in it
     const auto v6 = std::string(host_address_v6) + ":18025";
     CHECK(answers(v6));
     // Of one's own, as nftables.conf has it.
+    const struct Removed {
+        ~Removed() { (void)on_host({"nft", "delete", "table", "inet", "p-fw"}); }
+    } removed_at_the_end;
     REQUIRE(on_host({"nft",
                      "add table inet p-fw; add chain inet p-fw out { type filter hook output priority 5; "
                      "policy drop; }; add rule inet p-fw out oifname \"lo\" accept; "
-                     "add rule inet p-fw out ct state established,related accept"})
+                     "add rule inet p-fw out ct state established,related accept; "
+                     "add rule inet p-fw out meta l4proto ipv6-icmp accept"})
                 .status == 0);
     CHECK_FALSE(answers(v6));
     const auto row = row_with(daemon, "p-policy", "blocked", "ipv6");
@@ -540,7 +567,6 @@ TEST_CASE("ports: a policy that drops what docker-proxy sends takes a rule in it
         CHECK(on_host({"sh", "-c", text(row_with(daemon, "p-policy", "blocked"), "suggestion")}).status == 0);
     (void)row_with(daemon, "p-policy", "works");
     CHECK(answers(18025));
-    REQUIRE(on_host({"nft", "delete", "table", "inet", "p-fw"}).status == 0);
 }
 
 TEST_CASE("ports: a redirection in the container leads to another port of its", "[docker][ports]") {

@@ -133,9 +133,9 @@ class Faults:
 
 def lose_an_answer() -> None:
     """A launcher whose answer to the supervisor does not get through, once, does not hang."""
-    with Daemon(prefix=["env", "ASAN_OPTIONS=detect_leaks=0"], config="patience_s = 3\n") as daemon:
+    with Daemon(prefix=["env", "ASAN_OPTIONS=detect_leaks=0"], config="patience_s = 4\n") as daemon:
         with Strace(daemon, "sendto", 1) as strace:
-            time.sleep(6)
+            time.sleep(9)
         expect(strace.in_launcher, "the launcher has not answered the supervisor")
         expect(daemon.child("nl:launcher") == strace.launcher, f"the launcher is another: {daemon.log()[-1000:]}")
 

@@ -320,6 +320,17 @@ TEST_CASE("ports: behind a redirection of the container's own its rules see the 
     CHECK(stage.judge().verdict == PortVerdict::unknown);
     stage.host.way = [](const IpAddress&) { return HostWay{"eth0", false, {}, true, "docker0"}; };
     CHECK(stage.judge().explanation == "the host's interface docker0, which leads to 172.17.0.2, is down");
+
+    // And what is certain there before what on the host is not understood.
+    const Stage plain;
+    stage.host.way = plain.host.way;
+    stage.own.v4.chains[0].rules[0].more_conditions = false;
+    stage.own.v4.chains[0].rules[0].to_address = address("192.0.2.9");
+    PacketRule doubtful = drop;
+    doubtful.destination_port.reset();
+    doubtful.more_conditions = true;
+    stage.host.rules.v4.chains[1] = forward({doubtful}, false);
+    CHECK(stage.judge().verdict == PortVerdict::shadowed);
 }
 
 TEST_CASE("ports: with a redirection in the container Docker's own rule is still known", "[unit]") {
@@ -362,12 +373,12 @@ TEST_CASE("ports: what a policy drops is accepted by a rule in that very chain",
     CHECK(row.explanation ==
           "what the host itself sends to 172.17.0.2:80 is dropped by the policy of ip filter "
           "OUTPUT, as no rule accepts it");
-    CHECK(row.suggestion == "iptables -A OUTPUT -d 172.17.0.2 -p tcp --dport 80 -j ACCEPT");
+    CHECK(row.suggestion == "nft add rule ip filter OUTPUT ip daddr 172.17.0.2 tcp dport 80 accept");
     row = with("inet fw", "in", NF_INET_LOCAL_IN);
     CHECK(row.explanation.starts_with(
         "what comes from outside for 198.51.100.2:8080 is dropped by the policy of"));
     CHECK(row.suggestion == "nft add rule inet fw in ip daddr 198.51.100.2 tcp dport 8080 accept");
-    CHECK(with("inet fw", "$(id)", NF_INET_LOCAL_IN).suggestion.empty());
+    CHECK(with("inet fw", "$(id)", NF_INET_LOCAL_IN).suggestion.starts_with("netlab firewall host"));
     stage.host.rules.v4.chains.front() = prerouting({dnat(8080, "172.17.0.2", 80)});
     CHECK(with("ip filter", "FORWARD", NF_INET_FORWARD).suggestion.starts_with("docker restart co1"));
     CHECK(with("inet fw", "forward", NF_INET_FORWARD).suggestion ==
@@ -381,6 +392,22 @@ TEST_CASE("ports: what a policy drops is accepted by a rule in that very chain",
     CHECK(row.explanation.starts_with(
         "what co1 answers from 172.17.0.2:80 is dropped by the policy of inet fw"));
     CHECK(row.suggestion == "nft add rule inet fw forward ct state established,related accept");
+    // Where a rule at the end would come to nothing none is said: before conntrack, behind DNAT, past a goto.
+    const auto shown = [&](std::string name, unsigned hook, int priority, std::vector<PacketRule> rules) {
+        auto& chain = stage.host.rules.v4.chains[1];
+        const auto before = chain;
+        chain = {false, "inet fw", std::move(name), kernel::NftHook{hook, priority}, false, std::move(rules),
+                 true};
+        const auto suggestion = stage.judge().suggestion;
+        chain = before;
+        return suggestion.starts_with("netlab firewall host");
+    };
+    CHECK(shown("pre", NF_INET_PRE_ROUTING, -300, {accept}));
+    CHECK(shown("pre", NF_INET_PRE_ROUTING, 0, {}));
+    CHECK_FALSE(shown("pre", NF_INET_PRE_ROUTING, -150, {}));
+    PacketRule leaves;
+    leaves.action = RuleAction::return_;
+    CHECK(shown("forward", NF_INET_FORWARD, 0, {leaves}));
     stage.host.rules.v4.chains[1].table = "mangle";
     stage.host.rules.v4.chains[1].name = "FORWARD";
     stage.host.rules.v4.chains[1].legacy = true;
