@@ -148,12 +148,16 @@ void check_engine_addresses(Section& section, const char* key, const std::vector
     }
 }
 
-/// toml++ 3.3 looks such a character of a key up in its tables, in which some have no place (found by the
-/// fuzzer config); no key of ours has one. The line of the first, from 1.
+/// toml++ 3.3 looks such a character of a key, and of a word that it complains of, up in its tables, in which
+/// some have no place (found by the fuzzer config); no key of ours has one. A quote begins a string for
+/// certain only where nothing but strings, commas and brackets stands before it in its line, behind the
+/// equals sign. The line of the first, from 1.
 std::optional<std::size_t> line_of_strange_key(std::string_view text) {
+    enum class Before : std::uint8_t { nothing, string, word } before = Before::nothing;
     std::size_t line = 1;
     char quote = '\0';
     bool comment = false;
+    bool value = false;  // behind the equals sign
     constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
     for (std::size_t i = text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0; i < text.size();
          ++i) {
@@ -161,18 +165,30 @@ std::optional<std::size_t> line_of_strange_key(std::string_view text) {
         if (c == '\n') {
             ++line;
             quote = '\0';
-            comment = false;
+            comment = value = false;
+            before = Before::nothing;
         } else if (comment) {
             continue;
         } else if (quote != '\0') {
-            if (c == '\\' && quote == '"' && !text.substr(i + 1).starts_with('\n')) ++i;
-            if (c == quote) quote = '\0';
-        } else if (c == '"' || c == '\'') {
+            if (c == '\\' && quote == '"' && i + 1 < text.size() && text[i + 1] != '\n') {
+                if (static_cast<unsigned char>(text[++i]) >= 0x80) return line;
+            } else if (c == quote) {
+                quote = '\0';
+                before = Before::string;
+            }
+        } else if ((c == '"' || c == '\'') && before == Before::nothing) {
             quote = c;
         } else if (c == '#') {
             comment = true;
         } else if (static_cast<unsigned char>(c) >= 0x80) {
             return line;
+        } else if (c == '=' && !value) {
+            value = true;
+            before = Before::nothing;
+        } else if (c == ',' && before == Before::string) {
+            before = Before::nothing;
+        } else if (c != ' ' && c != '\t' && c != '[' && c != ',') {
+            before = Before::word;
         }
     }
     return std::nullopt;

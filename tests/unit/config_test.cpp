@@ -92,6 +92,14 @@ TEST_CASE("config: a character that is not ASCII is refused in a key, and taken 
     const auto bad = parse_config("[log]\n\xEF\xBB\xBCn = 2\n", "c.toml");
     REQUIRE_FALSE(bad);
     CHECK(bad.error().message.starts_with("c.toml:2: a character that is not ASCII"));
+    for (const std::string word :
+         {"1929-05-QQ.tom:'", "-2[['", "x = '", "{ y = '", "'a''", "[]'", "\"\"\"\\", "\"\\"}) {
+        INFO(word);
+        const auto in_word = parse_config("a = " + word + "\xEF\xBB\xBE", "c.toml");
+        REQUIRE_FALSE(in_word);
+        CHECK(in_word.error().message.starts_with("c.toml:1: a character that is not ASCII"));
+    }
+    CHECK(parse_config("[engines]\nnetns_dirs = [ '/\u65e5', \"/\u672c\" ]\n", "c.toml"));
     CHECK(parse_config("\xEF\xBB\xBF# \u8a2d\u5b9a \"\n[log]\nlevel = \"info\" # \u65e5\u672c\n", "c.toml"));
     CHECK(parse_config("[listen]\nsocket = \"/run/\u65e5\\\"\u672c.sock\"\n", "c.toml"));
 }
