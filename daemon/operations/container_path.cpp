@@ -224,8 +224,9 @@ void ContainerPath::ask_on_link(const IpAddress& address, const IpAddress& clien
     const bool in_subnet = std::ranges::any_of(own.addresses, [&](const kernel::Address& one) {
         return one.index == output.index && one.prefix.contains(client);
     });
+    if (!asks || in_subnet || !topology_.owners(client).empty()) return;
     const auto route = routes_.decisive(place_, client, address);
-    if (!asks || in_subnet || !topology_.owners(client).empty() || !route || route->has_gateway) return;
+    if (!route || route->has_gateway) return;
     switch (somebody_answers(output, client.family())) {
         case Answers::yes:
             return;
@@ -254,32 +255,30 @@ void ContainerPath::ask_on_link(const IpAddress& address, const IpAddress& clien
 ContainerPath::Answers ContainerPath::somebody_answers(Port output, Family family) const {
     const auto other = topology_.peer(output);
     if (!other || other->place != host_.place()) return Answers::unknown;
-    const auto proxies = [&](Port port) -> std::optional<bool> {
+    bool all_known = true;
+    const auto proxies = [&](Port port) {
         const auto& socket = known_.socket(port.place);
-        if (!socket) return std::nullopt;
-        const auto settings = kernel::query_settings(socket->get(), family, port.index);
-        return settings ? settings->proxies : std::nullopt;
+        const auto settings = socket ? kernel::query_settings(socket->get(), family, port.index)
+                                     : Result<kernel::InterfaceSettings>(kernel::InterfaceSettings());
+        const auto said = settings ? settings->proxies : std::nullopt;
+        all_known = all_known && said;
+        return said.value_or(false);
     };
     const auto bridge = topology_.master(*other).value_or(*other);
-    auto answers = Answers::no;
-    const auto note = [&](std::optional<bool> one) {
-        if (one.value_or(false)) answers = Answers::yes;
-        if (!one && answers == Answers::no) answers = Answers::unknown;
-    };
-    note(proxies(bridge));
+    if (proxies(bridge)) return Answers::yes;
     for (const auto& link : topology_[host_.place()].links) {
         const Port port{host_.place(), link.index};
         // A VLAN or macvlan of the bridge has neighbours of its own.
-        if (link.peer == bridge.index && !link.peer_nsid && link.kind != "veth") note(std::nullopt);
+        if (link.peer == bridge.index && !link.peer_nsid && link.kind != "veth") all_known = false;
         if (port.index == bridge.index || topology_.master(port) != std::optional(bridge)) continue;
         const auto member = topology_.peer(port);
         if (!member) {
-            note(std::nullopt);
-        } else if (!(*member == output)) {
-            note(proxies(*member));
+            all_known = false;
+        } else if (*member != output && proxies(*member)) {
+            return Answers::yes;
         }
     }
-    return answers;
+    return all_known ? Answers::no : Answers::unknown;
 }
 
 }  // namespace netlab::operations
