@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <memory>
 
@@ -16,12 +17,78 @@ namespace netlab {
 
 namespace {
 
+/// A file's text with each byte that is not ASCII written as letters and digits, and back.
+/// toml++ 3.3 looks such characters, where it expects a key or a value, up in tables in which some have no
+/// place (found by the fuzzer config): it is given none.
+class InAscii {
+  public:
+    /// `text` is valid UTF-8.
+    explicit InAscii(std::string_view text) {
+        while (text.find(mark_) != text.npos)
+            mark_ += '_';
+        for (const char c : text) {
+            const auto byte = static_cast<unsigned char>(c);
+            if (byte < 0x80) {
+                text_ += c;
+            } else {
+                text_ += mark_ + digits[byte >> 4] + digits[byte & 0xF];
+            }
+        }
+    }
+    [[nodiscard]] const std::string& text() const { return text_; }
+
+    [[nodiscard]] std::string restored(std::string_view words) const {
+        std::string out;
+        for (std::size_t at = 0; at < words.size();) {
+            const auto next = words.find(mark_, at);
+            out += words.substr(at, next - at);
+            if (next == words.npos) break;
+            at = next + mark_.size();
+            unsigned byte = 0;
+            const auto* end = words.data() + std::min(at + 2, words.size());
+            if (std::from_chars(words.data() + at, end, byte, 16).ptr != words.data() + at + 2) {
+                out += mark_;
+                continue;
+            }
+            out += static_cast<char>(byte);
+            at += 2;
+        }
+        return out;
+    }
+
+    /// Whether that line of it, from 1, has such a character.
+    [[nodiscard]] bool has_one_in(std::size_t line) const {
+        std::string_view rest(text_);
+        while (line-- > 1 && !rest.empty())
+            rest.remove_prefix(std::min(rest.find('\n'), rest.size() - 1) + 1);
+        return rest.substr(0, rest.find('\n')).find(mark_) != rest.npos;
+    }
+
+  private:
+    static constexpr std::string_view digits = "0123456789ABCDEF";
+    /// No letter of it comes again at its end, so what stands around one makes no other; the first is none
+    /// that means something behind a backslash.
+    std::string mark_ = "Z_byte_";
+    std::string text_;
+};
+
+/// A file that is read: its sections, and the first thing that is wrong.
+struct File {
+    const std::string& name;
+    InAscii text;
+    toml::table root;
+    Result<void> result;
+
+    [[nodiscard]] Error error_at(std::size_t line, const std::string& message, std::string hint) const {
+        return {errc::bad_request, name + ":" + std::to_string(line) + ": " + message, std::move(hint), {}};
+    }
+};
+
 /// Reads one table's keys; the first thing that is wrong is kept.
 class Section {
   public:
-    Section(const toml::table& root, const char* section, const std::string& file, Result<void>& result)
-        : section_(section), file_(file), result_(result) {
-        const auto* node = root.get(section);
+    Section(File& file, const char* section) : section_(section), file_(file) {
+        const auto* node = file.root.get(section);
         if (node == nullptr) return;
         table_ = node->as_table();
         if (table_ == nullptr) fail(*node, std::string(section) + " is a table: [" + section + "]");
@@ -31,7 +98,7 @@ class Section {
     ~Section() {
         if (table_ == nullptr) return;
         for (const auto& [key, node] : *table_) {
-            const std::string name(key.str());
+            const auto name = file_.text.restored(key.str());
             if (std::ranges::find(known_, name) != known_.end()) continue;
             const auto names = nearest(name, known_);
             fail_at(key.source().begin.line, "unknown key '" + name + "' in [" + section_ + "]",
@@ -45,7 +112,7 @@ class Section {
         const auto* node = find(key);
         if (node == nullptr) return;
         if (const auto* text = node->as_string()) {
-            out = text->get();
+            out = file_.text.restored(text->get());
         } else {
             fail(*node, std::string(key) + " is a string");
         }
@@ -60,7 +127,7 @@ class Section {
         for (const auto& element : *array) {
             const auto* text = element.as_string();
             if (text == nullptr) return fail(element, std::string(key) + " is a list of strings");
-            out.push_back(text->get());
+            out.push_back(file_.text.restored(text->get()));
         }
     }
 
@@ -111,32 +178,27 @@ class Section {
     }
 
     void fail_at(toml::source_index line, const std::string& message, const std::string& hint) {
-        if (!result_) return;
-        result_ = Error{errc::bad_request, file_ + ":" + std::to_string(line) + ": " + message, hint, {}};
+        if (file_.result) file_.result = file_.error_at(line, message, hint);
     }
 
     const toml::table* table_ = nullptr;
     std::string section_;
-    const std::string& file_;
-    Result<void>& result_;
+    File& file_;
     std::vector<std::string> known_;
 };
 
 const std::vector<std::string> sections{"listen", "engines", "access", "limits", "process", "log"};
 const std::vector<std::string> levels{"trace", "debug", "info", "warn", "error"};
 
-Result<void> refuse_unknown_sections(const toml::table& root, const std::string& name) {
-    for (const auto& [key, node] : root) {
-        const std::string section(key.str());
-        if (std::ranges::find(sections, section) != sections.end()) continue;
+void refuse_unknown_sections(File& file) {
+    for (const auto& [key, node] : file.root) {
+        const auto section = file.text.restored(key.str());
+        if (!file.result || std::ranges::find(sections, section) != sections.end()) continue;
         const auto names = nearest(section, sections);
-        return Error{
-            errc::bad_request,
-            name + ":" + std::to_string(key.source().begin.line) + ": unknown section '" + section + "'",
-            names.empty() ? "known: " + join_or(sections) : "did you mean " + join_or(names) + "?",
-            {}};
+        file.result = file.error_at(
+            key.source().begin.line, "unknown section '" + section + "'",
+            names.empty() ? "known: " + join_or(sections) : "did you mean " + join_or(names) + "?");
     }
-    return {};
 }
 
 void check_engine_addresses(Section& section, const char* key, const std::vector<std::string>& addresses) {
@@ -148,78 +210,28 @@ void check_engine_addresses(Section& section, const char* key, const std::vector
     }
 }
 
-/// toml++ 3.3 looks such a character of a key, and of a word that it complains of, up in its tables, in which
-/// some have no place (found by the fuzzer config); no key of ours has one. A quote begins a string for
-/// certain only where nothing but strings, commas and brackets stands before it in its line, behind the
-/// equals sign. The line of the first, from 1.
-std::optional<std::size_t> line_of_strange_key(std::string_view text) {
-    enum class Before : std::uint8_t { nothing, string, word } before = Before::nothing;
-    std::size_t line = 1;
-    char quote = '\0';
-    bool comment = false;
-    bool value = false;  // behind the equals sign
-    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
-    for (std::size_t i = text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0; i < text.size();
-         ++i) {
-        const char c = text[i];
-        if (c == '\n') {
-            ++line;
-            quote = '\0';
-            comment = value = false;
-            before = Before::nothing;
-        } else if (comment) {
-            continue;
-        } else if (quote != '\0') {
-            if (c == '\\' && quote == '"' && i + 1 < text.size() && text[i + 1] != '\n') {
-                if (static_cast<unsigned char>(text[++i]) >= 0x80) return line;
-            } else if (c == quote) {
-                quote = '\0';
-                before = Before::string;
-            }
-        } else if ((c == '"' || c == '\'') && before == Before::nothing) {
-            quote = c;
-        } else if (c == '#') {
-            comment = true;
-        } else if (static_cast<unsigned char>(c) >= 0x80) {
-            return line;
-        } else if (c == '=' && !value) {
-            value = true;
-            before = Before::nothing;
-        } else if (c == ',' && before == Before::string) {
-            before = Before::nothing;
-        } else if (c != ' ' && c != '\t' && c != '[' && c != ',') {
-            before = Before::word;
-        }
-    }
-    return std::nullopt;
-}
-
 }  // namespace
 
 Result<Config> parse_config(std::string_view text, const std::string& name) {
-    if (const auto line = line_of_strange_key(text)) {
-        return Error{errc::bad_request,
-                     name + ":" + std::to_string(*line) +
-                         ": a character that is not ASCII, outside of a "
-                         "string and a comment",
-                     {},
-                     {}};
+    constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+    if (text.starts_with(byte_order_mark)) text.remove_prefix(byte_order_mark.size());
+    File file{name, InAscii(text), {}, {}};
+    if (const auto valid = valid_utf8(text); valid != text) {
+        const auto* const at = std::ranges::mismatch(text, valid).in1;
+        return file.error_at(static_cast<std::size_t>(1 + std::count(text.begin(), at, '\n')),
+                             "this is not UTF-8", {});
     }
-    toml::table root;
     try {
-        root = toml::parse(text, name);
+        file.root = toml::parse(file.text.text(), name);
     } catch (const toml::parse_error& error) {
-        return Error{
-            errc::bad_request,
-            name + ":" + std::to_string(error.source().begin.line) + ": " + std::string(error.description()),
-            {},
-            {}};
+        const auto line = error.source().begin.line;
+        return file.error_at(line, file.text.restored(error.description()),
+                             file.text.has_one_in(line) ? "what is not ASCII stands in quotes" : "");
     }
-    if (auto known = refuse_unknown_sections(root, name); !known) return known.error();
+    refuse_unknown_sections(file);
     Config config;
-    Result<void> result;
     {
-        Section listen(root, "listen", name, result);
+        Section listen(file, "listen");
         listen.read("socket", config.listen.socket);
         listen.read("group", config.listen.group);
         listen.read_mode("mode", config.listen.mode);
@@ -227,7 +239,7 @@ Result<Config> parse_config(std::string_view text, const std::string& name) {
             listen.fail_value("socket", "socket is an absolute path", {});
     }
     {
-        Section engines(root, "engines", name, result);
+        Section engines(file, "engines");
         engines.read("docker", config.engines.docker);
         engines.read("podman", config.engines.podman);
         engines.read("netns_dirs", config.engines.netns_dirs);
@@ -239,7 +251,7 @@ Result<Config> parse_config(std::string_view text, const std::string& name) {
         }
     }
     {
-        Section access(root, "access", name, result);
+        Section access(file, "access");
         access.read("observe", config.access.observe);
         access.read("probe", config.access.probe);
         access.read("trace", config.access.trace);
@@ -247,24 +259,24 @@ Result<Config> parse_config(std::string_view text, const std::string& name) {
         access.read("host", config.access.host);
     }
     {
-        Section limits(root, "limits", name, result);
+        Section limits(file, "limits");
         limits.read("operations", config.limits.operations, 1, 10'000);
         limits.read("packets_per_second", config.limits.packets_per_second, 1, 1'000'000'000);
         limits.read("capture_mib", config.limits.capture_mib, 1, 1'000'000);
     }
     {
-        Section process(root, "process", name, result);
+        Section process(file, "process");
         process.read("user", config.process.user);
         process.read("patience_s", config.process.patience_s, 0, 3600);
     }
     {
-        Section log(root, "log", name, result);
+        Section log(file, "log");
         log.read("level", config.log.level);
         if (std::ranges::find(levels, config.log.level) == levels.end()) {
             log.fail_value("level", "level: '" + config.log.level + "' is none", "one of " + join_or(levels));
         }
     }
-    if (!result) return result.error();
+    if (!file.result) return file.result.error();
     return config;
 }
 
