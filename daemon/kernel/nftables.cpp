@@ -1,5 +1,8 @@
 #include "daemon/kernel/nftables.hpp"
 
+#include "daemon/kernel/nft_attributes.hpp"
+#include "daemon/kernel/nft_set.hpp"
+
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
@@ -9,20 +12,7 @@ namespace netlab::kernel {
 
 namespace {
 
-using Bytes = std::span<const std::byte>;
-
-/// nf_tables' numbers are big-endian.
-template <class Number>
-Number big_endian(Bytes value) {
-    if (value.size() < sizeof(Number)) return 0;
-    std::uint64_t number = 0;
-    for (const auto byte : value.first(sizeof(Number)))
-        number = number << 8 | std::to_integer<std::uint64_t>(byte);
-    return static_cast<Number>(number);
-}
-std::uint32_t number(Bytes value) {
-    return big_endian<std::uint32_t>(value);
-}
+using namespace nft_attributes;
 
 NftRegister register_of(Bytes value) {
     const auto reg = number(value);
@@ -34,15 +24,6 @@ NftRegister register_of(Bytes value) {
 std::vector<std::byte> copy(Bytes value, std::size_t most = 64) {
     const auto kept = value.first(std::min(value.size(), most));
     return {kept.begin(), kept.end()};
-}
-
-/// NFTA_DATA_VALUE of a nested NFTA_..._DATA.
-std::vector<std::byte> data_value(Bytes value) {
-    std::vector<std::byte> out;
-    for_each_attribute(value, [&](int type, Bytes inner) {
-        if (type == NFTA_DATA_VALUE) out = copy(inner);
-    });
-    return out;
 }
 
 NftExpression parse_payload(Bytes data) {
@@ -89,6 +70,17 @@ NftExpression parse_bitwise(Bytes data) {
     return out;
 }
 
+NftExpression parse_byte_order(Bytes data) {
+    NftByteOrder out;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_BYTEORDER_SREG) out.from = register_of(value);
+        if (type == NFTA_BYTEORDER_DREG) out.to = register_of(value);
+        if (type == NFTA_BYTEORDER_LEN) out.length = number(value);
+        if (type == NFTA_BYTEORDER_SIZE) out.size = number(value);
+    });
+    return out;
+}
+
 NftExpression parse_compare(Bytes data) {
     NftCompare out;
     for_each_attribute(data, [&](int type, Bytes value) {
@@ -106,15 +98,6 @@ NftExpression parse_range(Bytes data) {
         if (type == NFTA_RANGE_OP) out.outside = number(value) == NFT_RANGE_NEQ;
         if (type == NFTA_RANGE_FROM_DATA) out.first = data_value(value);
         if (type == NFTA_RANGE_TO_DATA) out.last = data_value(value);
-    });
-    return out;
-}
-
-NftVerdict parse_verdict(Bytes data) {
-    NftVerdict out;
-    for_each_attribute(data, [&](int type, Bytes value) {
-        if (type == NFTA_VERDICT_CODE) out.code = static_cast<std::int32_t>(number(value));
-        if (type == NFTA_VERDICT_CHAIN) out.chain = text(value);
     });
     return out;
 }
@@ -139,6 +122,7 @@ NftExpression parse_lookup(Bytes data) {
     for_each_attribute(data, [&](int type, Bytes value) {
         if (type == NFTA_LOOKUP_SREG) out.from = register_of(value);
         if (type == NFTA_LOOKUP_SET) out.set = text(value);
+        if (type == NFTA_LOOKUP_FLAGS) out.inverted = (number(value) & NFT_LOOKUP_F_INV) != 0;
         if (type != NFTA_LOOKUP_DREG) return;
         out.decides = number(value) == NFT_REG_VERDICT;
         if (!out.decides) out.to = register_of(value);
@@ -213,6 +197,7 @@ constexpr Parser parsers[] = {
     {"payload", parse_payload},
     {"meta", parse_meta},
     {"bitwise", parse_bitwise},
+    {"byteorder", parse_byte_order},
     {"cmp", parse_compare},
     {"range", parse_range},
     {"immediate", parse_immediate},
@@ -239,17 +224,6 @@ void parse_expression(Bytes element, std::vector<NftExpression>& out) {
     out.push_back(NftOther{std::move(name)});
 }
 
-/// Calls `each(family, attributes)` for the messages of one type.
-template <class Each>
-void for_each_object(Bytes bytes, std::uint16_t wanted, Each each) {
-    for_each_message(bytes, [&](std::uint16_t type, Bytes message) {
-        nfgenmsg header;
-        if (type != (NFNL_SUBSYS_NFTABLES << 8 | wanted) || !read(message, header)) return;
-        each(header.nfgen_family,
-             message.subspan(std::min(message.size(), std::size_t{NLMSG_ALIGN(sizeof header)})));
-    });
-}
-
 NftHook parse_hook(Bytes data) {
     NftHook hook;
     for_each_attribute(data, [&](int type, Bytes value) {
@@ -260,6 +234,23 @@ NftHook parse_hook(Bytes data) {
 }
 
 }  // namespace
+
+std::vector<std::byte> nft_attributes::data_value(Bytes value) {
+    std::vector<std::byte> out;
+    for_each_attribute(value, [&](int type, Bytes inner) {
+        if (type == NFTA_DATA_VALUE) out = copy(inner);
+    });
+    return out;
+}
+
+NftVerdict nft_attributes::parse_verdict(Bytes data) {
+    NftVerdict out;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_VERDICT_CODE) out.code = static_cast<std::int32_t>(number(value));
+        if (type == NFTA_VERDICT_CHAIN) out.chain = text(value);
+    });
+    return out;
+}
 
 std::vector<NftChain> parse_nft_chains(Bytes bytes) {
     std::vector<NftChain> out;
@@ -315,6 +306,58 @@ std::vector<NftRule> parse_nft_rules(Bytes bytes) {
     return out;
 }
 
+namespace {
+
+/// NFT_MSG_GETSETELEM of one set.
+Result<std::uint32_t> ask_elements(int socket, const NftSet& set) {
+    DumpRequest<nfgenmsg> request(static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETSETELEM));
+    request.header.nfgen_family = set.family;
+    request.header.version = NFNETLINK_V0;
+    const auto head = request.bytes();
+    std::vector<std::byte> message(head.begin(), head.end());
+    for (const auto& [type, name] :
+         {std::pair(NFTA_SET_ELEM_LIST_TABLE, &set.table), std::pair(NFTA_SET_ELEM_LIST_SET, &set.name)}) {
+        nlattr attribute{static_cast<std::uint16_t>(NLA_HDRLEN + name->size() + 1),
+                         static_cast<std::uint16_t>(type)};
+        const auto bytes = std::as_bytes(std::span(&attribute, 1));
+        message.insert(message.end(), bytes.begin(), bytes.end());
+        const auto text = std::as_bytes(std::span(name->c_str(), name->size() + 1));
+        message.insert(message.end(), text.begin(), text.end());
+        message.resize(NLMSG_ALIGN(message.size()));
+    }
+    const auto length = static_cast<std::uint32_t>(message.size());
+    std::memcpy(message.data(), &length, sizeof length);
+    return send_dump(socket, message);
+}
+
+}  // namespace
+
+Result<NftTables> NftTables::ask_with_sets(std::uint8_t family) {
+    auto tables = ask(family);
+    if (!tables) return tables;
+    auto asked = send(NFT_MSG_GETSET, family);
+    if (!asked) return asked.error();
+    Content ignored;
+    const auto sets = receive(*asked, ignored);
+    if (!sets) return sets.error();
+    std::size_t left = most_elements;
+    for (auto& set : parse_nft_sets(*sets)) {
+        auto& kept = tables->sets_.emplace_back(std::move(set), std::vector<std::byte>());
+        const auto sequence = ask_elements(asked->socket.get(), kept.first);
+        if (!sequence) return sequence.error();
+        bool more = false;
+        // One that is gone meanwhile has none.
+        const auto end = read_dump(asked->socket.get(), *sequence, [&](Bytes piece) {
+            more = more || piece.size() > left;
+            if (more) return;
+            left -= piece.size();
+            kept.second.insert(kept.second.end(), piece.begin(), piece.end());
+        });
+        kept.first.complete = end && end->consistent && !more;
+    }
+    return tables;
+}
+
 Result<NftTables> NftTables::ask(std::uint8_t family) {
     NftTables tables;
     auto chains = send(NFT_MSG_GETCHAIN, family);
@@ -362,6 +405,10 @@ Result<NftTables::Content> NftTables::read() {
     if (!rules) return rules.error();
     content.chains = parse_nft_chains(*chains);
     content.rules = parse_nft_rules(*rules);
+    for (auto& [set, elements] : sets_) {
+        set.elements = parse_nft_elements(elements);
+        content.sets.push_back(std::make_shared<const NftSet>(std::move(set)));
+    }
     return content;
 }
 

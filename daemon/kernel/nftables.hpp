@@ -3,9 +3,11 @@
 #include "daemon/kernel/netlink.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -39,6 +41,14 @@ struct NftBitwise {
     std::vector<std::byte> exclusive;
     friend bool operator==(const NftBitwise&, const NftBitwise&) = default;
 };
+/// to = from with each `size` bytes in the other order
+struct NftByteOrder {
+    NftRegister from = 0;
+    NftRegister to = 0;
+    std::uint32_t length = 0;
+    std::uint32_t size = 0;
+    friend bool operator==(const NftByteOrder&, const NftByteOrder&) = default;
+};
 /// Ends the rule unless it holds.
 struct NftCompare {
     NftRegister from = 0;
@@ -67,6 +77,7 @@ struct NftVerdict {
 struct NftLookup {
     NftRegister from = 0;
     std::string set;
+    bool inverted = false;          ///< it must not be there
     bool decides = false;           ///< a map of verdicts
     std::optional<NftRegister> to;  ///< of another map: what it found
     friend bool operator==(const NftLookup&, const NftLookup&) = default;
@@ -116,9 +127,9 @@ struct NftOther {
     friend bool operator==(const NftOther&, const NftOther&) = default;
 };
 
-using NftExpression =
-    std::variant<NftPayload, NftMeta, NftBitwise, NftCompare, NftRange, NftImmediate, NftVerdict, NftLookup,
-                 NftFib, NftConntrack, NftNat, NftCounter, NftMatch, NftTarget, NftOther>;
+using NftExpression = std::variant<NftPayload, NftMeta, NftBitwise, NftByteOrder, NftCompare, NftRange,
+                                   NftImmediate, NftVerdict, NftLookup, NftFib, NftConntrack, NftNat,
+                                   NftCounter, NftMatch, NftTarget, NftOther>;
 
 struct NftHook {
     std::uint32_t number = 0;  ///< NF_INET_
@@ -148,6 +159,29 @@ struct NftRule {
     friend bool operator==(const NftRule&, const NftRule&) = default;
 };
 
+/// One of a set or map that rules look things up in.
+struct NftElement {
+    std::vector<std::byte> key;         ///< empty: it stands for all that no other has
+    std::vector<std::byte> key_end;     ///< of a concatenation with ranges: the last; otherwise empty
+    bool interval_end = false;          ///< of a set of intervals: the first key behind one
+    std::optional<NftVerdict> verdict;  ///< of a map of verdicts
+    bool conditional = false;           ///< it has a limit, a quota, …: whether it matches is not known
+    friend bool operator==(const NftElement&, const NftElement&) = default;
+};
+
+struct NftSet {
+    std::uint8_t family = 0;  ///< NFPROTO_
+    std::string table;
+    std::string name;
+    std::uint32_t flags = 0;       ///< NFT_SET_
+    std::uint32_t key_length = 0;  ///< bytes
+    std::vector<std::uint32_t>
+        fields;  ///< of a concatenation: the length of each in bytes; each takes whole registers of four
+    std::vector<NftElement> elements;
+    bool complete = false;  ///< false: not all elements are there
+    friend bool operator==(const NftSet&, const NftSet&) = default;
+};
+
 /// The NFT_MSG_NEWCHAIN and NFT_MSG_NEWRULE messages among `bytes`, in the kernel's order, which is that of
 /// the rules in their chain. What has no table, chain or name is left out.
 [[nodiscard]] std::vector<NftChain> parse_nft_chains(std::span<const std::byte> bytes);
@@ -159,18 +193,24 @@ class NftTables {
   public:
     /// `family`: NFPROTO_IPV4, … errc::operation_failed.
     [[nodiscard]] static Result<NftTables> ask(std::uint8_t family);
+    /// And what sets and maps have. Their elements can be asked for by name only, so what the kernel says of
+    /// sets is taken apart here already, with the capability at hand: not for a container's namespace.
+    [[nodiscard]] static Result<NftTables> ask_with_sets(std::uint8_t family);
 
     struct Content {
         std::vector<NftChain> chains;
         std::vector<NftRule> rules;
         bool supported = true;  ///< false: the kernel has no nf_tables
         bool complete = true;  ///< false: they changed meanwhile, or there are more than `most` bytes of them
+        std::vector<std::shared_ptr<const NftSet>> sets{};  ///< of ask_with_sets()
     };
     /// Once. errc as read_dump().
     [[nodiscard]] Result<Content> read();
 
     /// Of rules. They cost several times as much as structs.
     static constexpr std::size_t most = 8 << 20;
+    /// Bytes of elements, of all sets together.
+    static constexpr std::size_t most_elements = 4 << 20;
 
   private:
     struct Pending {
@@ -182,6 +222,7 @@ class NftTables {
 
     Pending chains_;
     Pending rules_;
+    std::vector<std::pair<NftSet, std::vector<std::byte>>> sets_;  ///< and the messages with their elements
 };
 
 }  // namespace netlab::kernel

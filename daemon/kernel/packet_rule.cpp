@@ -6,13 +6,18 @@
 #include <array>
 #include <charconv>
 #include <cstdio>
+#include <cstring>
 #include <map>
 
+#include <linux/rtnetlink.h>
 #include <netinet/in.h>
 
 namespace netlab::kernel {
 
 namespace {
+
+using rule_parts::flow_text;
+using rule_parts::protocol_name;
 
 template <class T, class Write>
 std::string condition(const char* what, const std::optional<Condition<T>>& condition, Write write) {
@@ -23,23 +28,6 @@ std::string condition(const char* what, const std::optional<Condition<T>>& condi
 std::string prefix_text(const IpPrefix& prefix) {
     const unsigned whole = prefix.address().is_v4() ? 32 : 128;
     return prefix.length() == whole ? prefix.address().to_string() : prefix.to_string();
-}
-
-std::string protocol_name(std::uint8_t protocol) {
-    switch (protocol) {
-        case IPPROTO_TCP:
-            return "tcp";
-        case IPPROTO_UDP:
-            return "udp";
-        case IPPROTO_ICMP:
-            return "icmp";
-        case IPPROTO_ICMPV6:
-            return "ipv6-icmp";
-        case IPPROTO_SCTP:
-            return "sctp";
-        default:
-            return std::to_string(protocol);
-    }
 }
 
 std::string ports_text(const PortRange& ports) {
@@ -57,18 +45,21 @@ std::string mark_text(const MarkBits& bits) {
     return text.data();
 }
 
-std::string flow_text(std::uint32_t bits) {
-    struct Name {
-        std::uint32_t bit;
-        const char* name;
+/// "syn / fin,syn,rst,ack", "== syn"; where one of them is enough just these.
+std::string tcp_flags_text(const Condition<TcpFlags>& flags) {
+    const auto names = [](std::uint8_t bits) {
+        constexpr std::array all{"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"};
+        std::string text;
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            if ((bits >> i & 1) != 0) text += (text.empty() ? "" : ",") + std::string(all[i]);
+        }
+        return text.empty() ? std::string("0x0") : text;
     };
-    constexpr Name names[] = {{1, "invalid"},       {2, "established"},      {4, "related"},
-                              {flow_is_new, "new"}, {flow_has_snat, "snat"}, {flow_has_dnat, "dnat"}};
-    std::string text;
-    for (const auto& [bit, name] : names) {
-        if ((bits & bit) != 0) text += (text.empty() ? "" : ",") + std::string(name);
-    }
-    return text.empty() ? std::to_string(bits) : text;
+    const auto& [value, mask] = flags.value;
+    constexpr std::uint8_t whole = 0xFF;
+    if (value == 0 && flags.inverted) return names(mask);
+    if (mask == whole) return (flags.inverted ? "!= " : "== ") + names(value);
+    return (flags.inverted ? "!= " : "") + names(value) + " / " + names(mask);
 }
 
 std::string nat_text(const char* action, const PacketRule& rule) {
@@ -145,6 +136,83 @@ Match match(const std::optional<Condition<T>>& condition, const std::optional<Fa
     return as_match(holds(*fact, condition->value) != condition->inverted);
 }
 
+/// A value as a register has it; nullopt where it is not known.
+std::optional<std::vector<std::byte>> value_of(PacketField field, const PacketFacts& packet) {
+    using Value = std::optional<std::vector<std::byte>>;
+    const auto whole = [](const auto& value) {
+        const auto bytes = std::as_bytes(std::span(&value, 1));
+        return std::vector<std::byte>(bytes.begin(), bytes.end());
+    };
+    const auto port = [](std::uint16_t value) {
+        return std::vector{std::byte(value >> 8), std::byte(value & 0xFF)};
+    };
+    const auto address = [](const IpAddress& value) {
+        const auto bytes = std::as_bytes(value.bytes());
+        return std::vector<std::byte>(bytes.begin(), bytes.end());
+    };
+    const auto name = [](const std::optional<std::string>& value) -> Value {
+        constexpr std::size_t longest = 16;  // IFNAMSIZ
+        if (!value || value->size() >= longest) return std::nullopt;
+        std::vector<std::byte> out(longest);
+        std::memcpy(out.data(), value->data(), value->size());
+        return out;
+    };
+    constexpr std::uint32_t states = 15;
+    switch (field) {
+        case PacketField::source:
+            return address(packet.source);
+        case PacketField::destination:
+            return address(packet.destination);
+        case PacketField::protocol:
+            return std::vector{std::byte(packet.protocol)};
+        case PacketField::source_port:
+            return port(packet.source_port);
+        case PacketField::destination_port:
+            return port(packet.destination_port);
+        case PacketField::input:
+            return name(packet.input);
+        case PacketField::output:
+            return name(packet.output);
+        case PacketField::mark:
+            return packet.mark ? Value(whole(*packet.mark)) : std::nullopt;
+        case PacketField::flow:
+            return packet.flow ? Value(whole(*packet.flow & states)) : std::nullopt;
+        case PacketField::destination_kind:
+            // What it is if it is none of this namespace's is not known.
+            return packet.destination_local.value_or(false) ? Value(whole(std::uint32_t{RTN_LOCAL}))
+                                                            : std::nullopt;
+    }
+    return std::nullopt;
+}
+
+NftFound find(const SetCondition& condition, const PacketFacts& packet) {
+    std::vector<std::byte> key;
+    for (const auto field : condition.fields) {
+        const auto value = value_of(field, packet);
+        if (!value) return {NftFound::Kind::unknown, nullptr};
+        // Each of several begins a register.
+        while (key.size() % 4 != 0)
+            key.push_back(std::byte{0});
+        key.insert(key.end(), value->begin(), value->end());
+    }
+    while (condition.fields.size() > 1 && key.size() % 4 != 0)
+        key.push_back(std::byte{0});
+    return look_up(*condition.set, key);
+}
+
+Match match(const SetCondition& condition, const PacketFacts& packet) {
+    const auto found = find(condition, packet);
+    if (found.kind == NftFound::Kind::unknown) return Match::maybe;
+    return as_match((found.kind == NftFound::Kind::one) != condition.inverted);
+}
+
+std::optional<std::uint8_t> tcp_flags_of(const PacketFacts& packet) {
+    constexpr std::uint8_t syn = 0x02;
+    constexpr std::uint8_t ack = 0x10;
+    if (packet.protocol != IPPROTO_TCP || !packet.flow) return std::nullopt;
+    return (*packet.flow & flow_is_established) != 0 ? syn | ack : syn;
+}
+
 Match match(const PacketRule& rule, const PacketFacts& packet) {
     const bool understood =
         holds(rule.source, packet.source) && holds(rule.destination, packet.destination) &&
@@ -153,6 +221,9 @@ Match match(const PacketRule& rule, const PacketFacts& packet) {
     if (!understood) return Match::no;
     const auto has_mark = [](std::uint32_t mark, const MarkBits& bits) {
         return (mark & bits.mask) == bits.value;
+    };
+    const auto has_flags = [](std::uint8_t flags, const TcpFlags& wanted) {
+        return (flags & wanted.mask) == wanted.value;
     };
     const auto has_one = [](std::uint32_t flow, std::uint32_t bits) { return (flow & bits) != 0; };
     auto all = rule.more_conditions ? Match::maybe : Match::yes;
@@ -163,8 +234,11 @@ Match match(const PacketRule& rule, const PacketFacts& packet) {
     }
     for (const auto one :
          {match(rule.input, packet.input, is_called), match(rule.output, packet.output, is_called), local,
-          match(rule.mark, packet.mark, has_mark), match(rule.flow, packet.flow, has_one)})
+          match(rule.mark, packet.mark, has_mark), match(rule.flow, packet.flow, has_one),
+          match(rule.tcp_flags, tcp_flags_of(packet), has_flags)})
         all = std::min(all, one == Match::yes ? all : one);
+    for (const auto& set : rule.sets)
+        all = std::min(all, match(set, packet));
     return all;
 }
 
@@ -197,11 +271,24 @@ class Walk {
             if (++looked_at_ > longest) return give_up();
             const auto matched = match(rule, packet_);
             if (matched == Match::no || rule.action == RuleAction::none) continue;
-            if (matched == Match::maybe || rule.action == RuleAction::other) {
+            // A map may say another action than the rule's own.
+            PacketRule said;
+            const auto* acting = &rule;
+            if (rule.verdicts) {
+                const auto found = find(*rule.verdicts, packet_);
+                if (found.kind == NftFound::Kind::none) continue;
+                if (found.kind == NftFound::Kind::one && found.element->verdict) {
+                    rule_parts::take_verdict(said, found.element->verdict->code,
+                                             found.element->verdict->chain);
+                    acting = &said;
+                    if (said.action == RuleAction::none) continue;
+                }
+            }
+            if (matched == Match::maybe || acting->action == RuleAction::other) {
                 doubt(chain, rule);
                 continue;
             }
-            const auto after = act(chain, rule, depth);
+            const auto after = act(chain, rule, *acting, depth);
             if (after == After::next) continue;
             left_early = depth == 0;
             return after;
@@ -209,24 +296,26 @@ class Walk {
         return After::back;
     }
 
-    After act(const RuleChain& chain, const PacketRule& rule, int depth) {
-        switch (rule.action) {
+    /// `acting` has the action: the rule itself, or what its map says.
+    After act(const RuleChain& chain, const PacketRule& rule, const PacketRule& acting, int depth) {
+        switch (acting.action) {
             case RuleAction::accept:
                 return After::accepted;
             case RuleAction::return_:
                 return After::back;
             case RuleAction::jump:
             case RuleAction::go_to: {
-                const auto to = by_name_.find(std::tuple(chain.legacy, chain.table, rule.chain));
+                const auto to = by_name_.find(std::tuple(chain.legacy, chain.table, acting.chain));
                 if (to == by_name_.end()) return After::next;
                 const auto after = go(*to->second, depth + 1);
                 // A jump that comes back goes on here, a goto where this chain was jumped to from.
                 if (after != After::back) return after;
-                return rule.action == RuleAction::jump ? After::next : After::back;
+                return acting.action == RuleAction::jump ? After::next : After::back;
             }
             default:
                 decision.chain = &chain;
                 decision.rule = &rule;
+                decision.action = acting.action;
                 return After::decided;
         }
     }
@@ -252,6 +341,21 @@ class Walk {
 
 }  // namespace
 
+std::vector<std::string> next_chains(const PacketRule& rule) {
+    const auto leads = [](RuleAction action) {
+        return action == RuleAction::jump || action == RuleAction::go_to;
+    };
+    std::vector<std::string> out;
+    if (leads(rule.action)) out.push_back(rule.chain);
+    if (!rule.verdicts) return out;
+    for (const auto& element : rule.verdicts->set->elements) {
+        PacketRule said;
+        if (element.verdict) rule_parts::take_verdict(said, element.verdict->code, element.verdict->chain);
+        if (leads(said.action)) out.push_back(said.chain);
+    }
+    return out;
+}
+
 std::string PacketRule::to_string() const {
     const auto quoted_name = [](const std::string& name) {
         return name.starts_with('/') ? "#" + name.substr(1) : '"' + name + '"';
@@ -264,14 +368,23 @@ std::string PacketRule::to_string() const {
                        condition((family(destination) + "daddr").c_str(), destination, prefix_text);
     if (destination_local) text += *destination_local ? "fib daddr type local " : "fib daddr type != local ";
     text += condition("ct state", flow, flow_text) + condition("meta mark", mark, mark_text);
-    const bool ports = source_port || destination_port;
+    const auto has_port = [](const SetCondition& set) {
+        return std::ranges::any_of(set.fields, [](PacketField field) {
+            return field == PacketField::source_port || field == PacketField::destination_port;
+        });
+    };
+    const bool ports = source_port || destination_port || tcp_flags || std::ranges::any_of(sets, has_port) ||
+                       (verdicts && has_port(*verdicts));
     const auto name = protocol && !protocol->inverted ? protocol_name(protocol->value) : std::string();
     if (!ports || name.empty()) text += condition("meta l4proto", protocol, protocol_name);
     const auto transport = name.empty() ? std::string("th") : name;
     text += condition((transport + " sport").c_str(), source_port, ports_text);
     text += condition((transport + " dport").c_str(), destination_port, ports_text);
+    if (tcp_flags) text += "tcp flags " + tcp_flags_text(*tcp_flags) + " ";
+    for (const auto& set : sets)
+        text += rule_parts::set_text(set, transport) + " ";
     if (more_conditions) text += "… ";
-    text += action_text(*this);
+    text += verdicts ? rule_parts::vmap_text(*verdicts, transport) : action_text(*this);
     if (text.ends_with(' ')) text.pop_back();
     if (!comment.empty()) text += rule_parts::comment_text(comment);
     return text;
@@ -289,8 +402,8 @@ std::vector<const RuleChain*> bases(const std::vector<RuleChain>& chains, std::u
     return out;
 }
 
-bool is_drop(const PacketRule* rule) {
-    return rule != nullptr && (rule->action == RuleAction::drop || rule->action == RuleAction::reject);
+bool is_drop(const NatDecision& decision) {
+    return decision.action == RuleAction::drop || decision.action == RuleAction::reject;
 }
 
 }  // namespace
@@ -310,7 +423,7 @@ FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hoo
         Walk walk(chains, packet);
         const auto after = walk.base(*base);
         const auto& doubt = walk.decision;
-        const bool by_rule = after == Walk::After::decided && is_drop(doubt.rule);
+        const bool by_rule = after == Walk::After::decided && is_drop(doubt);
         const bool by_policy = after == Walk::After::back && base->drops;
         if (by_rule || by_policy) {
             return {true,

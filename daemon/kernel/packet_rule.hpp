@@ -1,7 +1,7 @@
 #pragma once
 
 #include "common/address.hpp"
-#include "daemon/kernel/nftables.hpp"
+#include "daemon/kernel/nft_set.hpp"
 #include "daemon/kernel/xtables.hpp"
 
 #include <functional>
@@ -48,6 +48,35 @@ struct MarkBits {
 /// of <linux/netfilter/xt_conntrack.h> for what NAT has done.
 enum : std::uint32_t { flow_is_established = 2, flow_is_new = 8, flow_has_snat = 64, flow_has_dnat = 128 };
 
+/// What rules know of a packet and look up in sets.
+enum class PacketField : std::uint8_t {
+    source,
+    destination,
+    protocol,
+    source_port,
+    destination_port,
+    input,
+    output,
+    mark,
+    flow,
+    destination_kind,
+};
+
+/// The packet's field, or some of them together, must be in a set.
+struct SetCondition {
+    std::vector<PacketField> fields;
+    bool inverted = false;  ///< it must not
+    std::shared_ptr<const NftSet> set;
+    friend bool operator==(const SetCondition&, const SetCondition&) = default;
+};
+
+/// Of TCP's flags those that are ones in the mask; a flag as a byte of the header has it (RFC 9293).
+struct TcpFlags {
+    std::uint8_t value = 0;
+    std::uint8_t mask = 0;
+    friend bool operator==(const TcpFlags&, const TcpFlags&) = default;
+};
+
 struct PacketRule {
     std::optional<std::uint64_t> handle;  ///< nf_tables'
     std::optional<std::uint32_t> number;  ///< legacy: its place in the chain, from 1
@@ -61,8 +90,11 @@ struct PacketRule {
     std::optional<bool> destination_local;  ///< it must be, or must not be, an address of this namespace
     std::optional<Condition<MarkBits>> mark;
     std::optional<Condition<std::uint32_t>> flow;  ///< one of these bits must be set
-    bool more_conditions = false;                  ///< others, that are not looked at
+    std::optional<Condition<TcpFlags>> tcp_flags;
+    std::vector<SetCondition> sets;
+    bool more_conditions = false;  ///< others, that are not looked at
     RuleAction action = RuleAction::none;
+    std::optional<SetCondition> verdicts;  ///< the action is what this map says; `action` is `other` then
     std::string chain;                     ///< of a jump or goto
     std::optional<IpAddress> to_address;   ///< of NAT; the first of a range
     std::optional<std::uint16_t> to_port;  ///< the same
@@ -75,6 +107,9 @@ struct PacketRule {
     /// As `nft list` writes it: "ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:34567".
     [[nodiscard]] std::string to_string() const;
 };
+
+/// The chains that a packet may come to by that rule.
+[[nodiscard]] std::vector<std::string> next_chains(const PacketRule& rule);
 
 struct RuleChain {
     bool legacy = false;
@@ -97,8 +132,8 @@ struct RuleChain {
 /// Puts names where rules have interfaces by their numbers; `name` says "" where there is none of a number.
 void name_interfaces(std::vector<RuleChain>& chains, const std::function<std::string(std::uint32_t)>& name);
 
-/// The first packet of a flow as rules see it. What is absent is not known: a rule that asks for it may match
-/// or not.
+/// The first packet of a flow as rules see it, or the first that answers it. What is absent is not known: a
+/// rule that asks for it may match or not.
 struct PacketFacts {
     IpAddress source;
     IpAddress destination;
@@ -109,13 +144,14 @@ struct PacketFacts {
     std::optional<std::string> output{};      ///< the same
     std::optional<bool> destination_local{};  ///< the destination is an address of this namespace
     std::optional<std::uint32_t> mark{};
-    std::optional<std::uint32_t> flow{};  ///< flow_is_new, …
+    std::optional<std::uint32_t> flow{};  ///< flow_is_new, …; of TCP's, this one has SYN, an answer ACK too
 };
 
 /// What becomes of the first packet of a flow in the NAT chains of one hook.
 struct NatDecision {
-    const RuleChain* chain = nullptr;  ///< points into the chains; nullptr: no rule decides
-    const PacketRule* rule = nullptr;  ///< a dnat, snat, masquerade, redirect or drop
+    const RuleChain* chain = nullptr;      ///< points into the chains; nullptr: no rule decides
+    const PacketRule* rule = nullptr;      ///< a dnat, snat, masquerade, redirect or drop
+    RuleAction action = RuleAction::none;  ///< the rule's, or what its map says
     bool uncertain =
         false;  ///< a rule before it has conditions or an action that are not looked at; it was passed over
     const RuleChain* doubtful_chain = nullptr;  ///< the first of those

@@ -29,13 +29,18 @@ bool decides(std::string_view expression) {
     return std::ranges::find(names, expression) != names.end();
 }
 
+/// By table and name; the family is the rules' own.
+using Sets =
+    std::map<std::tuple<std::uint8_t, std::string_view, std::string_view>, std::shared_ptr<const NftSet>>;
+
 /// Goes through one rule's expressions, as a packet of one family meets them; knows what each register holds.
 class NftReader {
   public:
-    explicit NftReader(Family family) : family_(family) {}
+    NftReader(Family family, const Sets& sets) : family_(family), sets_(sets) {}
 
     /// nullopt: it is for the other family's packets.
     std::optional<PacketRule> read(const NftRule& in) {
+        in_ = &in;
         rule_.handle = in.handle;
         rule_.comment = in.comment;
         for (const auto& expression : in.expressions)
@@ -61,6 +66,7 @@ class NftReader {
         destination_type,
         flow,
         nat_done,
+        tcp_flags,
     };
     struct Held {
         Field field = Field::unknown;
@@ -102,6 +108,10 @@ class NftReader {
             if (load.offset == 0) field = Field::source_port;
             if (load.offset == 2) field = Field::destination_port;
         }
+        const bool tcp = rule_.protocol == Condition<std::uint8_t>{IPPROTO_TCP, false};
+        constexpr std::uint32_t flags = 13;  // of struct tcphdr
+        if (load.base == NFT_PAYLOAD_TRANSPORT_HEADER && tcp && load.offset == flags && load.length == 1)
+            field = Field::tcp_flags;
         hold(load.to, field, load.length);
     }
 
@@ -138,10 +148,20 @@ class NftReader {
         const bool address = what.field == Field::source || what.field == Field::destination;
         const bool number =
             what.field == Field::mark || what.field == Field::flow || what.field == Field::nat_done;
+        if (what.field == Field::tcp_flags && zero && !bits.mask.empty()) {
+            what.mask = std::to_integer<std::uint8_t>(bits.mask[0]);
+            return hold(bits.to, std::move(what));
+        }
         what.prefix = prefix_length(bits.mask);
         what.mask = host_number(bits.mask);
         if (!zero || (!number && (!address || !what.prefix))) what = {};
         hold(bits.to, std::move(what));
+    }
+
+    /// nft(8) asks so for a protocol's one byte to be turned round, too, which the kernel leaves as it is.
+    void take(const NftByteOrder& order) {
+        if (order.from == order.to && order.length < order.size) return;
+        hold(order.to, Field::unknown);
     }
 
     /// A number of four bytes in the machine's order.
@@ -178,6 +198,14 @@ class NftReader {
                 const auto wanted = family_ == Family::ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
                 const bool is_wanted = std::to_integer<int>(data[0]) == wanted;
                 of_other_family_ = of_other_family_ || is_wanted == inverted;
+                return true;
+            }
+            case Field::tcp_flags: {
+                if (data.empty()) return false;
+                constexpr std::uint32_t whole = 0xFF;
+                put(rule_.tcp_flags, {{std::to_integer<std::uint8_t>(data[0]),
+                                       static_cast<std::uint8_t>(what.mask.value_or(whole))},
+                                      inverted});
                 return true;
             }
             case Field::input:
@@ -256,11 +284,79 @@ class NftReader {
     }
     void take(const NftVerdict& verdict) { take_verdict(rule_, verdict.code, verdict.chain); }
     void take(const NftLookup& lookup) {
-        rule_.more_conditions = true;
+        auto condition = condition_of(lookup);
         if (lookup.to) hold(*lookup.to, Field::unknown);
-        if (!lookup.decides) return;
-        rule_.action = RuleAction::other;
-        rule_.other = "vmap @" + lookup.set;
+        if (lookup.decides) {
+            rule_.action = RuleAction::other;
+            rule_.other = "vmap @" + lookup.set;
+        }
+        // What another map found is in a register, and not known.
+        rule_.more_conditions = rule_.more_conditions || !condition || (lookup.to && !lookup.decides);
+        if (!condition) return;
+        if (lookup.decides) {
+            rule_.verdicts = std::move(*condition);
+        } else {
+            rule_.sets.push_back(std::move(*condition));
+        }
+    }
+
+    /// nullopt where the set or what is looked up in it is not known.
+    [[nodiscard]] std::optional<SetCondition> condition_of(const NftLookup& lookup) const {
+        const auto found =
+            sets_.find(std::tuple(in_->family, std::string_view(in_->table), std::string_view(lookup.set)));
+        if (found == sets_.end()) return std::nullopt;
+        SetCondition out{{}, lookup.inverted, found->second};
+        const auto length = found->second->key_length;
+        constexpr std::uint32_t width = sizeof(std::uint32_t);
+        for (std::uint32_t at = 0; at < length;) {
+            const auto what = held(lookup.from + at / width);
+            const auto field = field_in_set(what);
+            if (!field) return std::nullopt;
+            out.fields.push_back(*field);
+            at += (field_length(*field) + width - 1) / width * width;
+        }
+        return out;
+    }
+
+    /// Of what is held as it came, without a mask.
+    static std::optional<PacketField> field_in_set(const Held& what) {
+        struct Known {
+            Field held;
+            PacketField field;
+        };
+        static constexpr Known known[] = {
+            {Field::source, PacketField::source},
+            {Field::destination, PacketField::destination},
+            {Field::protocol, PacketField::protocol},
+            {Field::source_port, PacketField::source_port},
+            {Field::destination_port, PacketField::destination_port},
+            {Field::input, PacketField::input},
+            {Field::output, PacketField::output},
+            {Field::mark, PacketField::mark},
+            {Field::flow, PacketField::flow},
+            {Field::destination_type, PacketField::destination_kind},
+        };
+        const auto* found = std::ranges::find(known, what.field, &Known::held);
+        if (found == std::end(known) || what.mask || what.prefix) return std::nullopt;
+        return found->field;
+    }
+
+    [[nodiscard]] std::uint32_t field_length(PacketField field) const {
+        switch (field) {
+            case PacketField::source:
+            case PacketField::destination:
+                return static_cast<std::uint32_t>(address_length());
+            case PacketField::protocol:
+                return 1;
+            case PacketField::source_port:
+            case PacketField::destination_port:
+                return 2;
+            case PacketField::input:
+            case PacketField::output:
+                return 16;  // IFNAMSIZ
+            default:
+                return sizeof(std::uint32_t);
+        }
     }
     void take(const NftCounter& counter) {
         rule_.packets = counter.packets;
@@ -314,6 +410,8 @@ class NftReader {
     }
 
     Family family_;
+    const Sets& sets_;
+    const NftRule* in_ = nullptr;
     PacketRule rule_;
     bool of_other_family_ = false;
     std::array<Held, registers> held_;
@@ -328,6 +426,9 @@ std::vector<RuleChain> rule_chains(const NftTables::Content& content, Family wan
     const auto table_name = [&](std::uint8_t family, const std::string& table) {
         return (family == NFPROTO_INET ? "inet " : wanted == Family::ipv4 ? "ip " : "ip6 ") + table;
     };
+    Sets sets;
+    for (const auto& set : content.sets)
+        sets.emplace(std::tuple(set->family, std::string_view(set->table), std::string_view(set->name)), set);
     std::map<std::pair<std::string, std::string>, std::size_t> places;
     for (const auto& chain : content.chains) {
         if (!is_ours(chain.family)) continue;
@@ -345,7 +446,8 @@ std::vector<RuleChain> rule_chains(const NftTables::Content& content, Family wan
         if (!is_ours(rule.family)) continue;
         const auto place = places.find(std::pair(table_name(rule.family, rule.table), rule.chain));
         if (place == places.end()) continue;
-        if (auto form = NftReader(wanted).read(rule)) out[place->second].rules.push_back(std::move(*form));
+        if (auto form = NftReader(wanted, sets).read(rule))
+            out[place->second].rules.push_back(std::move(*form));
     }
     return out;
 }

@@ -104,14 +104,38 @@ bool take_mark(PacketRule& rule, const XtExtension& match) {
     return true;
 }
 
-/// -m multiport with one port or one range; of several only one would be looked at.
+std::vector<std::byte> port_bytes(unsigned port) {
+    return {std::byte(port >> 8), std::byte(port & 0xFF)};
+}
+
+/// -m multiport: one port or one range, or several as a set of ranges.
 bool take_multiport(PacketRule& rule, const XtExtension& match) {
     xt_multiport_v1 info;
-    if (match.revision != 1 || !read(Bytes(match.info), info)) return false;
+    if (match.revision != 1 || !read(Bytes(match.info), info) || info.flags == XT_MULTIPORT_EITHER ||
+        info.count == 0 || info.count > XT_MULTI_PORTS) {
+        return false;
+    }
+    const bool source = info.flags == XT_MULTIPORT_SOURCE;
+    auto& slot = source ? rule.source_port : rule.destination_port;
     const bool range = info.count == 2 && info.pflags[0] != 0;
-    auto& slot = info.flags == XT_MULTIPORT_SOURCE ? rule.source_port : rule.destination_port;
-    if (info.flags == XT_MULTIPORT_EITHER || (info.count != 1 && !range) || slot) return false;
-    slot = {{info.ports[0], info.ports[range ? 1 : 0]}, info.invert != 0};
+    if ((info.count == 1 || range) && !slot) {
+        slot = {{info.ports[0], info.ports[range ? 1 : 0]}, info.invert != 0};
+        return true;
+    }
+    NftSet ports;
+    ports.flags = NFT_SET_ANONYMOUS | NFT_SET_CONSTANT | NFT_SET_INTERVAL;
+    ports.key_length = 2;
+    ports.fields = {2};
+    ports.complete = true;
+    for (unsigned i = 0; i < info.count; ++i) {
+        const bool begins = info.pflags[i] != 0 && i + 1U < info.count;
+        auto& element = ports.elements.emplace_back();
+        element.key = port_bytes(info.ports[i]);
+        if (begins) element.key_end = port_bytes(info.ports[++i]);
+    }
+    rule.sets.push_back({{source ? PacketField::source_port : PacketField::destination_port},
+                         info.invert != 0,
+                         std::make_shared<const NftSet>(std::move(ports))});
     return true;
 }
 
@@ -181,8 +205,10 @@ void take_match(PacketRule& rule, const XtExtension& match) {
     }
     if (match.name == "tcp") {
         xt_tcp info;
-        if (read(Bytes(match.info), info) && info.option == 0 && info.flg_mask == 0) {
+        if (read(Bytes(match.info), info) && info.option == 0 && (info.invflags & XT_TCP_INV_OPTION) == 0) {
             rule.protocol = {IPPROTO_TCP, false};
+            const bool inverted = (info.invflags & XT_TCP_INV_FLAGS) != 0;
+            if (info.flg_mask != 0 || inverted) rule.tcp_flags = {{info.flg_cmp, info.flg_mask}, inverted};
             return take_ports(rule, info.spts, info.dpts, (info.invflags & XT_TCP_INV_SRCPT) != 0,
                               (info.invflags & XT_TCP_INV_DSTPT) != 0);
         }
@@ -225,6 +251,37 @@ void take_target(PacketRule& rule, const XtExtension& target, Family family) {
     rule.action = nat->action;
     if ((range->flags & NF_NAT_RANGE_MAP_IPS) != 0) rule.to_address = range->address;
     if ((range->flags & NF_NAT_RANGE_PROTO_SPECIFIED) != 0) rule.to_port = range->port;
+}
+
+std::string protocol_name(std::uint8_t protocol) {
+    switch (protocol) {
+        case IPPROTO_TCP:
+            return "tcp";
+        case IPPROTO_UDP:
+            return "udp";
+        case IPPROTO_ICMP:
+            return "icmp";
+        case IPPROTO_ICMPV6:
+            return "ipv6-icmp";
+        case IPPROTO_SCTP:
+            return "sctp";
+        default:
+            return std::to_string(protocol);
+    }
+}
+
+std::string flow_text(std::uint32_t bits) {
+    struct Name {
+        std::uint32_t bit;
+        const char* name;
+    };
+    constexpr Name names[] = {{1, "invalid"},       {2, "established"},      {4, "related"},
+                              {flow_is_new, "new"}, {flow_has_snat, "snat"}, {flow_has_dnat, "dnat"}};
+    std::string text;
+    for (const auto& [bit, name] : names) {
+        if ((bits & bit) != 0) text += (text.empty() ? "" : ",") + std::string(name);
+    }
+    return text.empty() ? std::to_string(bits) : text;
 }
 
 void take_verdict(PacketRule& rule, std::int32_t code, const std::string& chain) {

@@ -33,6 +33,17 @@ void take_target(PacketRule& rule, const XtExtension& target, Family family = Fa
 /// As nft(8) writes a comment behind a rule: ` comment "words"`; what would end the string is escaped.
 [[nodiscard]] std::string comment_text(std::string_view comment);
 
+/// "tcp", or the number.
+[[nodiscard]] std::string protocol_name(std::uint8_t protocol);
+/// "established,related".
+[[nodiscard]] std::string flow_text(std::uint32_t bits);
+
+/// "tcp dport { 22, 80 }", "ip saddr != @blocked"; as nft(8) writes it where that is short. `transport` is
+/// whose ports they are: "tcp", or "th" of any.
+[[nodiscard]] std::string set_text(const SetCondition& condition, const std::string& transport);
+/// "ct state vmap { established : accept, invalid : drop }".
+[[nodiscard]] std::string vmap_text(const SetCondition& condition, const std::string& transport);
+
 /// An NF_ or NFT_ verdict; `chain` of a jump.
 void take_verdict(PacketRule& rule, std::int32_t code, const std::string& chain);
 

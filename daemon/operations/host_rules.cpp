@@ -21,8 +21,16 @@ bool has_legacy_v6() {
 }  // namespace
 
 HostRules HostRules::ask() {
+    return with(kernel::NftTables::ask_with_sets(NFPROTO_UNSPEC));
+}
+
+HostRules HostRules::ask_of_container() {
+    return with(kernel::NftTables::ask(NFPROTO_UNSPEC));
+}
+
+HostRules HostRules::with(Result<kernel::NftTables> nft) {
     HostRules rules;
-    rules.nft_ = kernel::NftTables::ask(NFPROTO_UNSPEC);
+    rules.nft_ = std::move(nft);
     for (const auto* name : legacy_names)
         rules.legacy_.push_back(kernel::read_xt_table(name));
     rules.legacy_v6_ = has_legacy_v6();

@@ -25,12 +25,16 @@ struct RuleSet {
 /// are not known.
 class HostRules {
   public:
-    /// For `prepare` with Needs::net_admin, in that namespace.
+    /// For `prepare` with Needs::net_admin, in the host's namespace.
     [[nodiscard]] static HostRules ask();
+    /// The same in a container's, without what its sets have: more of what its root wrote would be taken
+    /// apart with the capability at hand.
+    [[nodiscard]] static HostRules ask_of_container();
     /// For `run`, once. `names` are the namespace's interfaces.
     [[nodiscard]] RuleSet read(const InterfaceNames& names);
 
   private:
+    static HostRules with(Result<kernel::NftTables> nft);
     using LegacyTable = Result<std::optional<kernel::XtBytes>>;
     static constexpr std::array legacy_names{"raw", "mangle", "nat", "filter"};
 

@@ -131,10 +131,12 @@ std::set<std::pair<std::string, std::string>> reached_chains(const std::vector<R
         const auto* chain = left.back();
         left.pop_back();
         for (const auto& rule : chain->rules) {
-            if (rule.action != RuleAction::jump && rule.action != RuleAction::go_to) continue;
+            const auto next = kernel::next_chains(rule);
             for (const auto& other : chains) {
-                if (other.legacy == chain->legacy && other.table == chain->table && other.name == rule.chain)
+                if (other.legacy == chain->legacy && other.table == chain->table &&
+                    std::ranges::find(next, other.name) != next.end()) {
                     reach(other);
+                }
             }
         }
     }

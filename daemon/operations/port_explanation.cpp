@@ -70,28 +70,29 @@ bool is_engines_policy(const kernel::RuleChain& chain) {
                                        (chain.legacy && chain.table == "filter"));
 }
 
-/// Whether a rule at the end of the chain can say what it has to: for a packet whose destination is not yet,
-/// or not any more, what the walk knows, for an answer before conntrack has seen it, or behind a return or
-/// goto to the policy it cannot.
+/// Whether a rule of the chain can say what it has to: for a packet whose destination is not yet, or not any
+/// more, what the walk knows, or for an answer before conntrack has seen it, it cannot.
 bool takes_rule(const kernel::FilterDecision& decision, BlockedPacket kind) {
     const auto& hook = *decision.chain->hook;
     const bool early = hook.number == NF_INET_PRE_ROUTING || hook.number == NF_INET_LOCAL_OUT;
     const bool before_conntrack = early && hook.priority <= NF_IP_PRI_CONNTRACK;
     const bool behind_dnat = early && hook.priority > NF_IP_PRI_NAT_DST;
-    return !decision.left_early &&
-           !(is_answer(kind) ? before_conntrack : behind_dnat && kind == BlockedPacket::on_host);
+    return !(is_answer(kind) ? before_conntrack : behind_dnat && kind == BlockedPacket::on_host);
 }
 
-/// Appends a rule for what a chain's policy drops, which lets an answer through as any answer. Where that
-/// cannot be said, or the chain's names are more than words, what shows its rules.
+/// A rule for what a chain drops, which lets an answer through as any answer: at its end for what its policy
+/// drops, before the one that drops by a map. Where that cannot be said, or nothing would come to it, or the
+/// chain's names are more than words, what shows its rules.
 std::string accept_command(const kernel::FilterDecision& decision, BlockedPacket kind,
                            const kernel::PacketFacts& packet, const std::string& protocol) {
     const auto& chain = *decision.chain;
+    const auto* rule = decision.rule;
     const bool v4 = packet.destination.is_v4();
     const auto to = packet.destination.to_string();
     const auto port = std::to_string(packet.destination_port);
     const auto table = chain.table.substr(chain.table.find(' ') + 1);
-    if (!takes_rule(decision, kind) || !is_plain_word(table) || !is_plain_word(chain.name))
+    const bool has_place = rule == nullptr ? !decision.left_early : rule->handle && chain.hook;
+    if (!has_place || !takes_rule(decision, kind) || !is_plain_word(table) || !is_plain_word(chain.name))
         return "netlab firewall host  # shows what it accepts";
     if (chain.legacy) {
         return "iptables-legacy -t " + table + " -A " + chain.name +
@@ -99,7 +100,9 @@ std::string accept_command(const kernel::FilterDecision& decision, BlockedPacket
                                 : " -d " + to + " -p " + protocol + " --dport " + port) +
                " -j ACCEPT";
     }
-    return "nft add rule " + chain.table + " " + chain.name +
+    const auto place = chain.table + " " + chain.name +
+                       (rule == nullptr ? std::string() : " handle " + std::to_string(*rule->handle));
+    return (rule == nullptr ? "nft add rule " : "nft insert rule ") + place +
            (is_answer(kind) ? std::string(" ct state established,related")
                             : (v4 ? " ip daddr " : " ip6 daddr ") + to + " " + protocol + " dport " + port) +
            " accept";
@@ -212,7 +215,9 @@ Explanation explain_blocked(const api::PortRow& row, const api::Target& target, 
     const auto& chain = *decision.chain;
     if (decision.rule != nullptr) {
         const auto rule = describe_rule(chain, *decision.rule);
-        const auto command = delete_command(rule);
+        // A map has more to say than this.
+        const auto command = decision.rule->verdicts ? accept_command(decision, kind, packet, row.protocol)
+                                                     : delete_command(rule);
         return {what + place_of(rule) + ": " + rule.text, inside ? command_in(target, command) : command};
     }
     const auto policy = what + "the policy of " + chain.table + " " + chain.name + ", as no rule accepts it";

@@ -569,6 +569,59 @@ TEST_CASE("ports: a policy that drops what docker-proxy sends takes a rule in it
     CHECK(answers(18025));
 }
 
+TEST_CASE("ports: what sets and maps of verdicts have decides, and what is said helps", "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-sets", {"-p", "18026:80"});
+    serve(container, "80");
+    (void)row_with(daemon, "p-sets", "works");
+    const struct Removed {
+        ~Removed() { (void)on_host({"nft", "delete", "table", "inet", "p-sets"}); }
+    } removed_at_the_end;
+    const auto nft = [](const std::string& words) { REQUIRE(on_host({"nft", words}).status == 0); };
+    // As firewalld writes its own.
+    nft("add table inet p-sets; "
+        "add chain inet p-sets web; "
+        "add rule inet p-sets web meta l4proto . th dport vmap { tcp . 80-90 : accept }; "
+        "add set inet p-sets blocked { type ipv4_addr . inet_service; flags interval; }; "
+        "add element inet p-sets blocked { 192.0.2.0/24 . 80 }; "
+        "add map inet p-sets ways { type ifname : verdict; }; "
+        "add element inet p-sets ways { \"docker0\" : accept, \"lo\" : drop }; "
+        "add chain inet p-sets way { type filter hook forward priority 5; policy drop; }; "
+        "add rule inet p-sets way ct state vmap { established : accept, related : accept, invalid : drop }; "
+        "add rule inet p-sets way ip daddr . tcp dport @blocked drop; "
+        "add rule inet p-sets way iifname vmap @ways; "
+        "add rule inet p-sets way tcp dport vmap { 22 : drop, 80 : jump web }");
+    CHECK(answers(18026));
+    (void)row_with(daemon, "p-sets", "works");
+
+    nft("add element inet p-sets blocked { " + address_of("p-sets", "bridge") + " . 80 }");
+    CHECK_FALSE(answers(18026));
+    const auto listed = row_with(daemon, "p-sets", "blocked");
+    CHECK(text(listed, "explanation").ends_with("ip daddr . tcp dport @blocked drop"));
+    const auto removes = text(listed, "suggestion");
+    CHECK(removes.starts_with("nft delete rule inet p-sets way handle "));
+    CHECK(on_host({"sh", "-c", removes}).status == 0);
+    CHECK(answers(18026));
+    (void)row_with(daemon, "p-sets", "works");
+
+    // One word of a map drops; its others stay.
+    nft("insert rule inet p-sets way tcp dport vmap { 22 : accept, 80 : drop }");
+    CHECK_FALSE(answers(18026));
+    const auto mapped = row_with(daemon, "p-sets", "blocked");
+    CHECK(text(mapped, "explanation").ends_with("tcp dport vmap { 22 : accept, 80 : drop }"));
+    const auto inserts = text(mapped, "suggestion");
+    CHECK(inserts.starts_with("nft insert rule inet p-sets way handle "));
+    CHECK(on_host({"sh", "-c", inserts}).status == 0);
+    CHECK(answers(18026));
+    (void)row_with(daemon, "p-sets", "works");
+
+    // What an element says with a limit is not known.
+    nft("add set inet p-sets seldom { type inet_service; limit rate 1/hour; }; "
+        "add element inet p-sets seldom { 80 limit rate 1/hour }; "
+        "insert rule inet p-sets way tcp dport @seldom drop");
+    (void)row_with(daemon, "p-sets", "unknown");
+}
+
 TEST_CASE("ports: a redirection in the container leads to another port of its", "[docker][ports]") {
     const support::Daemon daemon(settings());
     const Container container("p-redir", {"-p", "18024:80"});

@@ -68,16 +68,29 @@ void follow(std::vector<RuleChain> chains) {
     }
 }
 
+/// Each set has all the elements that there are, whatever set they are of.
+NftTables::Content content_of(std::span<const std::byte> bytes) {
+    NftTables::Content content{parse_nft_chains(bytes), parse_nft_rules(bytes)};
+    constexpr std::size_t most = 8;
+    for (auto& set : parse_nft_sets(bytes)) {
+        if (content.sets.size() == most) break;
+        set.elements = parse_nft_elements(bytes);
+        set.complete = true;
+        content.sets.push_back(std::make_shared<const NftSet>(std::move(set)));
+    }
+    return content;
+}
+
 }  // namespace
 
 /// The rules of a namespace are written by whoever is root in it. The first byte says whose bytes follow: a
-/// dump of nf_tables (chains and rules in one), or a table of iptables-legacy with its hooks' offsets in
-/// front.
+/// dump of nf_tables (chains, rules, sets and their elements in one), or a table of iptables-legacy with its
+/// hooks' offsets in front.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0) return 0;
     const auto bytes = std::as_bytes(std::span(data, size)).subspan(1);
     if (data[0] % 2 == 0) {
-        const NftTables::Content content{parse_nft_chains(bytes), parse_nft_rules(bytes), true, true};
+        const auto content = content_of(bytes);
         follow(rule_chains(content));
         follow(rule_chains(content, Family::ipv6));
         return 0;

@@ -26,13 +26,13 @@ struct Host {
         REQUIRE(finished.status == 0);
     }
     /// The rules as the daemon reads them there.
-    [[nodiscard]] RuleSet rules() const {
+    [[nodiscard]] RuleSet rules(HostRules (*ask)() = HostRules::ask) const {
         const UniqueFd own(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
         std::vector<operations::TargetHandle> handles;
         handles.push_back(network.handle('a'));
         operations::Namespaces namespaces(std::move(handles));
         REQUIRE(namespaces.enter(0));
-        auto asked = HostRules::ask();
+        auto asked = ask();
         auto route = kernel::open_route_socket();
         REQUIRE(::setns(own.get(), CLONE_NEWNET) == 0);
         REQUIRE(route);
@@ -154,7 +154,7 @@ TEST_CASE("host rules: nft's own words, with both families in one table", "[netn
     CHECK_FALSE(kernel::find_drop(rules.v4.chains, NF_INET_FORWARD, packet).dropped);
 }
 
-TEST_CASE("host rules: a map of verdicts is not understood, and that is told", "[netns]") {
+TEST_CASE("host rules: what a container's maps have is not known, and that is told", "[netns]") {
     const Host host;
     host.run(
         "nft -f - <<END\n"
@@ -164,12 +164,144 @@ TEST_CASE("host rules: a map of verdicts is not understood, and that is told", "
         "  tcp dport vmap { 80 : drop, 81 : jump a }\n"
         " }\n"
         "}\nEND");
-    const auto rules = host.rules();
+    const auto rules = host.rules(HostRules::ask_of_container);
     const auto decision =
         kernel::find_drop(rules.v4.chains, NF_INET_FORWARD, web("203.0.113.1", "172.17.0.2", "eth0"));
     CHECK(decision.uncertain);
     REQUIRE(decision.doubtful);
     CHECK(decision.doubtful->to_string() == "meta l4proto tcp … vmap @__map0");
+}
+
+TEST_CASE("host rules: what sets and maps have decides", "[netns]") {
+    const Host host;
+    host.run(
+        "nft -f - <<END\n"
+        "table inet t {\n"
+        " set blocked { type ipv4_addr; flags interval; elements = { 192.0.2.0/25, 192.0.2.200, "
+        "255.255.255.0/24 } }\n"
+        " set served { type ipv4_addr . inet_service; flags interval; elements = { 172.17.0.0/24 . 80-90 } "
+        "}\n"
+        " set limited { type ipv4_addr; limit rate 1/second; elements = { 192.0.2.250 limit rate 1/second } "
+        "}\n"
+        " chain f { type filter hook forward priority 0; policy drop;\n"
+        "  ct state vmap { established : accept, related : accept, invalid : drop }\n"
+        "  ip saddr @blocked drop\n"
+        "  iifname { \"lo\", \"br7\" } accept\n"
+        "  ip saddr @limited accept\n"
+        "  tcp dport { 22, 443 } accept\n"
+        "  tcp dport != { 1, 2, 80-100 } jump other\n"
+        "  ip daddr . tcp dport @served accept\n"
+        "  meta l4proto . th dport vmap { udp . 53 : accept, tcp . 99 : goto other }\n"
+        " }\n"
+        " chain other { th dport vmap { 99 : accept, 7 : drop, 8 : continue, 9 : return, * : drop }; }\n"
+        "}\nEND");
+    const auto rules = host.rules();
+    REQUIRE(rules.v4.known);
+    CHECK(texts(rules.v4, "f") ==
+          std::vector<std::string>{"ct state vmap { invalid : drop, established : accept, related : accept }",
+                                   "ip saddr @blocked drop", "iifname { \"br7\", \"lo\" } accept",
+                                   "ip saddr @limited accept", "tcp dport { 22, 443 } accept",
+                                   "tcp dport != { … } jump other", "ip daddr . tcp dport @served accept",
+                                   "meta l4proto . th dport vmap { … }"});
+    auto packet = web("203.0.113.1", "172.17.0.2", "eth0");
+    packet.destination_local = false;
+    packet.output = "docker0";
+    const auto decide = [&](const char* from, const char* to, std::uint16_t port) {
+        packet.source = *IpAddress::parse(from);
+        packet.destination = *IpAddress::parse(to);
+        packet.destination_port = port;
+        const auto decision = kernel::find_drop(rules.v4.chains, NF_INET_FORWARD, packet);
+        if (decision.uncertain) return "uncertain: " + decision.doubtful->to_string();
+        if (!decision.dropped) return std::string("passes");
+        return decision.rule == nullptr ? "policy of " + decision.chain->name : decision.rule->to_string();
+    };
+    const char* outside = "203.0.113.1";
+    const char* inside = "172.17.0.2";
+    CHECK(decide(outside, inside, 22) == "passes");
+    CHECK(decide("192.0.2.127", inside, 22) == "ip saddr @blocked drop");
+    CHECK(decide("192.0.2.128", inside, 22) == "passes");
+    CHECK(decide("192.0.2.200", inside, 22) == "ip saddr @blocked drop");
+    CHECK(decide("192.0.2.201", inside, 22) == "passes");
+    CHECK(decide("255.255.255.255", inside, 22) == "ip saddr @blocked drop");
+    CHECK(decide(outside, inside, 85) == "passes");
+    CHECK(decide(outside, "172.17.1.2", 85) == "policy of f");
+    CHECK(decide(outside, inside, 95) == "policy of f");
+    CHECK(decide(outside, inside, 99) == "passes");
+    CHECK(decide(outside, inside, 7).starts_with("th dport vmap"));
+    CHECK(decide(outside, inside, 1234).starts_with("th dport vmap"));
+    CHECK(decide(outside, inside, 9) == "policy of f");
+    CHECK(decide("192.0.2.250", inside, 95).starts_with("uncertain: ip saddr @limited"));
+    packet.flow = kernel::flow_is_established;
+    CHECK(decide("192.0.2.1", inside, 7) == "passes");
+    packet.flow = 1;
+    CHECK(decide(outside, inside, 22).starts_with("ct state vmap"));
+    packet.flow = kernel::flow_is_new;
+    packet.input = "br7";
+    CHECK(decide(outside, inside, 95) == "passes");
+    packet.input.reset();
+    CHECK(decide(outside, inside, 95).starts_with("uncertain: iifname"));
+}
+
+TEST_CASE("host rules: what a map of addresses says is not known, and that is told", "[netns]") {
+    const Host host;
+    host.run(
+        "nft -f - <<END\n"
+        "table ip t {\n"
+        " chain pre { type nat hook prerouting priority -100;\n"
+        "  dnat to tcp dport map { 8080 : 172.17.0.2, 8081 : 172.17.0.3 }\n"
+        " }\n"
+        "}\nEND");
+    const auto rules = host.rules();
+    auto packet = web("192.0.2.1", "203.0.113.1", "out");
+    CHECK(kernel::find_nat(rules.v4.chains, NF_INET_PRE_ROUTING, packet).uncertain);
+    packet.destination_port = 8082;
+    const auto other = kernel::find_nat(rules.v4.chains, NF_INET_PRE_ROUTING, packet);
+    CHECK_FALSE(other.uncertain);
+    CHECK(other.rule == nullptr);
+}
+
+TEST_CASE("host rules: TCP's flags and several ports are looked at", "[netns]") {
+    const Host host;
+    for (const std::string program : {"iptables-nft", "iptables-legacy"}) {
+        INFO(program);
+        host.run(program + " -A FORWARD -p tcp ! --syn -m conntrack --ctstate NEW -j DROP; " + program +
+                 " -A FORWARD -p tcp --tcp-flags SYN,ACK SYN,ACK -j ACCEPT; " + program +
+                 " -A FORWARD -p tcp -m multiport --dports 22,80:90,8080 -j ACCEPT; " + program +
+                 " -A FORWARD -p tcp -m multiport ! --sports 1,40000 -j RETURN; " + program +
+                 " -A FORWARD -j DROP");
+        const auto rules = host.rules();
+        auto words = texts(rules.v4, "FORWARD");
+        if (words.back() == "accept") words.pop_back();  // as iptables-legacy keeps the policy
+        CHECK(words == std::vector<std::string>{"ct state new tcp flags != syn / fin,syn,rst,ack drop",
+                                                "tcp flags syn,ack / syn,ack accept",
+                                                "tcp dport { 22, 80-90, 8080 } accept",
+                                                "tcp sport != { 1, 40000 } return", "drop"});
+        auto packet = web("203.0.113.1", "172.17.0.2", "eth0");
+        const auto drop = [&](std::uint16_t port) {
+            packet.destination_port = port;
+            const auto decision = kernel::find_drop(rules.v4.chains, NF_INET_FORWARD, packet);
+            CHECK_FALSE(decision.uncertain);
+            return decision.dropped ? decision.rule->to_string() : std::string();
+        };
+        for (const std::uint16_t passes : std::initializer_list<std::uint16_t>{22, 80, 85, 90, 8080})
+            CHECK(drop(passes).empty());
+        for (const std::uint16_t stays : std::initializer_list<std::uint16_t>{23, 79, 91})
+            CHECK(drop(stays) == "drop");
+        packet.source_port = 2;
+        CHECK(drop(23).empty());
+        packet.source_port = 40'000;
+        packet.flow = kernel::flow_is_established;
+        CHECK(drop(23).empty());
+        host.run(program + " -F FORWARD");
+    }
+    host.run(
+        "nft -f - <<END\n"
+        "table ip t { chain f { type filter hook forward priority 0;\n"
+        "  tcp flags syn drop\n tcp flags & (syn | ack) == ack drop\n tcp flags == fin drop\n"
+        "  meta l4proto . th dport vmap { tcp . 80-90 : accept }\n }\n}\nEND");
+    CHECK(texts(host.rules().v4, "f") ==
+          std::vector<std::string>{"tcp flags syn drop", "tcp flags ack / syn,ack drop",
+                                   "tcp flags == fin drop", "meta l4proto . th dport vmap { … }"});
 }
 
 TEST_CASE("host rules: ip6tables-legacy is not read, so IPv6's rules are not known", "[netns]") {
