@@ -94,6 +94,7 @@ std::string text_of(const NatInRow& row) {
     if (row.target.empty()) text += " (nobody that netlab knows)";
     if (!row.reached) text += ", no chain leads to this rule";
     text += "\n" + rule_line(row.rule);
+    if (row.shadowed_by) text += rule_line(*row.shadowed_by, "NEVER MET, first comes ");
     if (row.hairpin) text += rule_line(*row.hairpin, "from itself: ");
     return text;
 }

@@ -191,7 +191,7 @@ struct DnsReport {
     std::optional<bool> agreed;  ///< with `all_servers`: whether those that answered say the same
     std::optional<std::uint64_t> silent;  ///< with `all_servers`: how many servers did not answer
     std::vector<std::string> explanations;
-    std::optional<std::string> suggestion;  ///< a command, and in brackets another way
+    std::optional<std::string> suggestion;  ///< a command, and another way behind `  # `
     double elapsed_ms = 0;
 };
 BOOST_DESCRIBE_STRUCT(DnsReport, (),

@@ -65,11 +65,12 @@ struct NatInRow {
     std::optional<std::uint16_t> host_port;  ///< the first of a range
     std::optional<Endpoint> to;              ///< port 0: the same
     NatRule rule;
-    std::optional<NatRule> hairpin;  ///< gives the target the host's address when it talks to itself
-    bool reached = true;             ///< false: the engine leads nothing to it, no chain jumps there
+    std::optional<NatRule> hairpin;      ///< gives the target the host's address when it talks to itself
+    bool reached = true;                 ///< false: the engine leads nothing to it, no chain jumps there
+    std::optional<NatRule> shadowed_by;  ///< comes first for what comes from outside, and leads elsewhere
 };
 BOOST_DESCRIBE_STRUCT(NatInRow, (),
-                      (target, network, family, protocol, host_address, host_port, to, rule, hairpin,
-                       reached))
+                      (target, network, family, protocol, host_address, host_port, to, rule, hairpin, reached,
+                       shadowed_by))
 
 }  // namespace netlab::api

@@ -341,6 +341,10 @@ class Walk {
 
 }  // namespace
 
+bool meets(const PacketRule& rule, const PacketFacts& packet) {
+    return match(rule, packet) == Match::yes;
+}
+
 std::vector<std::string> next_chains(const PacketRule& rule) {
     const auto leads = [](RuleAction action) {
         return action == RuleAction::jump || action == RuleAction::go_to;

@@ -147,6 +147,9 @@ struct PacketFacts {
     std::optional<std::uint32_t> flow{};  ///< flow_is_new, …; of TCP's, this one has SYN, an answer ACK too
 };
 
+/// Whether the packet has all that the rule asks for; false where that is not known.
+[[nodiscard]] bool meets(const PacketRule& rule, const PacketFacts& packet);
+
 /// What becomes of the first packet of a flow in the NAT chains of one hook.
 struct NatDecision {
     const RuleChain* chain = nullptr;      ///< points into the chains; nullptr: no rule decides

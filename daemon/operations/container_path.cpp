@@ -16,10 +16,6 @@ namespace netlab::operations {
 
 namespace {
 
-std::string ip_command(const IpAddress& address) {
-    return address.is_v4() ? "ip " : "ip -6 ";
-}
-
 /// The gateway of the network that its engine gave the target that address on, and how long its prefix is.
 struct NetworkGateway {
     std::string network;
@@ -114,26 +110,16 @@ std::optional<Explanation> ContainerPath::broken_route(const IpAddress& address)
                        "netlab route host " + address.to_string()};
 }
 
-/// The host's interface has an address in the subnet.
-bool ContainerPath::has_subnet(std::uint32_t index, const IpAddress& address) const {
-    return std::ranges::any_of(topology_[host_.place()].addresses, [&](const kernel::Address& one) {
-        return one.index == index && one.prefix.contains(address);
-    });
-}
-
 /// The host's interface has the gateway's address of the network that the container has that address on.
 bool ContainerPath::has_gateway(std::uint32_t index, const IpAddress& address) const {
     const auto gateway = gateway_of(target_, address);
-    return gateway &&
-           std::ranges::any_of(topology_[host_.place()].addresses, [&](const kernel::Address& one) {
-               return one.index == index && one.prefix.address() == gateway->address;
-           });
+    return gateway && topology_[host_.place()].has_address(index, gateway->address);
 }
 
 /// The bridge had the gateway's address, and its subnet's route with it.
 std::optional<Explanation> ContainerPath::lost_subnet(const IpAddress& address, Port bridge) const {
     const auto gateway = gateway_of(target_, address);
-    if (!gateway || has_subnet(bridge.index, address)) return std::nullopt;
+    if (!gateway || topology_[bridge.place].has_subnet(bridge.index, address)) return std::nullopt;
     const auto name = topology_.name(bridge);
     const auto own = gateway->address.to_string();
     return Explanation{name + ", the host's bridge of " + gateway->network + ", has lost its address " + own +
@@ -161,9 +147,7 @@ RouteBack ContainerPath::find_back(const IpAddress& address, const IpAddress& cl
     if (!socket) return back;
     auto reply = kernel::query_route(socket->get(), {client, address, 0, 0, 0, false});
     // An address that it has lost has no routes: that is EINVAL, and so is a blackhole.
-    const bool has_lost = std::ranges::none_of(topology_[place_].addresses, [&](const kernel::Address& one) {
-        return one.prefix.address() == address;
-    });
+    const bool has_lost = !topology_[place_].has_address(address);
     if (reply && reply->error == EINVAL && has_lost)
         reply = kernel::query_route(socket->get(), {client, {}, 0, 0, 0, false});
     if (!reply) return back;
@@ -221,10 +205,7 @@ void ContainerPath::ask_on_link(const IpAddress& address, const IpAddress& clien
     const auto& own = topology_[place_];
     const auto link = std::ranges::find(own.links, output.index, &kernel::Link::index);
     const bool asks = link != own.links.end() && (link->flags & (IFF_NOARP | IFF_POINTOPOINT)) == 0;
-    const bool in_subnet = std::ranges::any_of(own.addresses, [&](const kernel::Address& one) {
-        return one.index == output.index && one.prefix.contains(client);
-    });
-    if (!asks || in_subnet || !topology_.owners(client).empty()) return;
+    if (!asks || own.has_subnet(output.index, client) || !topology_.owners(client).empty()) return;
     const auto route = routes_.decisive(place_, client, address);
     if (!route || route->has_gateway) return;
     switch (somebody_answers(output, client.family())) {
@@ -238,9 +219,7 @@ void ContainerPath::ask_on_link(const IpAddress& address, const IpAddress& clien
     }
     const auto gateway = gateway_of(target_, address);
     const auto name = topology_.name(output);
-    const bool its = std::ranges::any_of(own.addresses, [&](const kernel::Address& one) {
-        return one.index == output.index && one.prefix.address() == address;
-    });
+    const bool its = own.has_address(output.index, address);
     const bool plain = gateway && its && route->is_default && route->in_main && is_plain_word(name);
     back.why = Explanation{target_.name + " asks for " + client.to_string() + " itself on the link of " +
                                name + ", as its route " + route->entry +

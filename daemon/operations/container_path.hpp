@@ -31,7 +31,6 @@ class ContainerPath {
   private:
     [[nodiscard]] std::optional<Explanation> broken_route(const IpAddress& address) const;
     [[nodiscard]] std::optional<Explanation> lost_subnet(const IpAddress& address, Port bridge) const;
-    [[nodiscard]] bool has_subnet(std::uint32_t index, const IpAddress& address) const;
     [[nodiscard]] std::optional<Explanation> broken_link(const IpAddress& address) const;
     [[nodiscard]] std::optional<Explanation> wrong_entry(const IpAddress& address) const;
     [[nodiscard]] bool has_gateway(std::uint32_t index, const IpAddress& address) const;

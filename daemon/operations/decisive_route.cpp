@@ -25,7 +25,7 @@ std::string entry_text(const api::RouteEntry& entry) {
 }  // namespace
 
 Explanation explain_stray(const StrayRoute& stray) {
-    const std::string command = stray.address.is_v4() ? "ip route del " : "ip -6 route del ";
+    const auto command = ip_command(stray.address) + "route del ";
     return {stray.target + " sends what is for " + stray.address.to_string() + " by " + stray.output +
                 ", and " + stray.owner + " is behind " + stray.expected + ": its route " + stray.entry +
                 " is in the way",

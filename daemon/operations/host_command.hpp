@@ -19,6 +19,11 @@ namespace netlab::operations {
     return !word.empty() && word.front() != '-' && std::ranges::all_of(word, is_plain);
 }
 
+/// "ip " or "ip -6 ", of that address' family.
+[[nodiscard]] inline std::string ip_command(const IpAddress& address) {
+    return address.is_v4() ? "ip " : "ip -6 ";
+}
+
 /// "" where the interface's name is more than a word.
 [[nodiscard]] inline std::string up_command(const std::string& interface) {
     return is_plain_word(interface) ? "ip link set " + interface + " up" : std::string();

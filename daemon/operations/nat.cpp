@@ -81,7 +81,7 @@ class Inspection {
             }
         }
         incoming(rows, [&](const api::NatInRow& row) {
-            return row.to && place != view_.place() && has(facts, row.to->address);
+            return row.to && place != view_.place() && facts.has_address(row.to->address);
         });
         return {};
     }
@@ -116,11 +116,6 @@ class Inspection {
             }
         }
         return out;
-    }
-
-    static bool has(const NamespaceFacts& facts, const IpAddress& address) {
-        return std::ranges::any_of(
-            facts.addresses, [&](const kernel::Address& one) { return one.prefix.address() == address; });
     }
 
     [[nodiscard]] const HostOutside& outside(Family family) const {
@@ -294,6 +289,10 @@ class Inspection {
                 auto row = describe_dnat(found, family, chains);
                 if (!wanted(row)) continue;
                 if (row.to) find_owner(row);
+                const auto& way = outside(family);
+                if (way.address && rules_.of(family).known)
+                    row.shadowed_by = find_shadowing(chains, found, *way.address, way.interface);
+                if (row.shadowed_by) rows.finding();
                 rows.add(row);
             }
         }

@@ -215,6 +215,28 @@ std::optional<api::NatRule> find_hairpin(const std::vector<RuleChain>& chains, c
     return std::nullopt;
 }
 
+std::optional<api::NatRule> find_shadowing(const std::vector<RuleChain>& chains, const DnatRule& found,
+                                           const IpAddress& host_address, const std::string& interface) {
+    const auto& rule = *found.rule;
+    if (!found.reached || !rule.destination_port || !rule.protocol) return std::nullopt;
+    constexpr std::uint16_t any_port = 40'000;
+    const auto& to = rule.destination ? rule.destination->value.address() : host_address;
+    kernel::PacketFacts facts{somebody_outside(to.family()), to, rule.protocol->value, any_port,
+                              rule.destination_port->value.first};
+    facts.input = interface;
+    facts.output = "";
+    facts.destination_local = true;
+    facts.mark = 0;
+    facts.flow = kernel::flow_is_new;
+    if (!kernel::meets(rule, facts)) return std::nullopt;
+    const auto first = kernel::find_nat(chains, NF_INET_PRE_ROUTING, facts);
+    if (first.uncertain || first.rule == nullptr || first.rule == &rule) return std::nullopt;
+    const bool elsewhere =
+        first.rule->action != RuleAction::dnat || first.rule->to_address != rule.to_address ||
+        first.rule->to_port.value_or(facts.destination_port) != rule.to_port.value_or(facts.destination_port);
+    return elsewhere ? std::optional(describe_rule(*first.chain, *first.rule)) : std::nullopt;
+}
+
 api::NatInRow describe_dnat(const DnatRule& found, Family family, const std::vector<RuleChain>& chains) {
     const auto& rule = *found.rule;
     api::NatInRow row;

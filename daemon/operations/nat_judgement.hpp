@@ -31,6 +31,13 @@ struct DnatRule {
 [[nodiscard]] std::optional<api::NatRule> find_hairpin(const std::vector<kernel::RuleChain>& chains,
                                                        const api::Endpoint& target);
 
+/// The rule that comes first for what comes to that one's port from outside, and leads elsewhere; nullopt:
+/// there is none, or it is not known. `host_address` is for a rule that asks for none, `interface` where it
+/// comes in.
+[[nodiscard]] std::optional<api::NatRule> find_shadowing(const std::vector<kernel::RuleChain>& chains,
+                                                         const DnatRule& found, const IpAddress& host_address,
+                                                         const std::string& interface);
+
 /// Without target and network.
 [[nodiscard]] api::NatInRow describe_dnat(const DnatRule& found, Family family,
                                           const std::vector<kernel::RuleChain>& chains);

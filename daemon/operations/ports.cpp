@@ -46,7 +46,8 @@ Result<Handles> prepare(Namespaces& namespaces, const api::PortsRequest&, const 
         const bool publishes =
             std::ranges::any_of(context.targets[i].ports,
                                 [](const api::PublishedPort& port) { return port.host_port.has_value(); });
-        if (publishes && !on_host[i] && diags[i] && namespaces.enter(i)) own_rules[i] = HostRules::ask_of_container();
+        if (publishes && !on_host[i] && diags[i] && namespaces.enter(i))
+            own_rules[i] = HostRules::ask_of_container();
     }
     if (auto entered = namespaces.enter(*host); !entered) return entered.error();
     auto host_diag = kernel::open_sock_diag_socket();

@@ -31,6 +31,23 @@ std::vector<Port> values(const std::multimap<Key, Port>& map, const Key& key) {
 
 }  // namespace
 
+bool NamespaceFacts::has_address(const IpAddress& address) const {
+    return std::ranges::any_of(addresses,
+                               [&](const kernel::Address& one) { return one.prefix.address() == address; });
+}
+
+bool NamespaceFacts::has_address(std::uint32_t index, const IpAddress& address) const {
+    return std::ranges::any_of(addresses, [&](const kernel::Address& one) {
+        return one.index == index && one.prefix.address() == address;
+    });
+}
+
+bool NamespaceFacts::has_subnet(std::uint32_t index, const IpAddress& address) const {
+    return std::ranges::any_of(addresses, [&](const kernel::Address& one) {
+        return one.index == index && one.prefix.contains(address);
+    });
+}
+
 Topology::Topology(std::vector<NamespaceFacts> facts) : facts_(std::move(facts)) {
     for (std::size_t place = 0; place < facts_.size(); ++place) {
         std::ranges::sort(facts_[place].links, {}, &kernel::Link::index);

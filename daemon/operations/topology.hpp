@@ -33,6 +33,12 @@ struct NamespaceFacts {
     std::vector<kernel::Address> addresses;
     std::map<std::int32_t, std::size_t> numbered;  ///< places by the numbers that this namespace has for them
     std::map<std::uint32_t, FrameRules> rules{};   ///< by the interface's index; those that have any
+
+    [[nodiscard]] bool has_address(const IpAddress& address) const;
+    /// That interface has it.
+    [[nodiscard]] bool has_address(std::uint32_t index, const IpAddress& address) const;
+    /// That interface has an address whose subnet it is in.
+    [[nodiscard]] bool has_subnet(std::uint32_t index, const IpAddress& address) const;
 };
 
 /// Pure: joins what was read. A segment is what frames cross without being routed: the two ends of a veth, a

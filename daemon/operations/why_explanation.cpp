@@ -165,8 +165,6 @@ class Explainer {
         return explain_wrong_neighbour(*wrong, target_at(facts_.context, wrong->at.place));
     }
 
-    [[nodiscard]] std::string ip_command() const { return facts_.flow.remote.is_v4() ? "ip " : "ip -6 "; }
-
     /// Of the packet's family, where the engine says.
     [[nodiscard]] const std::optional<IpAddress>& gateway_of(const api::Membership& network) const {
         return facts_.flow.remote.is_v4() ? network.gateway : network.gateway_v6;
@@ -191,11 +189,12 @@ class Explainer {
         if (!facts_.route->is_default)
             // Who is a target may well be a router on purpose.
             return {sends + " by its route " + facts_.route->entry,
-                    is_known(*facts_.next_hop)
-                        ? std::string()
-                        : command_in(from(), ip_command() + "route del " + facts_.route->entry)};
+                    is_known(*facts_.next_hop) ? std::string()
+                                               : command_in(from(), ip_command(facts_.flow.remote) +
+                                                                        "route del " + facts_.route->entry)};
         return {sends + ", and its networks' gateway is " + list_and(gateways),
-                command_in(from(), ip_command() + "route replace default via " + right->to_string())};
+                command_in(from(), ip_command(facts_.flow.remote) + "route replace default via " +
+                                       right->to_string())};
     }
 
     /// A route says on purpose that nothing passes.
@@ -204,9 +203,9 @@ class Explainer {
         const auto* target = final_target();
         return {facts_.refusing->target + " has the route " + facts_.refusing->entry +
                     ", which says that nothing goes there",
-                target == nullptr
-                    ? std::string()
-                    : command_in(*target, ip_command() + "route del " + facts_.refusing->entry)};
+                target == nullptr ? std::string()
+                                  : command_in(*target, ip_command(facts_.flow.remote) + "route del " +
+                                                            facts_.refusing->entry)};
     }
 
     [[nodiscard]] Explanation unreachable() const {
@@ -276,8 +275,8 @@ class Explainer {
         }
         out.explanation +=
             ", and its default route, by the gateway of " + with_gateway->name + ", is not there";
-        out.suggestion = command_in(
-            from(), ip_command() + "route add default via " + gateway_of(*with_gateway)->to_string());
+        out.suggestion = command_in(from(), ip_command(facts_.flow.remote) + "route add default via " +
+                                                gateway_of(*with_gateway)->to_string());
         return out;
     }
 

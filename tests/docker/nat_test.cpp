@@ -145,6 +145,38 @@ TEST_CASE("nat: what comes in by a published port, and back to itself", "[docker
           "ip saddr " + address + " ip daddr " + address + " tcp dport 8080 masquerade");
 }
 
+TEST_CASE("nat: a foreign rule that comes before a published port's is named", "[docker][nat]") {
+    const support::Daemon daemon(settings());
+    const auto before = nat_of(daemon, "py-server1");
+    REQUIRE(before.in.size() == 1);
+    CHECK_FALSE(before.in[0].contains("shadowed_by"));
+    CHECK(before.finished.status == 0);
+    const SavedRules saved;
+    const Words foreign{"iptables",
+                        "-t",
+                        "nat",
+                        "-I",
+                        "PREROUTING",
+                        "-p",
+                        "tcp",
+                        "-m",
+                        "multiport",
+                        "--dports",
+                        "8080,9090",
+                        "-j",
+                        "DNAT",
+                        "--to-destination",
+                        address_of("co1", "net")};
+    REQUIRE(on_host(foreign).status == 0);
+    const auto after = nat_of(daemon, "py-server1");
+    CHECK(after.finished.status == 1);
+    REQUIRE(after.in.size() == 1);
+    CHECK(text(after.in[0].at("shadowed_by").as_object(), "chain") == "PREROUTING");
+    const auto told = daemon.netlab({"nat", "py-server1"}).out;
+    INFO(told);
+    CHECK(told.find("NEVER MET, first comes ip nat PREROUTING handle ") != told.npos);
+}
+
 TEST_CASE("nat: an internal network's members do not leave, and that is no fault", "[docker][nat]") {
     const support::Daemon daemon(settings());
     const auto said = nat_of(daemon, "priv1");

@@ -1,5 +1,4 @@
-#include "daemon/operations/host_rules.hpp"
-
+#include "daemon/operations/nat_judgement.hpp"
 #include "tests/netns/test_network.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
@@ -258,6 +257,38 @@ TEST_CASE("host rules: what a map of addresses says is not known, and that is to
     const auto other = kernel::find_nat(rules.v4.chains, NF_INET_PRE_ROUTING, packet);
     CHECK_FALSE(other.uncertain);
     CHECK(other.rule == nullptr);
+}
+
+TEST_CASE("host rules: what a map jumps to is reached, and a rule behind another of its port is shadowed",
+          "[netns]") {
+    const Host host;
+    host.run(
+        "nft -f - <<END\n"
+        "table ip t {\n"
+        " chain web { tcp dport 80 dnat to 172.17.0.2:8080; tcp dport 80 dnat to 172.17.0.3:8080; }\n"
+        " chain left { tcp dport 81 dnat to 172.17.0.4; }\n"
+        " chain pre { type nat hook prerouting priority -100;\n"
+        "  meta l4proto vmap { tcp : jump web, udp : drop }\n"
+        "  tcp dport 80 dnat to 172.17.0.2:8080\n"
+        "  ip saddr 10.0.0.0/8 tcp dport 80 dnat to 172.17.0.5\n"
+        " }\n"
+        "}\nEND");
+    const auto rules = host.rules();
+    const auto found = operations::find_dnat_rules(rules.v4.chains);
+    std::vector<std::string> told;
+    for (const auto& one : found) {
+        const auto by =
+            operations::find_shadowing(rules.v4.chains, one, *IpAddress::parse("192.0.2.1"), "out");
+        told.push_back(one.rule->to_string() + (one.reached ? "" : " unreached") +
+                       (by ? " behind " + by->text : ""));
+    }
+    std::ranges::sort(told);
+    CHECK(told == std::vector<std::string>{
+                      "ip saddr 10.0.0.0/8 tcp dport 80 dnat to 172.17.0.5",  // of some clients alone
+                      "tcp dport 80 dnat to 172.17.0.2:8080",
+                      "tcp dport 80 dnat to 172.17.0.2:8080",  // behind one that says the same
+                      "tcp dport 80 dnat to 172.17.0.3:8080 behind tcp dport 80 dnat to 172.17.0.2:8080",
+                      "tcp dport 81 dnat to 172.17.0.4 unreached"});
 }
 
 TEST_CASE("host rules: TCP's flags and several ports are looked at", "[netns]") {

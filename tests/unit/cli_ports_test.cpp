@@ -84,6 +84,10 @@ TEST_CASE("nat: as text the way out, the way in and the rules with their counter
           "  out  172.17.0.2 (eth0) -> 172.17.0.1 (docker0) -> ens3 as 198.51.100.2\n"
           "  in   *:8080/tcp -> 172.17.0.2:80 (co1)\n"
           "       ip nat DOCKER handle 11: tcp dport 8080 dnat to 172.17.0.2:80  [14 packets, 840 bytes]\n");
+    in.shadowed_by = rule();
+    CHECK(cli::nat_text::page({out}, {in}, false)
+              .ends_with("       NEVER MET, first comes ip nat DOCKER handle 11: tcp dport 8080 dnat to "
+                         "172.17.0.2:80  [14 packets, 840 bytes]\n"));
     in.reached = false;
     CHECK(cli::nat_text::page({out}, {in}, false).find("  in ") == std::string::npos);
     CHECK(cli::nat_text::page({out}, {in}, true).find("no chain leads to this rule") != std::string::npos);
