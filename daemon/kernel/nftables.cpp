@@ -165,6 +165,32 @@ NftExpression parse_nat(Bytes data) {
     return out;
 }
 
+NftExpression parse_redirect(Bytes data) {
+    NftRedirect out;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_REDIR_REG_PROTO_MIN) out.port = register_of(value);
+    });
+    return out;
+}
+
+/// An object with a name: one that only counts, or that tells conntrack or others something, lets the rule go
+/// on.
+NftExpression parse_object(Bytes data) {
+    std::uint32_t kind = NFT_OBJECT_UNSPEC;
+    for_each_attribute(data, [&](int type, Bytes value) {
+        if (type == NFTA_OBJREF_IMM_TYPE) kind = number(value);
+    });
+    switch (kind) {
+        case NFT_OBJECT_COUNTER:
+        case NFT_OBJECT_CT_HELPER:
+        case NFT_OBJECT_CT_TIMEOUT:
+        case NFT_OBJECT_SECMARK:
+            return NftCounter{};
+        default:
+            return NftOther{"objref"};
+    }
+}
+
 NftExpression parse_counter(Bytes data) {
     NftCounter out;
     for_each_attribute(data, [&](int type, Bytes value) {
@@ -205,6 +231,8 @@ constexpr Parser parsers[] = {
     {"fib", parse_fib},
     {"ct", parse_conntrack},
     {"nat", parse_nat},
+    {"redir", parse_redirect},
+    {"objref", parse_object},
     {"counter", parse_counter},
     {"match", parse_extension<NftMatch>},
     {"target", parse_extension<NftTarget>},

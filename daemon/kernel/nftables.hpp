@@ -102,6 +102,11 @@ struct NftNat {
     std::optional<NftRegister> port;
     friend bool operator==(const NftNat&, const NftNat&) = default;
 };
+/// DNAT to the host itself.
+struct NftRedirect {
+    std::optional<NftRegister> port;  ///< the first of the range; absent: it stays
+    friend bool operator==(const NftRedirect&, const NftRedirect&) = default;
+};
 struct NftCounter {
     std::uint64_t packets = 0;
     std::uint64_t bytes = 0;
@@ -128,8 +133,8 @@ struct NftOther {
 };
 
 using NftExpression = std::variant<NftPayload, NftMeta, NftBitwise, NftByteOrder, NftCompare, NftRange,
-                                   NftImmediate, NftVerdict, NftLookup, NftFib, NftConntrack, NftNat,
-                                   NftCounter, NftMatch, NftTarget, NftOther>;
+                                   NftImmediate, NftVerdict, NftLookup, NftFib, NftConntrack, NftRedirect,
+                                   NftNat, NftCounter, NftMatch, NftTarget, NftOther>;
 
 struct NftHook {
     std::uint32_t number = 0;  ///< NF_INET_

@@ -371,7 +371,9 @@ std::string PacketRule::to_string() const {
                        condition((family(source) + "saddr").c_str(), source, prefix_text) +
                        condition((family(destination) + "daddr").c_str(), destination, prefix_text);
     if (destination_local) text += *destination_local ? "fib daddr type local " : "fib daddr type != local ";
-    text += condition("ct state", flow, flow_text) + condition("meta mark", mark, mark_text);
+    const bool status = flow && (flow->value & ~(flow_has_snat | flow_has_dnat)) == 0;
+    text += condition(status ? "ct status" : "ct state", flow, flow_text) +
+            condition("meta mark", mark, mark_text);
     const auto has_port = [](const SetCondition& set) {
         return std::ranges::any_of(set.fields, [](PacketField field) {
             return field == PacketField::source_port || field == PacketField::destination_port;
@@ -396,12 +398,15 @@ std::string PacketRule::to_string() const {
 
 namespace {
 
-/// Those that packets of one hook come to by themselves, in order.
+/// Those that packets of one hook come to by themselves, in order. Of equal priority the one that was
+/// registered last is the first (nf_hook_entries_grow of net/netfilter/core.c); dumps list tables and their
+/// chains as they were made, and iptables-legacy's tables come when somebody first asks for them.
 std::vector<const RuleChain*> bases(const std::vector<RuleChain>& chains, std::uint32_t hook, bool nat) {
     std::vector<const RuleChain*> out;
     for (const auto& chain : chains) {
         if (chain.nat == nat && chain.hook && chain.hook->number == hook) out.push_back(&chain);
     }
+    std::ranges::reverse(out);
     std::ranges::stable_sort(out, {}, [](const RuleChain* chain) { return chain->hook->priority; });
     return out;
 }

@@ -79,6 +79,11 @@ std::vector<RuleChain> rule_chains(const XtTable& table, const std::string& name
         const auto place = places.find(rule.chain);
         if (place != places.end()) out[place->second].rules.push_back(form_of(rule));
     }
+    for (auto& chain : out) {
+        if (!chain.hook || chain.rules.empty()) continue;
+        chain.drops = chain.rules.back().action == RuleAction::drop;
+        chain.rules.pop_back();
+    }
     return out;
 }
 

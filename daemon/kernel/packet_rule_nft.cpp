@@ -379,11 +379,17 @@ class NftReader {
         if ((nat.address && !rule_.to_address) || (nat.port && !rule_.to_port)) rule_.more_conditions = true;
     }
 
+    void take(const NftRedirect& redirect) {
+        rule_.action = RuleAction::redirect;
+        if (!redirect.port) return;
+        const auto value = held(*redirect.port).value;
+        if (value.size() >= 2) rule_.to_port = big_endian(value);
+        if (!rule_.to_port) rule_.more_conditions = true;
+    }
+
     void take(const NftOther& other) {
         if (other.name == "masq") {
             rule_.action = RuleAction::masquerade;
-        } else if (other.name == "redir") {
-            rule_.action = RuleAction::redirect;
         } else if (other.name == "reject") {
             rule_.action = RuleAction::reject;
         } else if (decides(other.name)) {

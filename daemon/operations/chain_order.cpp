@@ -94,10 +94,14 @@ class Order {
                 if (tables_[table].chains[chain].hook) out.emplace_back(table, chain);
             }
         }
+        // Of equal priority the one that was registered last is the first (nf_hook_entries_grow).
+        std::ranges::reverse(out);
         std::ranges::stable_sort(out, {}, [&](const Place& place) {
             const auto& table = tables_[place.first];
             const auto& hook = *table.chains[place.second].hook;
-            return std::tuple(rank(hooks, hook.hook), hook.priority, rank(families, table.family));
+            const auto of_ip = rank(families, "inet");
+            return std::tuple(rank(hooks, hook.hook), hook.priority,
+                              std::min(rank(families, table.family), of_ip));
         });
         return out;
     }

@@ -4,6 +4,7 @@
 #include "daemon/operations/host_command.hpp"
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/network_facts.hpp"
+#include "daemon/operations/rule_owner.hpp"
 
 #include <algorithm>
 
@@ -100,12 +101,35 @@ std::string accept_command(const kernel::FilterDecision& decision, BlockedPacket
                                 : " -d " + to + " -p " + protocol + " --dport " + port) +
                " -j ACCEPT";
     }
+    const auto family = chain.table.substr(0, chain.table.find(' '));
+    if (is_answer(kind) && is_iptables_table(family, table)) {
+        return (family == "ip6" ? "ip6tables-nft -t " : "iptables-nft -t ") + table +
+               (rule == nullptr ? " -A " : " -I ") + chain.name +
+               " -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT";
+    }
     const auto place = chain.table + " " + chain.name +
                        (rule == nullptr ? std::string() : " handle " + std::to_string(*rule->handle));
     return (rule == nullptr ? "nft add rule " : "nft insert rule ") + place +
            (is_answer(kind) ? std::string(" ct state established,related")
                             : (v4 ? " ip daddr " : " ip6 daddr ") + to + " " + protocol + " dport " + port) +
            " accept";
+}
+
+/// It is for one destination or one port, and so may go without letting in what it also keeps out.
+bool is_narrow(const kernel::PacketRule& rule) {
+    const auto& port = rule.destination_port;
+    const auto& to = rule.destination;
+    const bool one_port = port && !port->inverted && port->value.first == port->value.second;
+    const bool one_address =
+        to && !to->inverted && to->value.length() == (to->value.address().is_v4() ? 32U : 128U);
+    return one_port || one_address;
+}
+
+/// Removes the rule; says so where it drops more than what was asked about.
+std::string removal(const kernel::PacketRule& rule, const std::string& command) {
+    return command.empty() || is_narrow(rule)
+               ? command
+               : command + "  # or a rule before it that accepts: it drops more than this";
 }
 
 std::string host_end(const api::PortRow& row) {
@@ -217,7 +241,7 @@ Explanation explain_blocked(const api::PortRow& row, const api::Target& target, 
         const auto rule = describe_rule(chain, *decision.rule);
         // A map has more to say than this.
         const auto command = decision.rule->verdicts ? accept_command(decision, kind, packet, row.protocol)
-                                                     : delete_command(rule);
+                                                     : removal(*decision.rule, delete_command(rule));
         return {what + place_of(rule) + ": " + rule.text, inside ? command_in(target, command) : command};
     }
     const auto policy = what + "the policy of " + chain.table + " " + chain.name + ", as no rule accepts it";

@@ -3,6 +3,7 @@
 #include "daemon/operations/host_command.hpp"
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/network_facts.hpp"
+#include "daemon/operations/rule_owner.hpp"
 
 #include <algorithm>
 
@@ -64,14 +65,22 @@ class Explainer {
     /// Before the chain's other rules, so that it decides first; for this flow and no more.
     [[nodiscard]] std::string permission() const {
         if (is_legacy()) return legacy_permission();
+        const bool by_iptables = answer_ && is_iptables_table(rule_.family, rule_.table);
         std::string condition;
         if (step_ != nullptr) {
             for (const auto& [name, interface] :
-                 {std::pair{"iifname", step_->step.input}, std::pair{"oifname", step_->step.output}}) {
+                 {std::pair{by_iptables ? "-i" : "iifname", step_->step.input},
+                  std::pair{by_iptables ? "-o" : "oifname", step_->step.output}}) {
                 if (interface.empty()) continue;
                 if (!is_plain_word(interface)) return {};
                 condition += std::string(name) + " " + interface + " ";
             }
+        }
+        if (by_iptables) {
+            return typed((rule_.family == "ip6" ? "ip6tables-nft -t " : "iptables-nft -t ") + rule_.table +
+                         " -I " + rule_.chain + " " + condition +
+                         "-m conntrack --ctstate ESTABLISHED,RELATED -j " +
+                         (is_users_chain() ? "RETURN" : "ACCEPT"));
         }
         condition += answer_ ? "ct state established,related" : destination();
         return typed("nft insert rule " + rule_.family + " " + rule_.table + " " + rule_.chain + " " +

@@ -276,6 +276,19 @@ TEST_CASE("why: a rule in DOCKER-USER", "[docker]") {
     check_delivered(daemon, {"co1", "203.0.113.8:80"});
 }
 
+TEST_CASE("why: what lets an answer through leaves iptables a chain that it can read", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Undo undo("iptables -w -F DOCKER-USER; iptables -w -A DOCKER-USER -j RETURN");
+    on_host("iptables -w -I DOCKER-USER -i eth0 -s 203.0.113.8 -j DROP");
+    const auto report = ask_why(daemon, {"co1", "203.0.113.8:80"});
+    INFO(report);
+    CHECK(verdict(report) == "dropped");
+    CHECK(text(report, "suggestion").starts_with("iptables-nft -t filter -I DOCKER-USER -i eth0 -o br-"));
+    follow(report);
+    check_delivered(daemon, {"co1", "203.0.113.8:80"});
+    CHECK(contains(on_host("iptables -w -S DOCKER-USER"), "ESTABLISHED"));
+}
+
 TEST_CASE("why: a rule that rejects is told from one that drops, and from the port's own no", "[docker]") {
     const support::Daemon daemon(settings());
     for (const std::string with : {"tcp-reset", "icmp-port-unreachable", "icmp-admin-prohibited"}) {

@@ -145,7 +145,7 @@ TEST_CASE("host rules: nft's own words, with both families in one table", "[netn
           std::vector<std::string>{"oifname \"out\" ip saddr 10.0.0.0/8 masquerade",
                                    "oifname \"veth*\" snat to 192.0.2.7"});
     CHECK(texts(rules.v4, "f") == std::vector<std::string>{"ct state established,related accept",
-                                                           "ct state dnat accept",
+                                                           "ct status dnat accept",
                                                            "meta mark 0x10/0xf0 reject"});
     auto packet = web("203.0.113.1", "172.17.0.2", "eth0");
     CHECK(kernel::find_drop(rules.v4.chains, NF_INET_FORWARD, packet).dropped);
@@ -301,12 +301,11 @@ TEST_CASE("host rules: TCP's flags and several ports are looked at", "[netns]") 
                  " -A FORWARD -p tcp -m multiport ! --sports 1,40000 -j RETURN; " + program +
                  " -A FORWARD -j DROP");
         const auto rules = host.rules();
-        auto words = texts(rules.v4, "FORWARD");
-        if (words.back() == "accept") words.pop_back();  // as iptables-legacy keeps the policy
-        CHECK(words == std::vector<std::string>{"ct state new tcp flags != syn / fin,syn,rst,ack drop",
-                                                "tcp flags syn,ack / syn,ack accept",
-                                                "tcp dport { 22, 80-90, 8080 } accept",
-                                                "tcp sport != { 1, 40000 } return", "drop"});
+        CHECK(texts(rules.v4, "FORWARD") ==
+              std::vector<std::string>{"ct state new tcp flags != syn / fin,syn,rst,ack drop",
+                                       "tcp flags syn,ack / syn,ack accept",
+                                       "tcp dport { 22, 80-90, 8080 } accept",
+                                       "tcp sport != { 1, 40000 } return", "drop"});
         auto packet = web("203.0.113.1", "172.17.0.2", "eth0");
         const auto drop = [&](std::uint16_t port) {
             packet.destination_port = port;
@@ -333,6 +332,43 @@ TEST_CASE("host rules: TCP's flags and several ports are looked at", "[netns]") 
     CHECK(texts(host.rules().v4, "f") ==
           std::vector<std::string>{"tcp flags syn drop", "tcp flags ack / syn,ack drop",
                                    "tcp flags == fin drop", "meta l4proto . th dport vmap { … }"});
+}
+
+TEST_CASE("host rules: of equal priority the chain that was made last is the first", "[netns]") {
+    const Host host;
+    host.run(
+        "nft 'table ip a { chain p { type nat hook prerouting priority -100; tcp dport 80 dnat to 10.0.0.1; "
+        "}; }'; "
+        "nft 'table inet b { chain p { type nat hook prerouting priority -100; tcp dport 80 redirect to "
+        ":8080; }; }'");
+    auto packet = web("203.0.113.1", "192.0.2.1", "out");
+    packet.destination_port = 80;
+    const auto rules = host.rules();
+    const auto first = kernel::find_nat(rules.v4.chains, NF_INET_PRE_ROUTING, packet);
+    REQUIRE(first.rule != nullptr);
+    CHECK(first.chain->table == "inet b");
+    CHECK(first.rule->to_string() == "tcp dport 80 redirect to :8080");
+}
+
+TEST_CASE("host rules: iptables-legacy's policy is no rule, and a counter with a name only counts",
+          "[netns]") {
+    const Host host;
+    host.run(
+        "iptables-legacy -P FORWARD DROP; "
+        "nft 'table ip t { counter c { }; chain f { type filter hook forward priority -5; tcp dport 80 "
+        "counter name c drop; }; }'");
+    auto packet = web("203.0.113.1", "172.17.0.2", "out");
+    const auto rules = host.rules();
+    const auto by_policy = kernel::find_drop(rules.v4.chains, NF_INET_FORWARD, packet);
+    CHECK(by_policy.dropped);
+    CHECK_FALSE(by_policy.uncertain);
+    CHECK(by_policy.rule == nullptr);
+    CHECK(by_policy.chain->name == "FORWARD");
+    packet.destination_port = 80;
+    const auto by_rule = kernel::find_drop(rules.v4.chains, NF_INET_FORWARD, packet);
+    CHECK_FALSE(by_rule.uncertain);
+    REQUIRE(by_rule.rule != nullptr);
+    CHECK(by_rule.rule->to_string() == "tcp dport 80 drop");
 }
 
 TEST_CASE("host rules: ip6tables-legacy is not read, so IPv6's rules are not known", "[netns]") {
