@@ -45,8 +45,9 @@ class InAscii {
             if (next == words.npos) break;
             at = next + mark_.size();
             unsigned byte = 0;
-            const auto* end = words.data() + std::min(at + 2, words.size());
-            if (std::from_chars(words.data() + at, end, byte, 16).ptr != words.data() + at + 2) {
+            const auto rest = words.substr(at);
+            if (rest.size() < 2 ||
+                std::from_chars(rest.data(), rest.data() + 2, byte, 16).ptr != rest.data() + 2) {
                 out += mark_;
                 continue;
             }

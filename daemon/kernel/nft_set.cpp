@@ -143,7 +143,9 @@ std::vector<NftElement> parse_nft_elements(Bytes bytes) {
 }
 
 NftFound look_up(const NftSet& set, Bytes key) {
-    if (!set.complete || key.size() != set.key_length) return {Kind::unknown, nullptr};
+    // Of a set that rules fill (NFT_SET_EVAL) the packet itself may change what it has.
+    if (!set.complete || key.size() != set.key_length || (set.flags & NFT_SET_EVAL) != 0)
+        return {Kind::unknown, nullptr};
     const bool intervals = (set.flags & NFT_SET_INTERVAL) != 0;
     const auto* found = intervals && !set.fields.empty() ? ranged(set, key)
                         : intervals                      ? in_interval(set, key)
@@ -154,7 +156,8 @@ NftFound look_up(const NftSet& set, Bytes key) {
         if (all != set.elements.end()) found = &*all;
     }
     if (found == nullptr) return {};
-    return {found->conditional ? Kind::unknown : Kind::one, found};
+    if (found->conditional) return {Kind::unknown, nullptr};
+    return {Kind::one, found};
 }
 
 }  // namespace netlab::kernel

@@ -45,6 +45,12 @@ class NftReader {
         rule_.comment = in.comment;
         for (const auto& expression : in.expressions)
             std::visit([&](const auto& one) { take(one); }, expression);
+        if (goes_on_behind_map(in)) {
+            rule_.verdicts.reset();
+            rule_.more_conditions = true;
+            rule_.action = RuleAction::other;
+            if (rule_.other.empty()) rule_.other = "vmap …";
+        }
         if (of_other_family_) return std::nullopt;
         return std::move(rule_);
     }
@@ -83,6 +89,19 @@ class NftReader {
     }
     void hold(NftRegister index, Field field, std::size_t length = sizeof(std::uint32_t)) {
         hold(index, Held{field, length, {}, {}, {}});
+    }
+
+    /// What stands behind a map of verdicts is met where that finds nothing, or says continue: two ways that
+    /// one rule cannot tell.
+    static bool goes_on_behind_map(const NftRule& in) {
+        const auto decides = [](const NftExpression& one) {
+            const auto* lookup = std::get_if<NftLookup>(&one);
+            return lookup != nullptr && lookup->decides;
+        };
+        const auto map = std::ranges::find_if(in.expressions, decides);
+        return map != in.expressions.end() && std::any_of(map + 1, in.expressions.end(), [](const auto& one) {
+                   return !std::holds_alternative<NftCounter>(one);
+               });
     }
 
     [[nodiscard]] std::size_t address_length() const {
@@ -319,7 +338,7 @@ class NftReader {
     }
 
     /// Of what is held as it came, without a mask.
-    static std::optional<PacketField> field_in_set(const Held& what) {
+    [[nodiscard]] std::optional<PacketField> field_in_set(const Held& what) const {
         struct Known {
             Field held;
             PacketField field;
@@ -338,6 +357,9 @@ class NftReader {
         };
         const auto* found = std::ranges::find(known, what.field, &Known::held);
         if (found == std::end(known) || what.mask || what.prefix) return std::nullopt;
+        // The beginning of an address is none.
+        const bool address = what.field == Field::source || what.field == Field::destination;
+        if (address && what.length != address_length()) return std::nullopt;
         return found->field;
     }
 

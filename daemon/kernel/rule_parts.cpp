@@ -22,14 +22,20 @@ using Bytes = std::span<const std::byte>;
 
 void take_ports(PacketRule& rule, const std::uint16_t (&source)[2], const std::uint16_t (&destination)[2],
                 bool source_inverted, bool destination_inverted) {
-    const auto take = [](const std::uint16_t(&ports)[2], bool inverted) {
-        std::optional<Condition<PortRange>> out;
-        if (ports[0] != 0 || ports[1] != 0xFFFF || inverted)
-            out = Condition<PortRange>{{ports[0], ports[1]}, inverted};
-        return out;
+    // What a multiport before it has said stays.
+    const auto put = [&](std::optional<Condition<PortRange>>& slot, const std::uint16_t(&ports)[2],
+                         bool inverted) {
+        constexpr std::uint16_t last = 0xFFFF;
+        if (ports[0] == 0 && ports[1] == last && !inverted) return;
+        const Condition<PortRange> condition{{ports[0], ports[1]}, inverted};
+        if (slot && !(*slot == condition)) {
+            rule.more_conditions = true;
+        } else {
+            slot = condition;
+        }
     };
-    rule.source_port = take(source, source_inverted);
-    rule.destination_port = take(destination, destination_inverted);
+    put(rule.source_port, source, source_inverted);
+    put(rule.destination_port, destination, destination_inverted);
 }
 
 struct NatRange {

@@ -122,7 +122,7 @@ bool is_narrow(const kernel::PacketRule& rule) {
     const bool one_port = port && !port->inverted && port->value.first == port->value.second;
     const bool one_address =
         to && !to->inverted && to->value.length() == (to->value.address().is_v4() ? 32U : 128U);
-    return one_port || one_address;
+    return (one_port || one_address) && rule.sets.empty();
 }
 
 /// Removes the rule; says so where it drops more than what was asked about.

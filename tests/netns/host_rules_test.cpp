@@ -371,6 +371,30 @@ TEST_CASE("host rules: iptables-legacy's policy is no rule, and a counter with a
     CHECK(by_rule.rule->to_string() == "tcp dport 80 drop");
 }
 
+TEST_CASE("host rules: what cannot be told for certain is not", "[netns]") {
+    const Host host;
+    host.run("iptables-legacy -A FORWARD -p tcp -m multiport --dports 8000:8100 --syn -j RETURN");
+    CHECK(texts(host.rules().v4, "FORWARD") ==
+          std::vector<std::string>{"tcp dport 8000-8100 tcp flags syn / fin,syn,rst,ack return"});
+    // A set that rules fill; what stands behind a map; an inverted set with an element for all others.
+    for (const std::string rules :
+         {"set s { type ipv4_addr; flags dynamic; }\n chain f { type filter hook forward priority 5;\n"
+          "  tcp dport 8080 add @s { ip saddr }\n  ip saddr @s drop\n }",
+          "chain f { type filter hook forward priority 5;\n  tcp dport vmap { 80 : continue } drop\n }",
+          "chain f { type filter hook forward priority 5;\n"
+          "  tcp dport vmap { 22 : accept, 80 : continue } ip saddr vmap { 203.0.113.1 : drop }\n }",
+          "set s { type ipv4_addr; elements = { 192.0.2.1, * }; }\n"
+          " chain f { type filter hook forward priority 5;\n  ip saddr != @s drop\n }"}) {
+        INFO(rules);
+        host.run("nft -f - <<END\ntable ip t {\n " + rules + "\n}\nEND");
+        const auto read = host.rules();
+        const auto decision =
+            kernel::find_drop(read.v4.chains, NF_INET_FORWARD, web("203.0.113.1", "172.17.0.2", "eth0"));
+        CHECK(decision.uncertain);
+        host.run("nft delete table ip t");
+    }
+}
+
 TEST_CASE("host rules: ip6tables-legacy is not read, so IPv6's rules are not known", "[netns]") {
     const Host host;
     host.run("ip6tables-legacy -t nat -N x");
