@@ -142,6 +142,12 @@ std::vector<NftElement> parse_nft_elements(Bytes bytes) {
     return out;
 }
 
+const NftElement* catch_all(const NftSet& set) {
+    const auto found = std::ranges::find_if(
+        set.elements, [](const NftElement& one) { return one.key.empty() && !one.interval_end; });
+    return found == set.elements.end() ? nullptr : &*found;
+}
+
 NftFound look_up(const NftSet& set, Bytes key) {
     // Of a set that rules fill (NFT_SET_EVAL) the packet itself may change what it has.
     if (!set.complete || key.size() != set.key_length || (set.flags & NFT_SET_EVAL) != 0)
@@ -150,11 +156,7 @@ NftFound look_up(const NftSet& set, Bytes key) {
     const auto* found = intervals && !set.fields.empty() ? ranged(set, key)
                         : intervals                      ? in_interval(set, key)
                                                          : equal_to(set, key);
-    if (found == nullptr) {
-        const auto all = std::ranges::find_if(
-            set.elements, [](const NftElement& one) { return one.key.empty() && !one.interval_end; });
-        if (all != set.elements.end()) found = &*all;
-    }
+    if (found == nullptr) found = catch_all(set);
     if (found == nullptr) return {};
     if (found->conditional) return {Kind::unknown, nullptr};
     return {Kind::one, found};

@@ -10,6 +10,9 @@ namespace netlab::kernel {
 /// The elements in the NFT_MSG_NEWSETELEM messages among `bytes`.
 [[nodiscard]] std::vector<NftElement> parse_nft_elements(std::span<const std::byte> bytes);
 
+/// The element that stands for all that no other has; nullptr: there is none.
+[[nodiscard]] const NftElement* catch_all(const NftSet& set);
+
 /// What a look-up finds.
 struct NftFound {
     enum class Kind : std::uint8_t { none, one, unknown } kind = Kind::none;

@@ -202,10 +202,9 @@ NftFound find(const SetCondition& condition, const PacketFacts& packet) {
 
 Match match(const SetCondition& condition, const PacketFacts& packet) {
     // Kernels differ in whether what is for all others counts as being in it, for what must not.
-    const bool has_catch_all = std::ranges::any_of(
-        condition.set->elements, [](const NftElement& one) { return one.key.empty() && !one.interval_end; });
+    if (condition.inverted && catch_all(*condition.set) != nullptr) return Match::maybe;
     const auto found = find(condition, packet);
-    if (found.kind == NftFound::Kind::unknown || (condition.inverted && has_catch_all)) return Match::maybe;
+    if (found.kind == NftFound::Kind::unknown) return Match::maybe;
     return as_match((found.kind == NftFound::Kind::one) != condition.inverted);
 }
 

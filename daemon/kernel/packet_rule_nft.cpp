@@ -393,18 +393,20 @@ class NftReader {
             const auto value = held(*nat.address).value;
             if (value.size() == address_length()) rule_.to_address = address_of(Bytes(value), family_);
         }
-        if (nat.port) {
-            const auto value = held(*nat.port).value;
-            if (value.size() >= 2) rule_.to_port = big_endian(value);
-        }
+        take_port(nat.port);
         // Out of a map: which one is not known.
-        if ((nat.address && !rule_.to_address) || (nat.port && !rule_.to_port)) rule_.more_conditions = true;
+        if (nat.address && !rule_.to_address) rule_.more_conditions = true;
     }
 
     void take(const NftRedirect& redirect) {
         rule_.action = RuleAction::redirect;
-        if (!redirect.port) return;
-        const auto value = held(*redirect.port).value;
+        take_port(redirect.port);
+    }
+
+    /// That NAT gives; out of a map it is not known.
+    void take_port(std::optional<NftRegister> port) {
+        if (!port) return;
+        const auto value = held(*port).value;
         if (value.size() >= 2) rule_.to_port = big_endian(value);
         if (!rule_.to_port) rule_.more_conditions = true;
     }

@@ -101,10 +101,9 @@ std::string accept_command(const kernel::FilterDecision& decision, BlockedPacket
                                 : " -d " + to + " -p " + protocol + " --dport " + port) +
                " -j ACCEPT";
     }
-    const auto family = chain.table.substr(0, chain.table.find(' '));
-    if (is_answer(kind) && is_iptables_table(family, table)) {
-        return (family == "ip6" ? "ip6tables-nft -t " : "iptables-nft -t ") + table +
-               (rule == nullptr ? " -A " : " -I ") + chain.name +
+    const auto iptables = iptables_program(chain.table.substr(0, chain.table.find(' ')), table);
+    if (is_answer(kind) && !iptables.empty()) {
+        return iptables + " -t " + table + (rule == nullptr ? " -A " : " -I ") + chain.name +
                " -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT";
     }
     const auto place = chain.table + " " + chain.name +

@@ -65,7 +65,8 @@ class Explainer {
     /// Before the chain's other rules, so that it decides first; for this flow and no more.
     [[nodiscard]] std::string permission() const {
         if (is_legacy()) return legacy_permission();
-        const bool by_iptables = answer_ && is_iptables_table(rule_.family, rule_.table);
+        const auto iptables = answer_ ? iptables_program(rule_.family, rule_.table) : std::string();
+        const bool by_iptables = !iptables.empty();
         std::string condition;
         if (step_ != nullptr) {
             for (const auto& [name, interface] :
@@ -77,8 +78,7 @@ class Explainer {
             }
         }
         if (by_iptables) {
-            return typed((rule_.family == "ip6" ? "ip6tables-nft -t " : "iptables-nft -t ") + rule_.table +
-                         " -I " + rule_.chain + " " + condition +
+            return typed(iptables + " -t " + rule_.table + " -I " + rule_.chain + " " + condition +
                          "-m conntrack --ctstate ESTABLISHED,RELATED -j " +
                          (is_users_chain() ? "RETURN" : "ACCEPT"));
         }

@@ -98,9 +98,10 @@ std::vector<std::string> jumps_of(RuleBackend backend, std::string_view text) {
     return out;
 }
 
-bool is_iptables_table(std::string_view family, std::string_view table) {
+std::string iptables_program(std::string_view family, std::string_view table) {
     constexpr std::array<std::string_view, 5> tables{"raw", "mangle", "nat", "filter", "security"};
-    return (family == "ip" || family == "ip6") && std::ranges::find(tables, table) != tables.end();
+    if (std::ranges::find(tables, table) == tables.end()) return {};
+    return family == "ip" ? "iptables-nft" : family == "ip6" ? "ip6tables-nft" : "";
 }
 
 }  // namespace netlab::operations

@@ -23,8 +23,9 @@ namespace netlab::operations {
 /// The chains that a rule (or a map) jumps or goes to, as its text says.
 [[nodiscard]] std::vector<std::string> jumps_of(RuleBackend backend, std::string_view text);
 
-/// Whether iptables-nft has that table: it reads no chain of its own in which a rule has nft's `ct state`
+/// "iptables-nft" or "ip6tables-nft" where that has the table, otherwise "": it reads no chain of its own in
+/// which a rule has nft's `ct state`
 /// ("is incompatible, use 'nft' tool"), and iptables-save leaves the table out then.
-[[nodiscard]] bool is_iptables_table(std::string_view family, std::string_view table);
+[[nodiscard]] std::string iptables_program(std::string_view family, std::string_view table);
 
 }  // namespace netlab::operations
