@@ -22,7 +22,6 @@ namespace {
 /// place (found by the fuzzer config): it is given none.
 class InAscii {
   public:
-    /// `text` is valid UTF-8.
     explicit InAscii(std::string_view text) {
         while (text.find(mark_) != text.npos)
             mark_ += '_';

@@ -219,15 +219,9 @@ std::optional<api::NatRule> find_shadowing(const std::vector<RuleChain>& chains,
                                            const IpAddress& host_address, const std::string& interface) {
     const auto& rule = *found.rule;
     if (!found.reached || !rule.destination_port || !rule.protocol) return std::nullopt;
-    constexpr std::uint16_t any_port = 40'000;
     const auto& to = rule.destination ? rule.destination->value.address() : host_address;
-    kernel::PacketFacts facts{somebody_outside(to.family()), to, rule.protocol->value, any_port,
-                              rule.destination_port->value.first};
-    facts.input = interface;
-    facts.output = "";
-    facts.destination_local = true;
-    facts.mark = 0;
-    facts.flow = kernel::flow_is_new;
+    const auto facts =
+        packet_from_outside(to, rule.protocol->value, rule.destination_port->value.first, interface);
     if (!kernel::meets(rule, facts)) return std::nullopt;
     const auto first = kernel::find_nat(chains, NF_INET_PRE_ROUTING, facts);
     if (first.uncertain || first.rule == nullptr || first.rule == &rule) return std::nullopt;

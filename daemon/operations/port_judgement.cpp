@@ -316,15 +316,9 @@ class Judge {
 void judge_way_to_host(const HostFacts& host, const api::Target& target, const IpAddress& address, bool tcp,
                        api::PortRow& row) {
     const auto& rules = host.rules.of(row.family);
-    constexpr std::uint16_t any_port = 40'000;
-    kernel::PacketFacts facts{somebody_outside(row.family), address,
-                              static_cast<std::uint8_t>(tcp ? IPPROTO_TCP : IPPROTO_UDP), any_port,
-                              *row.host_port};
-    facts.input = host.outside(row.family).interface;
-    facts.output = "";
-    facts.destination_local = true;
-    facts.mark = 0;
-    facts.flow = kernel::flow_is_new;
+    const auto protocol = static_cast<std::uint8_t>(tcp ? IPPROTO_TCP : IPPROTO_UDP);
+    const auto facts =
+        packet_from_outside(address, protocol, *row.host_port, host.outside(row.family).interface);
     const auto nat = kernel::find_nat(rules.chains, NF_INET_PRE_ROUTING, facts);
     const auto dropped = kernel::find_drop(rules.chains, NF_INET_LOCAL_IN, facts);
     if (!rules.known || nat.uncertain || dropped.uncertain) {
@@ -350,6 +344,18 @@ void judge_way_to_host(const HostFacts& host, const api::Target& target, const I
 
 IpAddress somebody_outside(Family family) {
     return family == Family::ipv4 ? *IpAddress::parse("203.0.113.1") : *IpAddress::parse("2001:db8:203::1");
+}
+
+kernel::PacketFacts packet_from_outside(const IpAddress& to, std::uint8_t protocol, std::uint16_t port,
+                                        const std::string& interface) {
+    constexpr std::uint16_t any_port = 40'000;
+    kernel::PacketFacts out{somebody_outside(to.family()), to, protocol, any_port, port};
+    out.input = interface;
+    out.output = "";
+    out.destination_local = true;
+    out.mark = 0;
+    out.flow = kernel::flow_is_new;
+    return out;
 }
 
 api::PortRow judge_port(const HostFacts& host, const ContainerFacts& container,

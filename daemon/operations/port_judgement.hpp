@@ -58,6 +58,9 @@ struct HostFacts {
 
 /// Anybody out there, by a documentation address.
 [[nodiscard]] IpAddress somebody_outside(Family family);
+/// The first packet that he sends to an address of the host's; `interface` of the host where it comes in.
+[[nodiscard]] kernel::PacketFacts packet_from_outside(const IpAddress& to, std::uint8_t protocol,
+                                                      std::uint16_t port, const std::string& interface);
 
 struct ContainerAddress {
     IpAddress address;

@@ -65,13 +65,11 @@ bool HostTrace::is_containers(const IpAddress& address) const {
 
 kernel::PacketFacts HostTrace::packet(const IpAddress& to, bool from_outside) const {
     const auto protocol = static_cast<std::uint8_t>(is_tcp() ? IPPROTO_TCP : IPPROTO_UDP);
-    kernel::PacketFacts out{from_outside ? somebody_outside(row_.family) : to, to, protocol, any_port,
-                            *port_.host_port};
-    out.input = from_outside ? host_.outside(row_.family).interface : "";
-    out.output = from_outside ? "" : "lo";
-    out.destination_local = true;
-    out.mark = 0;
-    out.flow = kernel::flow_is_new;
+    auto out = packet_from_outside(to, protocol, *port_.host_port, host_.outside(row_.family).interface);
+    out.source = from_outside ? somebody_outside(row_.family) : to;
+    if (from_outside) return out;
+    out.input = "";
+    out.output = "lo";
     return out;
 }
 

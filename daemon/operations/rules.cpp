@@ -2,9 +2,8 @@
 
 #include "daemon/kernel/route_names.hpp"
 #include "daemon/kernel/rule.hpp"
+#include "daemon/kernel/rule_parts.hpp"
 #include "daemon/operations/inspection.hpp"
-
-#include <netinet/in.h>
 
 /// `netlab rules`: RTM_GETRULE of each target.
 namespace netlab::operations::rules {
@@ -26,23 +25,6 @@ template <class Number>
 std::string range_text(const std::pair<Number, Number>& range) {
     const auto first = std::to_string(range.first);
     return range.first == range.second ? first : first + "-" + std::to_string(range.second);
-}
-
-std::string ip_protocol_name(std::uint8_t protocol) {
-    switch (protocol) {
-        case IPPROTO_ICMP:
-            return "icmp";
-        case IPPROTO_TCP:
-            return "tcp";
-        case IPPROTO_UDP:
-            return "udp";
-        case IPPROTO_ICMPV6:
-            return "ipv6-icmp";
-        case IPPROTO_SCTP:
-            return "sctp";
-        default:
-            return std::to_string(protocol);
-    }
 }
 
 std::string realms_text(std::uint32_t realms) {
@@ -81,7 +63,7 @@ void set_conditions(const kernel::Rule& rule, api::RuleRow& row) {
     if (rule.mark != 0 || rule.mask) row.fwmark = kernel::hexadecimal(rule.mark);
     if (rule.mask && *rule.mask != 0xFFFFFFFF) row.fwmask = kernel::hexadecimal(*rule.mask);
     if (rule.tos != 0) row.tos = kernel::hexadecimal(rule.tos);
-    if (rule.ip_protocol != 0) row.ipproto = ip_protocol_name(rule.ip_protocol);
+    if (rule.ip_protocol != 0) row.ipproto = kernel::rule_parts::protocol_name(rule.ip_protocol);
     if (rule.source_ports) row.sport = range_text(*rule.source_ports);
     if (rule.destination_ports) row.dport = range_text(*rule.destination_ports);
     if (rule.uids) row.uidrange = std::to_string(rule.uids->first) + "-" + std::to_string(rule.uids->second);
