@@ -42,8 +42,8 @@ class Page {
         if (auto ended = end_chain(); !ended) return ended;
         if (first_) {
             const auto text = "no rules" + where_ + ": nothing is filtered or translated" +
-                              (where_.empty() ? "" : " there") + "\n";
-            if (auto printed = print(escape(text)); !printed) return printed;
+                              (where_.empty() ? "" : " there");
+            if (auto printed = print(escape(text) + "\n"); !printed) return printed;
         }
         for (const auto& note : notes_)
             complain({errc::operation_failed, note.message, {}, {}});

@@ -97,4 +97,6 @@ TEST_CASE("firewall: of a container its own rules, among them those of the embed
     CHECK(finished.status == 0);
     CHECK(finished.out.find("DOCKER_OUTPUT") != std::string::npos);
     CHECK(finished.out.find("127.0.0.11") != std::string::npos);
+    const auto nothing = daemon.netlab({"firewall", "co1", "--hook", "ingress"});
+    CHECK(nothing.out == "no rules at ingress: nothing is filtered or translated there\n");
 }
