@@ -9,7 +9,8 @@
 
 #include <algorithm>
 
-#include <netinet/in.h>
+#include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
+#include <linux/netfilter.h>
 
 namespace netlab::operations {
 
@@ -22,10 +23,11 @@ bool has(const std::vector<IpAddress>& addresses, const IpAddress& address) {
     return std::ranges::find(addresses, address) != addresses.end();
 }
 
-bool same_bridge(const ConntrackSurroundings& around, const IpAddress& one, const IpAddress& other) {
-    return std::ranges::any_of(around.bridges, [&](const IpPrefix& bridge) {
-        return bridge.contains(one) && bridge.contains(other);
-    });
+/// nullptr where no bridge has the address' network.
+const BridgeAddress* bridge_of(const ConntrackSurroundings& around, const IpAddress& address) {
+    const auto found = std::ranges::find_if(
+        around.bridges, [&](const BridgeAddress& one) { return one.prefix.contains(address); });
+    return found == around.bridges.end() ? nullptr : &*found;
 }
 
 std::string where(const IpAddress& address, const std::optional<std::uint16_t>& port) {
@@ -44,47 +46,28 @@ std::optional<std::string> sent_to_nobody(const Conntrack& entry, const Conntrac
     const auto& to = entry.reply.source;
     if (!entry.destination_translated() || is_ending(entry)) return std::nullopt;
     if (names.find(to) != nullptr || has(around.own, to) || has(around.behind_ports, to)) return std::nullopt;
-    const bool on_bridge =
-        std::ranges::any_of(around.bridges, [&](const IpPrefix& bridge) { return bridge.contains(to); });
-    if (!on_bridge) return std::nullopt;
+    if (bridge_of(around, to) == nullptr) return std::nullopt;
     return "no target has " + to.to_string() + " any more: while packets of this flow come, they go there";
 }
 
-template <class T, class Holds>
-bool holds(const std::optional<kernel::Condition<T>>& condition, Holds is_so) {
-    return !condition || is_so(condition->value) != condition->inverted;
-}
-
-/// As far as the rule's conditions are known.
-bool may_match(const PacketRule& rule, const kernel::ConntrackTuple& tuple) {
-    const auto within = [](const kernel::PortRange& range, const std::optional<std::uint16_t>& port) {
-        return port && *port >= range.first && *port <= range.second;
-    };
-    return holds(rule.source, [&](const IpPrefix& prefix) { return prefix.contains(tuple.source); }) &&
-           holds(rule.destination,
-                 [&](const IpPrefix& prefix) { return prefix.contains(tuple.destination); }) &&
-           holds(rule.protocol, [&](std::uint8_t protocol) { return protocol == tuple.protocol; }) &&
-           holds(rule.source_port,
-                 [&](const kernel::PortRange& range) { return within(range, tuple.source_port); }) &&
-           holds(rule.destination_port,
-                 [&](const kernel::PortRange& range) { return within(range, tuple.destination_port); });
-}
-
-/// The one DNAT rule that may match; nullptr where there is none, or several that differ.
-const PacketRule* rule_for(const std::vector<kernel::RuleChain>& chains,
-                           const kernel::ConntrackTuple& tuple) {
-    const PacketRule* found = nullptr;
-    for (const auto& chain : chains) {
-        for (const auto& rule : chain.rules) {
-            if (rule.action != kernel::RuleAction::dnat || !rule.to_address) continue;
-            // A rule for every port is about something else than a published one.
-            if (!rule.destination_port || !may_match(rule, tuple)) continue;
-            if (found && (found->to_address != rule.to_address || found->to_port != rule.to_port))
-                return nullptr;
-            found = &rule;
-        }
-    }
-    return found;
+/// The DNAT rule that the first packet of such a flow would meet now; nullptr where there is none, or that is
+/// not certain.
+const PacketRule* rule_for(const ConntrackSurroundings& around, const kernel::ConntrackTuple& tuple) {
+    const bool from_host = has(around.own, tuple.source);
+    const auto* bridge = from_host ? nullptr : bridge_of(around, tuple.source);
+    kernel::PacketFacts packet{tuple.source, tuple.destination, tuple.protocol, tuple.source_port.value_or(0),
+                               tuple.destination_port.value_or(0)};
+    // Docker's rules let pass what comes by its bridges, to its proxy. Of others: one that no rule names.
+    packet.input = bridge == nullptr ? std::string() : bridge->name;
+    packet.output = from_host ? "lo" : "";
+    packet.destination_local = true;
+    packet.flow = kernel::flow_is_new;
+    const auto found =
+        kernel::find_nat(around.chains, from_host ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING, packet);
+    const bool translates = found.rule != nullptr && found.action == kernel::RuleAction::dnat &&
+                            found.rule->to_address && !found.uncertain;
+    // A rule for every port is about something else than a published one.
+    return translates && found.rule->destination_port ? found.rule : nullptr;
 }
 
 std::optional<std::string> not_where_the_rule_says(const Conntrack& entry,
@@ -93,9 +76,8 @@ std::optional<std::string> not_where_the_rule_says(const Conntrack& entry,
     if (original.protocol == IPPROTO_TCP || !original.destination.is_v4()) return std::nullopt;
     // Docker leaves the loopback to its proxy.
     if (original.destination.is_loopback() || !has(around.own, original.destination)) return std::nullopt;
-    const auto* rule = rule_for(around.chains, original);
-    // From its own bridge a published port is reached by way of the proxy, too.
-    if (rule == nullptr || same_bridge(around, original.source, *rule->to_address)) return std::nullopt;
+    const auto* rule = rule_for(around, original);
+    if (rule == nullptr) return std::nullopt;
     const auto port = rule->to_port ? rule->to_port : original.destination_port;
     if (entry.reply.source == *rule->to_address && entry.reply.source_port == port) return std::nullopt;
     return "it is older than the rule for this port: its packets go to " +
@@ -117,10 +99,10 @@ Result<ConntrackSurroundings> read_surroundings(int route_socket) {
     ConntrackSurroundings out;
     for (const auto& address : addresses->rows) {
         out.own.push_back(address.prefix.address());
-        const bool bridge = std::ranges::any_of(links->rows, [&](const kernel::Link& link) {
+        const auto bridge = std::ranges::find_if(links->rows, [&](const kernel::Link& link) {
             return link.index == address.index && link.kind == "bridge";
         });
-        if (bridge) out.bridges.push_back(address.prefix);
+        if (bridge != links->rows.end()) out.bridges.push_back({bridge->name, address.prefix});
     }
     for (const auto& neighbour : neighbours->rows) {
         const bool behind = neighbour.mac && std::ranges::any_of(fdb->rows, [&](const auto& entry) {

@@ -9,10 +9,16 @@
 
 namespace netlab::operations {
 
+struct BridgeAddress {
+    std::string name;
+    IpPrefix prefix;  ///< its own address with its network
+    friend bool operator==(const BridgeAddress&, const BridgeAddress&) = default;
+};
+
 /// What is known of the host when its entries are looked at for those that outlived what they were made for.
 struct ConntrackSurroundings {
-    std::vector<IpAddress> own;             ///< the host's addresses
-    std::vector<IpPrefix> bridges;          ///< of its bridges: their own addresses with their networks
+    std::vector<IpAddress> own;  ///< the host's addresses
+    std::vector<BridgeAddress> bridges;
     std::vector<IpAddress> behind_ports;    ///< neighbours whose MAC address a bridge has at a port
     std::vector<kernel::RuleChain> chains;  ///< of NAT, IPv4; empty where they are not known
     friend bool operator==(const ConntrackSurroundings&, const ConntrackSurroundings&) = default;

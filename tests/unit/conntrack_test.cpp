@@ -46,23 +46,28 @@ Conntrack published(std::uint8_t protocol, const std::string& to, std::uint16_t 
 ConntrackSurroundings docker_host() {
     ConntrackSurroundings around;
     around.own = {ip("198.51.100.1"), ip("172.17.0.1"), ip("127.0.0.1")};
-    around.bridges = {net("172.17.0.1/16")};
+    around.bridges = {{"docker0", net("172.17.0.1/16")}, {"br-net", net("172.18.0.1/16")}};
     return around;
 }
 
-/// As Docker writes it: UDP port 53 of any local address to 172.17.0.5.
-kernel::RuleChain docker_rule(const std::string& to = "172.17.0.5") {
+/// As Docker writes them: UDP port 53 of any local address to 172.17.0.5, but for what comes by its bridges.
+kernel::RuleChain docker_rules() {
+    kernel::PacketRule pass;
+    pass.action = kernel::RuleAction::return_;
+    pass.input = kernel::Condition<std::string>{"br-net", false};
     kernel::PacketRule rule;
     rule.action = kernel::RuleAction::dnat;
     rule.protocol = kernel::Condition<std::uint8_t>{IPPROTO_UDP, false};
     rule.destination_port = kernel::Condition<kernel::PortRange>{{53, 53}, false};
-    rule.more_conditions = true;  // ! -i docker0
-    rule.to_address = ip(to);
+    rule.input = kernel::Condition<std::string>{"docker0", true};
+    rule.to_address = ip("172.17.0.5");
     rule.to_port = 53;
     kernel::RuleChain chain;
     chain.table = "ip nat";
-    chain.name = "DOCKER";
-    chain.rules = {rule};
+    chain.name = "PREROUTING";
+    chain.hook = kernel::NftHook{NF_INET_PRE_ROUTING, -100};
+    chain.nat = true;
+    chain.rules = {pass, rule};
     return chain;
 }
 
@@ -262,7 +267,7 @@ TEST_CASE("conntrack: a TCP connection that is ending is not stale, one that goe
 
 TEST_CASE("conntrack: a UDP entry that goes elsewhere than its port's rule says is stale", "[unit]") {
     auto around = docker_host();
-    around.chains = {docker_rule()};
+    around.chains = {docker_rules()};
     const AddressNames names({{ip("172.17.0.4"), "old"}, {ip("172.17.0.5"), "dns"}});
     // To the host itself, as the rule was not there yet; to another container, that has the old address now.
     for (const std::string to : {"198.51.100.1", "172.17.0.4"}) {
@@ -273,12 +278,21 @@ TEST_CASE("conntrack: a UDP entry that goes elsewhere than its port's rule says 
                                       ":53, those of a new flow to 172.17.0.5:53") != std::string::npos);
     }
     CHECK_FALSE(find_stale(published(IPPROTO_UDP, "172.17.0.5", 53), around, names));
-    // From the container's own bridge the proxy carries it.
-    auto own = published(IPPROTO_UDP, "198.51.100.1", 53);
-    own.original.source = ip("172.17.0.9");
-    CHECK_FALSE(find_stale(own, around, names));
-    // Two rules that differ: which of them applies is not known.
-    around.chains.push_back(docker_rule("172.17.0.6"));
+    // What comes by Docker's bridges the proxy carries.
+    for (const auto* source : {"172.17.0.9", "172.18.0.9"}) {
+        auto own = published(IPPROTO_UDP, "198.51.100.1", 53);
+        own.original.source = ip(source);
+        CHECK_FALSE(find_stale(own, around, names));
+    }
+    // The host's own come to another hook.
+    auto host = published(IPPROTO_UDP, "198.51.100.1", 53);
+    host.original.source = ip("198.51.100.1");
+    CHECK_FALSE(find_stale(host, around, names));
+    // A rule before it that is not understood may send them elsewhere.
+    kernel::PacketRule limited;
+    limited.more_conditions = true;
+    limited.action = kernel::RuleAction::accept;
+    around.chains[0].rules.insert(around.chains[0].rules.begin(), limited);
     CHECK_FALSE(find_stale(published(IPPROTO_UDP, "198.51.100.1", 53), around, names));
 }
 
