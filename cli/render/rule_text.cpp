@@ -12,7 +12,7 @@ std::string counted(std::uint64_t count, const char* what) {
 
 std::string rule_place(const api::NatRule& rule) {
     if (rule.backend == "legacy") {
-        return rule.table + " " + rule.chain +
+        return rule.family + " " + rule.table + " " + rule.chain +
                (rule.number ? " rule " + std::to_string(*rule.number) : std::string()) + " (legacy)";
     }
     return rule.family + " " + rule.table + " " + rule.chain +

@@ -6,7 +6,7 @@
 
 namespace netlab::cli {
 
-/// "ip nat DOCKER handle 11", "nat DOCKER rule 3 (legacy)". Not escaped, as the rest.
+/// "ip nat DOCKER handle 11", "ip nat DOCKER rule 3 (legacy)". Not escaped, as the rest.
 [[nodiscard]] std::string rule_place(const api::NatRule& rule);
 /// "14 packets, 840 bytes"; "" where it does not count.
 [[nodiscard]] std::string rule_counter(const api::NatRule& rule);

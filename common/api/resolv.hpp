@@ -138,7 +138,7 @@ BOOST_DESCRIBE_STRUCT(ResolvServerRow, (), (target, server, kind, question, udp,
 /// A rule of the target's own netfilter that the embedded resolver lives by.
 struct ResolvRule {
     std::string backend;  ///< "nft" (nf_tables, iptables-nft) or "legacy" (iptables-legacy)
-    std::string table;    ///< "ip nat", "ip docker-dns"; with legacy "nat"
+    std::string table;    ///< "ip nat", "ip docker-dns"
     std::string chain;
     std::optional<std::uint64_t> handle;  ///< nf_tables'
     std::optional<std::uint32_t> number;  ///< legacy: its place in the chain, from 1

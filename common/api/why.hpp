@@ -62,7 +62,7 @@ BOOST_DESCRIBE_STRUCT(WhyPlace, (), (target, point))
 /// A rule as nft(8) or iptables(8) writes it.
 struct WhyRule {
     std::string target;  ///< in whose namespace
-    std::string family;  ///< "ip", "inet", …; "ip (legacy)" of iptables-legacy
+    std::string family;  ///< "ip", "inet", …; "ip (legacy)" and "ip6 (legacy)" of iptables-legacy
     std::string table;
     std::string chain;
     std::optional<std::uint64_t> handle;  ///< absent of a chain's policy

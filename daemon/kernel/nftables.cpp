@@ -376,11 +376,12 @@ Result<NftTables> NftTables::ask_with_sets(std::uint8_t family) {
         bool more = false;
         // One that is gone meanwhile has none.
         const auto end = read_dump(asked->socket.get(), *sequence, [&](Bytes piece) {
-            more = more || piece.size() > left;
-            if (more) return;
-            left -= piece.size();
-            kept.second.insert(kept.second.end(), piece.begin(), piece.end());
+            more = more || kept.second.size() + piece.size() > left;
+            if (!more) kept.second.insert(kept.second.end(), piece.begin(), piece.end());
         });
+        // What is too large takes nothing from the others.
+        if (more) kept.second = {};
+        left -= kept.second.size();
         kept.first.complete = end && end->consistent && !more;
     }
     return tables;

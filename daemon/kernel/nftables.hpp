@@ -199,7 +199,8 @@ class NftTables {
     /// `family`: NFPROTO_IPV4, … errc::operation_failed.
     [[nodiscard]] static Result<NftTables> ask(std::uint8_t family);
     /// And what sets and maps have. Their elements can be asked for by name only, so what the kernel says of
-    /// sets is taken apart here already, with the capability at hand: not for a container's namespace.
+    /// sets is taken apart here already, with the capability at hand: not for a container's namespace. The
+    /// dump of rules has begun by then and ends in read(), so it says of a change in between, too.
     [[nodiscard]] static Result<NftTables> ask_with_sets(std::uint8_t family);
 
     struct Content {

@@ -10,7 +10,9 @@
 #include <map>
 
 #include <linux/rtnetlink.h>
+#include <netinet/icmp6.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
 
 namespace netlab::kernel {
 
@@ -136,6 +138,15 @@ Match match(const std::optional<Condition<T>>& condition, const std::optional<Fa
     return as_match(holds(*fact, condition->value) != condition->inverted);
 }
 
+/// RFC 792, RFC 4443.
+std::optional<std::uint8_t> icmp_type_of(const PacketFacts& packet) {
+    if (!packet.flow) return std::nullopt;
+    const bool reply = (*packet.flow & flow_is_established) != 0;
+    if (packet.protocol == IPPROTO_ICMP) return reply ? ICMP_ECHOREPLY : ICMP_ECHO;
+    if (packet.protocol == IPPROTO_ICMPV6) return reply ? ICMP6_ECHO_REPLY : ICMP6_ECHO_REQUEST;
+    return std::nullopt;
+}
+
 /// A value as a register has it; nullopt where it is not known.
 std::optional<std::vector<std::byte>> value_of(PacketField field, const PacketFacts& packet) {
     using Value = std::optional<std::vector<std::byte>>;
@@ -177,6 +188,9 @@ std::optional<std::vector<std::byte>> value_of(PacketField field, const PacketFa
             return packet.mark ? Value(whole(*packet.mark)) : std::nullopt;
         case PacketField::flow:
             return packet.flow ? Value(whole(*packet.flow & states)) : std::nullopt;
+        case PacketField::icmp_type:
+            if (const auto type = icmp_type_of(packet)) return std::vector{std::byte(*type)};
+            return std::nullopt;
         case PacketField::destination_kind:
             // What it is if it is none of this namespace's is not known.
             return packet.destination_local.value_or(false) ? Value(whole(std::uint32_t{RTN_LOCAL}))
@@ -220,7 +234,7 @@ Match match(const PacketRule& rule, const PacketFacts& packet) {
         holds(rule.source, packet.source) && holds(rule.destination, packet.destination) &&
         holds(rule.protocol, packet.protocol) && holds(rule.source_port, packet.source_port) &&
         holds(rule.destination_port, packet.destination_port);
-    if (!understood) return Match::no;
+    if (!understood || rule.routing_header) return Match::no;
     const auto has_mark = [](std::uint32_t mark, const MarkBits& bits) {
         return (mark & bits.mask) == bits.value;
     };
@@ -228,16 +242,17 @@ Match match(const PacketRule& rule, const PacketFacts& packet) {
         return (flags & wanted.mask) == wanted.value;
     };
     const auto has_one = [](std::uint32_t flow, std::uint32_t bits) { return (flow & bits) != 0; };
+    const auto is_so = [](const std::optional<bool>& wanted, const std::optional<bool>& fact) {
+        if (!wanted) return Match::yes;
+        return fact ? as_match(*fact == *wanted) : Match::maybe;
+    };
     auto all = rule.more_conditions ? Match::maybe : Match::yes;
-    Match local = Match::yes;
-    if (rule.destination_local) {
-        local = packet.destination_local ? as_match(*packet.destination_local == *rule.destination_local)
-                                         : Match::maybe;
-    }
     for (const auto one :
-         {match(rule.input, packet.input, is_called), match(rule.output, packet.output, is_called), local,
-          match(rule.mark, packet.mark, has_mark), match(rule.flow, packet.flow, has_one),
-          match(rule.tcp_flags, tcp_flags_of(packet), has_flags)})
+         {match(rule.input, packet.input, is_called), match(rule.output, packet.output, is_called),
+          is_so(rule.destination_local, packet.destination_local),
+          is_so(rule.reverse_path, packet.reverse_path), match(rule.mark, packet.mark, has_mark),
+          match(rule.flow, packet.flow, has_one), match(rule.tcp_flags, tcp_flags_of(packet), has_flags),
+          match(rule.icmp_type, icmp_type_of(packet), std::equal_to<>())})
         all = std::min(all, one == Match::yes ? all : one);
     for (const auto& set : rule.sets)
         all = std::min(all, match(set, packet));
@@ -373,6 +388,7 @@ std::string PacketRule::to_string() const {
                        condition((family(source) + "saddr").c_str(), source, prefix_text) +
                        condition((family(destination) + "daddr").c_str(), destination, prefix_text);
     if (destination_local) text += *destination_local ? "fib daddr type local " : "fib daddr type != local ";
+    if (reverse_path) text += *reverse_path ? "fib saddr . iif oif exists " : "fib saddr . iif oif missing ";
     const bool status = flow && (flow->value & ~(flow_has_snat | flow_has_dnat)) == 0;
     text += condition(status ? "ct status" : "ct state", flow, flow_text) +
             condition("meta mark", mark, mark_text);
@@ -381,14 +397,18 @@ std::string PacketRule::to_string() const {
             return field == PacketField::source_port || field == PacketField::destination_port;
         });
     };
-    const bool ports = source_port || destination_port || tcp_flags || std::ranges::any_of(sets, has_port) ||
-                       (verdicts && has_port(*verdicts));
+    const bool ports = source_port || destination_port || tcp_flags || icmp_type ||
+                       std::ranges::any_of(sets, has_port) || (verdicts && has_port(*verdicts));
     const auto name = protocol && !protocol->inverted ? protocol_name(protocol->value) : std::string();
     if (!ports || name.empty()) text += condition("meta l4proto", protocol, protocol_name);
     const auto transport = name.empty() ? std::string("th") : name;
     text += condition((transport + " sport").c_str(), source_port, ports_text);
     text += condition((transport + " dport").c_str(), destination_port, ports_text);
     if (tcp_flags) text += "tcp flags " + tcp_flags_text(*tcp_flags) + " ";
+    const bool v6 = protocol && protocol->value == IPPROTO_ICMPV6;
+    text += condition(v6 ? "icmpv6 type" : "icmp type", icmp_type,
+                      [&](std::uint8_t type) { return rule_parts::icmp_type_text(type, v6); });
+    if (routing_header) text += "exthdr rt exists ";
     for (const auto& set : sets)
         text += rule_parts::set_text(set, transport) + " ";
     if (more_conditions) text += "… ";

@@ -46,7 +46,13 @@ struct MarkBits {
 
 /// What conntrack says of a packet, as bits that iptables and nft have in common (NF_CT_STATE_BIT), and those
 /// of <linux/netfilter/xt_conntrack.h> for what NAT has done.
-enum : std::uint32_t { flow_is_established = 2, flow_is_new = 8, flow_has_snat = 64, flow_has_dnat = 128 };
+enum : std::uint32_t {
+    flow_is_established = 2,
+    flow_is_new = 8,
+    flow_has_snat = 64,
+    flow_has_dnat = 128,
+    flow_is_untracked = 256
+};
 
 /// What rules know of a packet and look up in sets.
 enum class PacketField : std::uint8_t {
@@ -60,6 +66,7 @@ enum class PacketField : std::uint8_t {
     mark,
     flow,
     destination_kind,
+    icmp_type,
 };
 
 /// The packet's field, or some of them together, must be in a set.
@@ -88,9 +95,13 @@ struct PacketRule {
     std::optional<Condition<std::string>> input;   ///< the interface; "veth*" where it is a prefix
     std::optional<Condition<std::string>> output;  ///< the same
     std::optional<bool> destination_local;  ///< it must be, or must not be, an address of this namespace
+    /// Its source must be, or must not be, one that the routes reach by the interface that it came in by.
+    std::optional<bool> reverse_path;
     std::optional<Condition<MarkBits>> mark;
     std::optional<Condition<std::uint32_t>> flow;  ///< one of these bits must be set
     std::optional<Condition<TcpFlags>> tcp_flags;
+    std::optional<Condition<std::uint8_t>> icmp_type;  ///< of ICMP or ICMPv6, by `protocol`
+    bool routing_header = false;  ///< it asks for IPv6's (RFC 8200, 4.4), which no flow of netlab's has
     std::vector<SetCondition> sets;
     bool more_conditions = false;  ///< others, that are not looked at
     RuleAction action = RuleAction::none;
@@ -113,7 +124,7 @@ struct PacketRule {
 
 struct RuleChain {
     bool legacy = false;
-    std::string table;  ///< "ip nat"; of legacy "nat"
+    std::string table;  ///< "ip nat"
     std::string name;
     std::optional<NftHook> hook;  ///< of one that packets come to by themselves
     bool nat = false;  ///< it is such a one and for NAT: only the first packet of a flow comes to it
@@ -126,8 +137,9 @@ struct RuleChain {
 /// the other family only.
 [[nodiscard]] std::vector<RuleChain> rule_chains(const NftTables::Content& content,
                                                  Family family = Family::ipv4);
-/// Of IPv4's table of that name.
-[[nodiscard]] std::vector<RuleChain> rule_chains(const XtTable& table, const std::string& name);
+/// Of the family's table of that name: "nat".
+[[nodiscard]] std::vector<RuleChain> rule_chains(const XtTable& table, const std::string& name,
+                                                 Family family = Family::ipv4);
 
 /// Puts names where rules have interfaces by their numbers; `name` says "" where there is none of a number.
 void name_interfaces(std::vector<RuleChain>& chains, const std::function<std::string(std::uint32_t)>& name);
@@ -143,8 +155,10 @@ struct PacketFacts {
     std::optional<std::string> input{};       ///< interface; "" for none
     std::optional<std::string> output{};      ///< the same
     std::optional<bool> destination_local{};  ///< the destination is an address of this namespace
+    std::optional<bool> reverse_path{};       ///< the source's route leads back by `input`
     std::optional<std::uint32_t> mark{};
-    std::optional<std::uint32_t> flow{};  ///< flow_is_new, …; of TCP's, this one has SYN, an answer ACK too
+    /// flow_is_new, …; of TCP's, this one has SYN, an answer ACK too; of ICMP's it is an echo, or its reply.
+    std::optional<std::uint32_t> flow{};
 };
 
 /// Whether the packet has all that the rule asks for; false where that is not known.

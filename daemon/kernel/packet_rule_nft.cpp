@@ -70,9 +70,11 @@ class NftReader {
         output_index,
         mark,
         destination_type,
+        reverse_path,
         flow,
         nat_done,
         tcp_flags,
+        icmp_type,
     };
     struct Held {
         Field field = Field::unknown;
@@ -131,6 +133,10 @@ class NftReader {
         constexpr std::uint32_t flags = 13;  // of struct tcphdr
         if (load.base == NFT_PAYLOAD_TRANSPORT_HEADER && tcp && load.offset == flags && load.length == 1)
             field = Field::tcp_flags;
+        const bool icmp = rule_.protocol == Condition<std::uint8_t>{IPPROTO_ICMP, false} ||
+                          rule_.protocol == Condition<std::uint8_t>{IPPROTO_ICMPV6, false};
+        if (load.base == NFT_PAYLOAD_TRANSPORT_HEADER && icmp && load.offset == 0 && load.length == 1)
+            field = Field::icmp_type;
         hold(load.to, field, load.length);
     }
 
@@ -150,8 +156,12 @@ class NftReader {
     }
 
     void take(const NftFib& fib) {
-        const bool plain = fib.result == NFT_FIB_RESULT_ADDRTYPE && fib.flags == NFTA_FIB_F_DADDR;
-        hold(fib.to, plain ? Field::destination_type : Field::unknown);
+        const bool kind = fib.result == NFT_FIB_RESULT_ADDRTYPE && fib.flags == NFTA_FIB_F_DADDR;
+        // Whether there is a route, perhaps one for the packet's mark, too.
+        constexpr std::uint32_t back = NFTA_FIB_F_SADDR | NFTA_FIB_F_IIF | NFTA_FIB_F_PRESENT;
+        const bool reverse =
+            fib.result == NFT_FIB_RESULT_OIF && (fib.flags & ~std::uint32_t{NFTA_FIB_F_MARK}) == back;
+        hold(fib.to, kind ? Field::destination_type : reverse ? Field::reverse_path : Field::unknown);
     }
 
     void take(const NftConntrack& conntrack) {
@@ -231,6 +241,14 @@ class NftReader {
             case Field::output:
                 put(what.field == Field::input ? rule_.input : rule_.output, {name_of(data), inverted});
                 return true;
+            case Field::icmp_type:
+                if (data.empty()) return false;
+                put(rule_.icmp_type, {std::to_integer<std::uint8_t>(data[0]), inverted});
+                return true;
+            case Field::reverse_path:
+                if (data.empty() || rule_.reverse_path) return false;
+                rule_.reverse_path = (data[0] != std::byte{0}) != inverted;
+                return true;
             default:
                 return number_compared(what, host_number(data), inverted);
         }
@@ -262,7 +280,7 @@ class NftReader {
             case Field::flow:
                 // "& bits != 0", or one bit that is all there is.
                 if (what.mask && *number != 0) return false;
-                put(rule_.flow, {what.mask.value_or(*number), what.mask ? !inverted : inverted});
+                put(rule_.flow, {flow_bits(what.mask.value_or(*number)), what.mask ? !inverted : inverted});
                 return true;
             case Field::nat_done: {
                 constexpr std::uint32_t snat = 1U << 4;  // IPS_SRC_NAT, IPS_DST_NAT of nf_conntrack_common.h
@@ -275,6 +293,12 @@ class NftReader {
             default:
                 return false;
         }
+    }
+
+    /// nf_tables has another bit for what is not tracked than x_tables, which has it for what NAT did.
+    static std::uint32_t flow_bits(std::uint32_t state) {
+        constexpr std::uint32_t untracked = 1U << 6;  // NF_CT_STATE_UNTRACKED_BIT
+        return (state & untracked) != 0 ? (state & ~untracked) | flow_is_untracked : state;
     }
 
     /// Where no zero ends it, it is how names begin.
@@ -354,6 +378,7 @@ class NftReader {
             {Field::mark, PacketField::mark},
             {Field::flow, PacketField::flow},
             {Field::destination_type, PacketField::destination_kind},
+            {Field::icmp_type, PacketField::icmp_type},
         };
         const auto* found = std::ranges::find(known, what.field, &Known::held);
         if (found == std::end(known) || what.mask || what.prefix) return std::nullopt;
@@ -369,6 +394,7 @@ class NftReader {
             case PacketField::destination:
                 return static_cast<std::uint32_t>(address_length());
             case PacketField::protocol:
+            case PacketField::icmp_type:
                 return 1;
             case PacketField::source_port:
             case PacketField::destination_port:

@@ -11,8 +11,13 @@
 #include <linux/netfilter/xt_conntrack.h>
 #include <linux/netfilter/xt_mark.h>
 #include <linux/netfilter/xt_multiport.h>
+#include <linux/netfilter/xt_rpfilter.h>
 #include <linux/netfilter/xt_state.h>
 #include <linux/netfilter/xt_tcpudp.h>
+#include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/netfilter_ipv6/ip6_tables.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
 
 namespace netlab::kernel::rule_parts {
 
@@ -91,7 +96,8 @@ bool take_flow(PacketRule& rule, const XtExtension& match) {
     if (match.name == "state") {
         xt_state_info info;
         if (!read(Bytes(match.info), info)) return false;
-        rule.flow = {info.statemask, false};
+        rule.flow = {info.statemask & ~unsigned{XT_STATE_UNTRACKED}, false};
+        if ((info.statemask & XT_STATE_UNTRACKED) != 0) rule.flow->value |= flow_is_untracked;
         return true;
     }
     constexpr std::uint32_t revision = 3;
@@ -107,6 +113,32 @@ bool take_mark(PacketRule& rule, const XtExtension& match) {
     xt_mark_mtinfo1 info;
     if (match.revision != 1 || rule.mark || !read(Bytes(match.info), info)) return false;
     rule.mark = {{info.mark, info.mask}, info.invert != 0};
+    return true;
+}
+
+/// -m icmp and -m icmp6: struct ipt_icmp of linux/netfilter_ipv4/ip_tables.h, struct ip6t_icmp.
+bool take_icmp_type(PacketRule& rule, const XtExtension& match) {
+    ipt_icmp info;
+    static_assert(sizeof info == sizeof(ip6t_icmp));
+    constexpr std::uint8_t any = 0xFF;
+    const int protocol = match.name == "icmp" ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6};
+    // An echo's code is 0.
+    if (rule.icmp_type || !read(Bytes(match.info), info)) return false;
+    rule.protocol = {static_cast<std::uint8_t>(protocol), false};
+    if (info.type != any) rule.icmp_type = {info.type, (info.invflags & IPT_ICMP_INV) != 0};
+    return info.code[0] == 0 && (info.type != any || info.invflags == 0);
+}
+
+bool take_routing_header(PacketRule& rule, const XtExtension&) {
+    rule.routing_header = true;
+    return true;
+}
+
+/// A looser question than the rule's own has the same answer where there is a way back.
+bool take_reverse_path(PacketRule& rule, const XtExtension& match) {
+    xt_rpfilter_info info;
+    if (rule.reverse_path || !read(Bytes(match.info), info)) return false;
+    rule.reverse_path = (info.flags & XT_RPFILTER_INVERT) == 0;
     return true;
 }
 
@@ -227,6 +259,10 @@ void take_match(PacketRule& rule, const XtExtension& match) {
                                {"conntrack", take_flow},
                                {"state", take_flow},
                                {"mark", take_mark},
+                               {"rpfilter", take_reverse_path},
+                               {"icmp", take_icmp_type},
+                               {"icmp6", take_icmp_type},
+                               {"rt", take_routing_header},
                                {"multiport", take_multiport}};
     const auto* found = std::ranges::find(known, match.name, &Known::name);
     if (found == std::end(known) || !found->take(rule, match)) rule.more_conditions = true;
@@ -276,13 +312,21 @@ std::string protocol_name(std::uint8_t protocol) {
     }
 }
 
+std::string icmp_type_text(std::uint8_t type, bool v6) {
+    if (type == (v6 ? ICMP6_ECHO_REQUEST : ICMP_ECHO)) return "echo-request";
+    if (type == (v6 ? ICMP6_ECHO_REPLY : ICMP_ECHOREPLY)) return "echo-reply";
+    return std::to_string(type);
+}
+
 std::string flow_text(std::uint32_t bits) {
     struct Name {
         std::uint32_t bit;
         const char* name;
     };
-    constexpr Name names[] = {{1, "invalid"},       {2, "established"},      {4, "related"},
-                              {flow_is_new, "new"}, {flow_has_snat, "snat"}, {flow_has_dnat, "dnat"}};
+    constexpr Name names[] = {
+        {1, "invalid"},         {flow_is_established, "established"}, {4, "related"},
+        {flow_is_new, "new"},   {flow_is_untracked, "untracked"},     {flow_has_snat, "snat"},
+        {flow_has_dnat, "dnat"}};
     std::string text;
     for (const auto& [bit, name] : names) {
         if ((bits & bit) != 0) text += (text.empty() ? "" : ",") + std::string(name);

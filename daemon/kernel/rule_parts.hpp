@@ -35,6 +35,8 @@ void take_target(PacketRule& rule, const XtExtension& target, Family family = Fa
 
 /// "tcp", or the number.
 [[nodiscard]] std::string protocol_name(std::uint8_t protocol);
+/// "echo-request", or the number.
+[[nodiscard]] std::string icmp_type_text(std::uint8_t type, bool v6);
 /// "established,related".
 [[nodiscard]] std::string flow_text(std::uint32_t bits);
 

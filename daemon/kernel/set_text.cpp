@@ -2,14 +2,17 @@
 
 #include <algorithm>
 
-#include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <net/if.h>
+#include <netinet/in.h>
 
 namespace netlab::kernel::rule_parts {
 
 namespace {
 
 using Bytes = std::span<const std::byte>;
+
+constexpr std::string_view icmpv6 = "ipv6-icmp";  // protocol_name()
 
 std::string field_name(PacketField field, bool v4, const std::string& transport) {
     switch (field) {
@@ -33,12 +36,14 @@ std::string field_name(PacketField field, bool v4, const std::string& transport)
             return "ct state";
         case PacketField::destination_kind:
             return "fib daddr type";
+        case PacketField::icmp_type:
+            return transport == icmpv6 ? "icmpv6 type" : "icmp type";
     }
     return {};
 }
 
 /// nullopt: of a kind that is not written out.
-std::optional<std::string> value_text(PacketField field, Bytes value) {
+std::optional<std::string> value_text(PacketField field, Bytes value, const std::string& transport) {
     switch (field) {
         case PacketField::source:
         case PacketField::destination:
@@ -51,6 +56,9 @@ std::optional<std::string> value_text(PacketField field, Bytes value) {
         case PacketField::protocol:
             if (value.empty()) return std::nullopt;
             return protocol_name(std::to_integer<std::uint8_t>(value[0]));
+        case PacketField::icmp_type:
+            if (value.empty()) return std::nullopt;
+            return icmp_type_text(std::to_integer<std::uint8_t>(value[0]), transport == icmpv6);
         case PacketField::input:
         case PacketField::output: {
             std::string name;
@@ -77,7 +85,7 @@ std::string verdict_text(const NftVerdict& verdict) {
 }
 
 /// "{ 22, 80-90 }" where it is one field's and short, and its ranges are not told by their boundaries.
-std::string elements_text(const SetCondition& condition) {
+std::string elements_text(const SetCondition& condition, const std::string& transport) {
     constexpr std::size_t most = 15;
     const auto& set = *condition.set;
     const bool plain = condition.fields.size() == 1 && set.complete &&
@@ -91,27 +99,43 @@ std::string elements_text(const SetCondition& condition) {
     std::ranges::sort(sorted, {}, &NftElement::key);
     std::string text;
     for (const auto* element : sorted) {
-        const auto value =
-            element->key.empty() ? std::nullopt : value_text(condition.fields.front(), element->key);
+        const auto value = element->key.empty()
+                               ? std::nullopt
+                               : value_text(condition.fields.front(), element->key, transport);
         if (!value) return "{ … }";
         text += (text.empty() ? " " : ", ") + *value;
         if (!element->key_end.empty())
-            text += "-" + value_text(condition.fields.front(), element->key_end).value_or("…");
+            text += "-" + value_text(condition.fields.front(), element->key_end, transport).value_or("…");
         if (element->verdict) text += " : " + verdict_text(*element->verdict);
     }
     return "{" + text + " }";
 }
 
+/// By what the key has left for its addresses: tables of inet have sets of either family.
+bool has_ipv6(const SetCondition& condition) {
+    const auto is_address = [](PacketField field) {
+        return field == PacketField::source || field == PacketField::destination;
+    };
+    const auto is_name = [](PacketField field) {
+        return field == PacketField::input || field == PacketField::output;
+    };
+    std::size_t left = condition.set->key_length;
+    for (const auto field : condition.fields) {
+        const std::size_t width = is_name(field) ? IFNAMSIZ : NFT_REG32_SIZE;
+        if (!is_address(field)) left -= std::min(left, width);
+    }
+    const auto addresses = static_cast<std::size_t>(std::ranges::count_if(condition.fields, is_address));
+    return left > addresses * sizeof(in_addr);
+}
+
 std::string text_of(const SetCondition& condition, const std::string& transport, const std::string& between) {
     const auto& set = *condition.set;
-    const bool v4 = set.family != NFPROTO_IPV6 && (condition.fields.size() != 1 || set.key_length != 16 ||
-                                                   (condition.fields.front() != PacketField::source &&
-                                                    condition.fields.front() != PacketField::destination));
+    const bool v4 = !has_ipv6(condition);
     std::string text;
     for (const auto field : condition.fields)
         text += (text.empty() ? "" : " . ") + field_name(field, v4, transport);
     const bool anonymous = (set.flags & NFT_SET_ANONYMOUS) != 0;
-    return text + between + (anonymous ? elements_text(condition) : "@" + set.name);
+    return text + between + (anonymous ? elements_text(condition, transport) : "@" + set.name);
 }
 
 }  // namespace

@@ -24,6 +24,11 @@ namespace netlab::operations {
     return address.is_v4() ? "ip " : "ip -6 ";
 }
 
+/// The program whose rules are x_tables' own, of a family as nft(8) writes it: "ip" or "ip6".
+[[nodiscard]] inline std::string legacy_program(std::string_view family) {
+    return family == "ip6" ? "ip6tables-legacy" : "iptables-legacy";
+}
+
 /// "" where the interface's name is more than a word.
 [[nodiscard]] inline std::string up_command(const std::string& interface) {
     return is_plain_word(interface) ? "ip link set " + interface + " up" : std::string();

@@ -4,21 +4,9 @@
 
 #include <algorithm>
 
-#include <fcntl.h>
 #include <linux/netfilter.h>
-#include <unistd.h>
 
 namespace netlab::operations {
-
-namespace {
-
-bool has_legacy_v6() {
-    const UniqueFd file(::open("/proc/thread-self/net/ip6_tables_names", O_RDONLY | O_CLOEXEC));
-    char byte = 0;
-    return file && ::read(file.get(), &byte, 1) > 0;
-}
-
-}  // namespace
 
 HostRules HostRules::ask() {
     return with(kernel::NftTables::ask_with_sets(NFPROTO_UNSPEC));
@@ -31,9 +19,10 @@ HostRules HostRules::ask_of_container() {
 HostRules HostRules::with(Result<kernel::NftTables> nft) {
     HostRules rules;
     rules.nft_ = std::move(nft);
-    for (const auto* name : legacy_names)
-        rules.legacy_.push_back(kernel::read_xt_table(name));
-    rules.legacy_v6_ = has_legacy_v6();
+    for (const auto family : {Family::ipv4, Family::ipv6}) {
+        for (const auto* name : {"raw", "mangle", "nat", "filter", "security"})
+            rules.legacy_.push_back({name, family, kernel::read_xt_table(name, family)});
+    }
     return rules;
 }
 
@@ -45,16 +34,15 @@ RuleSet HostRules::read(const InterfaceNames& names) {
         out.v6.chains = kernel::rule_chains(*nft, Family::ipv6);
         out.v4.known = out.v6.known = nft->complete;
     }
-    out.v6.known = out.v6.known && !legacy_v6_;
-    for (std::size_t i = 0; i < legacy_.size(); ++i) {
-        const auto& bytes = legacy_[i];
+    for (const auto& [table_name, family, bytes] : legacy_) {
         if (bytes && !*bytes) continue;
+        auto& rules = family == Family::ipv4 ? out.v4 : out.v6;
         const auto table = bytes && !(*bytes)->too_large ? kernel::parse_xt_table(**bytes)
                                                          : std::optional<kernel::XtTable>();
-        out.v4.known = out.v4.known && table;
+        rules.known = rules.known && table;
         if (!table) continue;
-        auto more = kernel::rule_chains(*table, legacy_names[i]);
-        std::ranges::move(more, std::back_inserter(out.v4.chains));
+        auto more = kernel::rule_chains(*table, table_name, family);
+        std::ranges::move(more, std::back_inserter(rules.chains));
     }
     const auto name = [&](std::uint32_t index) { return names.has(index) ? names[index] : std::string(); };
     kernel::name_interfaces(out.v4.chains, name);
@@ -66,8 +54,8 @@ api::NatRule describe_rule(const kernel::RuleChain& chain, const kernel::PacketR
     api::NatRule out;
     out.backend = chain.legacy ? "legacy" : "nft";
     const auto blank = chain.table.find(' ');
-    out.family = chain.legacy ? "ip" : chain.table.substr(0, blank);
-    out.table = chain.legacy ? chain.table : chain.table.substr(blank + 1);
+    out.family = chain.table.substr(0, blank);
+    out.table = chain.table.substr(blank + 1);
     out.chain = chain.name;
     out.handle = rule.handle;
     out.number = rule.number;
@@ -81,7 +69,7 @@ std::string place_of(const api::NatRule& rule) {
     const auto chain = rule.family + " " + rule.table + " " + rule.chain;
     if (rule.handle) return chain + " handle " + std::to_string(*rule.handle);
     if (!rule.number) return chain;
-    return rule.table + " " + rule.chain + " rule " + std::to_string(*rule.number) + " (iptables-legacy)";
+    return chain + " rule " + std::to_string(*rule.number) + " (" + legacy_program(rule.family) + ")";
 }
 
 std::string delete_command(const api::NatRule& rule) {
@@ -91,7 +79,8 @@ std::string delete_command(const api::NatRule& rule) {
                std::to_string(*rule.handle);
     }
     if (!rule.number) return {};
-    return "iptables-legacy -t " + rule.table + " -D " + rule.chain + " " + std::to_string(*rule.number);
+    return legacy_program(rule.family) + " -t " + rule.table + " -D " + rule.chain + " " +
+           std::to_string(*rule.number);
 }
 
 }  // namespace netlab::operations

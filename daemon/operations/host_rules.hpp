@@ -4,8 +4,6 @@
 #include "daemon/kernel/packet_rule.hpp"
 #include "daemon/operations/interface_names.hpp"
 
-#include <array>
-
 /// All rules of one namespace, of whatever kind.
 namespace netlab::operations {
 
@@ -21,8 +19,7 @@ struct RuleSet {
     [[nodiscard]] const FamilyRules& of(Family family) const { return family == Family::ipv4 ? v4 : v6; }
 };
 
-/// nf_tables and the tables of iptables-legacy. ip6tables-legacy is not read: where it has any, IPv6's rules
-/// are not known.
+/// nf_tables and the tables of iptables-legacy and ip6tables-legacy.
 class HostRules {
   public:
     /// For `prepare` with Needs::net_admin, in the host's namespace.
@@ -35,19 +32,21 @@ class HostRules {
 
   private:
     static HostRules with(Result<kernel::NftTables> nft);
-    using LegacyTable = Result<std::optional<kernel::XtBytes>>;
-    static constexpr std::array legacy_names{"raw", "mangle", "nat", "filter"};
+    struct LegacyTable {
+        const char* name;
+        Family family;
+        Result<std::optional<kernel::XtBytes>> bytes;
+    };
 
     HostRules() = default;
 
     Result<kernel::NftTables> nft_{Error{}};
-    std::vector<LegacyTable> legacy_;  ///< by legacy_names
-    bool legacy_v6_ = false;
+    std::vector<LegacyTable> legacy_;
 };
 
 /// As a report says it.
 [[nodiscard]] api::NatRule describe_rule(const kernel::RuleChain& chain, const kernel::PacketRule& rule);
-/// "ip nat DOCKER handle 11", "nat DOCKER rule 3 (iptables-legacy)".
+/// "ip nat DOCKER handle 11", "ip nat DOCKER rule 3 (iptables-legacy)".
 [[nodiscard]] std::string place_of(const api::NatRule& rule);
 /// The command that deletes it; "" where its names are more than words: who is root in a container writes
 /// them.

@@ -67,8 +67,7 @@ bool is_answer(BlockedPacket kind) {
 
 /// Docker sets it, and makes the rules that accept what it publishes.
 bool is_engines_policy(const kernel::RuleChain& chain) {
-    return chain.name == "FORWARD" && (chain.table == "ip filter" || chain.table == "ip6 filter" ||
-                                       (chain.legacy && chain.table == "filter"));
+    return chain.name == "FORWARD" && (chain.table == "ip filter" || chain.table == "ip6 filter");
 }
 
 /// Whether a rule of the chain can say what it has to: for a packet whose destination is not yet, or not any
@@ -96,7 +95,7 @@ std::string accept_command(const kernel::FilterDecision& decision, BlockedPacket
     if (!has_place || !takes_rule(decision, kind) || !is_plain_word(table) || !is_plain_word(chain.name))
         return "netlab firewall host  # shows what it accepts";
     if (chain.legacy) {
-        return "iptables-legacy -t " + table + " -A " + chain.name +
+        return legacy_program(v4 ? "ip" : "ip6") + " -t " + table + " -A " + chain.name +
                (is_answer(kind) ? std::string(" -m conntrack --ctstate ESTABLISHED,RELATED")
                                 : " -d " + to + " -p " + protocol + " --dport " + port) +
                " -j ACCEPT";

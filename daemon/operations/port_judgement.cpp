@@ -353,6 +353,7 @@ kernel::PacketFacts packet_from_outside(const IpAddress& to, std::uint8_t protoc
     out.input = interface;
     out.output = "";
     out.destination_local = true;
+    out.reverse_path = true;
     out.mark = 0;
     out.flow = kernel::flow_is_new;
     return out;

@@ -60,7 +60,13 @@ class Explainer {
     }
 
     /// What a program has put there it takes care of itself: an engine's rules are its isolation.
-    [[nodiscard]] std::string unless_owned() const { return rule_.owner.empty() ? permission() : ""; }
+    [[nodiscard]] std::string unless_owned() const {
+        return rule_.owner.empty() ? permission() : by_program(rule_.owner);
+    }
+    [[nodiscard]] std::string as_its_owner_does() const {
+        auto command = by_program(rule_.owner);
+        return command.empty() ? permission() : command;
+    }
 
     /// Before the chain's other rules, so that it decides first; for this flow and no more.
     [[nodiscard]] std::string permission() const {
@@ -90,14 +96,15 @@ class Explainer {
     /// What comes back from DOCKER-USER still meets Docker's own rules.
     [[nodiscard]] bool is_users_chain() const { return rule_.chain == "DOCKER-USER"; }
 
-    [[nodiscard]] bool is_legacy() const { return rule_.family == "ip (legacy)"; }
+    [[nodiscard]] bool is_legacy() const { return rule_.family.ends_with(" (legacy)"); }
     [[nodiscard]] std::string legacy_permission() const {
         if (!is_plain_word(rule_.table) || !is_plain_word(rule_.chain)) return {};
         const auto to = met();
-        auto text =
-            "iptables-legacy -t " + rule_.table + " -I " + rule_.chain + " -d " + to.address.to_string();
+        const bool v4 = to.address.is_v4();
+        auto text = legacy_program(v4 ? "ip" : "ip6") + " -t " + rule_.table + " -I " + rule_.chain + " -d " +
+                    to.address.to_string();
         if (facts_.flow.protocol == api::WhyProtocol::icmp)
-            text += " -p icmp";
+            text += v4 ? " -p icmp" : " -p ipv6-icmp";
         else
             text += std::string(" -p ") + (facts_.flow.protocol == api::WhyProtocol::tcp ? "tcp" : "udp") +
                     " --dport " + std::to_string(to.port);
@@ -204,6 +211,11 @@ class Explainer {
             out.suggestion = "systemctl restart docker";
             return out;
         }
+        if (met_ufw()) {
+            out.explanation += ", which ufw has set";
+            out.suggestion = by_program("ufw");
+        }
+        if (!out.suggestion.empty()) return out;
         out.suggestion = permission();
         return out;
     }
@@ -217,19 +229,35 @@ class Explainer {
     }
 
     [[nodiscard]] Explanation input() const {
-        const auto& interface = step_->step.input;
         Explanation out;
         out.explanation = "the firewall of " + rule_.target + " " + verb() + ": what is for " + rule_.target +
                           " itself passes its input chain" + whose();
-        // These two know what else has to be done; of a container's rules they know nothing.
-        const bool plain = is_host() && !answer_ && is_plain_word(interface);
-        if (rule_.owner == "ufw" && plain)
-            out.suggestion = "ufw allow in on " + interface;
-        else if (rule_.owner == "firewalld" && plain)
-            out.suggestion = "firewall-cmd --zone=trusted --add-interface=" + interface;
-        else
-            out.suggestion = permission();
+        out.suggestion = as_its_owner_does();
         return out;
+    }
+
+    /// ufw and firewalld know what else has to be done, and write their rules anew; of a container's they
+    /// know nothing.
+    [[nodiscard]] std::string by_program(std::string_view owner) const {
+        if (step_ == nullptr || !is_host() || answer_ || !is_plain_word(step_->step.input)) return {};
+        const auto& input = step_->step.input;
+        const auto& output = step_->step.output;
+        const bool forward = step_->step.hook == "forward" && is_plain_word(output);
+        if (!forward && step_->step.hook != "input") return {};
+        if (owner == "ufw")
+            return forward ? "ufw route allow in on " + input + " out on " + output
+                           : "ufw allow in on " + input;
+        return owner == "firewalld" ? "firewall-cmd --zone=trusted --add-interface=" + input : std::string();
+    }
+
+    /// Its chains were on the way: the policy at their end is its own.
+    [[nodiscard]] bool met_ufw() const {
+        return std::ranges::any_of(facts_.trace, [&](const TracedStep& one) {
+            return one.place == step_->place && one.step.answer == answer_ &&
+                   one.step.hook == step_->step.hook &&
+                   (one.step.owner == "ufw" || one.step.verdict.find("ufw-") != std::string::npos ||
+                    one.step.verdict.find("ufw6-") != std::string::npos);
+        });
     }
 
     [[nodiscard]] const TracedStep* accepted_before() const {
@@ -237,6 +265,8 @@ class Explainer {
         for (const auto& one : facts_.trace) {
             if (&one == step_) return found;
             const bool other = one.step.table != rule_.table || one.step.family != rule_.family;
+            // A bridge's hooks are others than IP's of the same names.
+            if ((one.step.family == "bridge") != (rule_.family == "bridge")) continue;
             if (one.place == step_->place && one.step.answer == answer_ && other &&
                 one.step.hook == step_->step.hook && one.step.handle && one.step.verdict == "accept")
                 found = &one;
@@ -249,7 +279,7 @@ class Explainer {
                     " accepts it, but an accept ends its own chain only: " + rule_.family + " " +
                     rule_.table + " " + rule_.chain + " comes later on the same hook, and " + verb() +
                     whose(),
-                permission()};
+                as_its_owner_does()};
     }
 
     const WhyFacts& facts_;

@@ -36,14 +36,14 @@ kernel::PacketFacts facts_of(const HostPassage& passage, const Flow& flow, const
     return facts;
 }
 
-/// "ip nat" -> its family and its name; of iptables-legacy the name alone.
+/// "ip nat" -> its family and its name.
 api::WhyRule rule_of(const kernel::FilterDecision& decision, const std::string& target) {
     api::WhyRule rule;
     rule.target = target;
     const auto& chain = *decision.chain;
     const auto blank = chain.table.find(' ');
-    rule.family = chain.legacy || blank == std::string::npos ? "ip (legacy)" : chain.table.substr(0, blank);
-    rule.table = chain.legacy || blank == std::string::npos ? chain.table : chain.table.substr(blank + 1);
+    rule.family = chain.table.substr(0, blank) + (chain.legacy ? " (legacy)" : "");
+    rule.table = chain.table.substr(blank + 1);
     rule.chain = chain.name;
     rule.owner = owner_by_names(rule.table, rule.chain);
     rule.text = "policy drop";

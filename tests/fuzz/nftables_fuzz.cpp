@@ -44,8 +44,15 @@ void meet(const std::vector<RuleChain>& chains) {
     outside.input = "veth1";
     outside.output = "";
     outside.destination_local = false;
+    outside.reverse_path = true;
     outside.mark = 1;
     outside.flow = flow_is_new;
+    meet(chains, NF_INET_PRE_ROUTING, outside);
+    outside.flow = flow_is_established | flow_has_dnat;
+    meet(chains, NF_INET_POST_ROUTING, outside);
+    outside.source = *IpAddress::parse("2001:db8::1");
+    outside.destination = *IpAddress::parse("2001:db8:6::2");
+    outside.protocol = IPPROTO_ICMPV6;
     meet(chains, NF_INET_PRE_ROUTING, outside);
 }
 
@@ -56,6 +63,8 @@ void follow(std::vector<RuleChain> chains) {
         for (const auto& rule : chain.rules) {
             const auto text = rule.to_string();
             check(rule.comment.empty() || text.ends_with('"'));
+            for (const auto& next : next_chains(rule))
+                check(rule.verdicts || next == rule.chain);
         }
     }
     name_interfaces(chains, [](std::uint32_t index) { return "if" + std::to_string(index); });
@@ -84,8 +93,8 @@ NftTables::Content content_of(std::span<const std::byte> bytes) {
 }  // namespace
 
 /// The rules of a namespace are written by whoever is root in it. The first byte says whose bytes follow: a
-/// dump of nf_tables (chains, rules, sets and their elements in one), or a table of iptables-legacy with its
-/// hooks' offsets in front.
+/// dump of nf_tables (chains, rules, sets and their elements in one), or a table of iptables-legacy or
+/// ip6tables-legacy with its hooks' offsets in front.
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     if (size == 0) return 0;
     const auto bytes = std::as_bytes(std::span(data, size)).subspan(1);
@@ -100,6 +109,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     if (!read(bytes, table.hook_entry)) return 0;
     const auto entries = bytes.subspan(sizeof table.hook_entry);
     table.entries.assign(entries.begin(), entries.end());
-    if (const auto parsed = parse_xt_table(table)) follow(rule_chains(*parsed, "nat"));
+    constexpr std::uint8_t of_ipv6 = 3;
+    table.family = data[0] == of_ipv6 ? Family::ipv6 : Family::ipv4;
+    if (const auto parsed = parse_xt_table(table)) follow(rule_chains(*parsed, "nat", table.family));
     return 0;
 }

@@ -4,6 +4,7 @@
 #include "tests/support/command.hpp"
 
 #include <algorithm>
+#include <thread>
 
 #include <fcntl.h>
 #include <linux/netfilter.h>
@@ -395,10 +396,183 @@ TEST_CASE("host rules: what cannot be told for certain is not", "[netns]") {
     }
 }
 
-TEST_CASE("host rules: ip6tables-legacy is not read, so IPv6's rules are not known", "[netns]") {
+TEST_CASE("host rules: ip6tables-legacy's are read as ip6tables-nft's", "[netns]") {
+    for (const std::string program : {"ip6tables-legacy", "ip6tables-nft"}) {
+        INFO(program);
+        const Host host;
+        host.run(docker_rules(program, "[2001:db8::2]:80") + ";" + program +
+                 " -I FORWARD -s 2001:db8:bad::/48 -d 2001:db8::2 -p tcp -j DROP");
+        const auto rules = host.rules();
+        CHECK(rules.v6.known);
+        CHECK(texts(rules.v4, "DOCKER").empty());
+        const auto dnat = texts(rules.v6, "DOCKER").at(1);
+        CHECK(dnat == "iifname != \"docker0\" tcp dport 8080 dnat to [2001:db8::2]:80");
+        CHECK(translated(rules.v6, web("2001:db8:1::1", "2001:db8:2::1", "eth0")) == dnat);
+
+        auto forwarded = web("2001:db8:bad::1", "2001:db8::2", "eth0");
+        forwarded.output = "docker0";
+        const auto dropped = kernel::find_drop(rules.v6.chains, NF_INET_FORWARD, forwarded);
+        REQUIRE(dropped.rule != nullptr);
+        CHECK(dropped.rule->to_string() ==
+              "ip6 saddr 2001:db8:bad::/48 ip6 daddr 2001:db8::2 meta l4proto tcp drop");
+        const auto described = operations::describe_rule(*dropped.chain, *dropped.rule);
+        CHECK(described.family == "ip6");
+        CHECK(described.table == "filter");
+        CHECK(operations::delete_command(described) ==
+              (program == "ip6tables-legacy"
+                   ? "ip6tables-legacy -t filter -D FORWARD 1"
+                   : "nft delete rule ip6 filter FORWARD handle " + std::to_string(*described.handle)));
+        host.run(operations::delete_command(described));
+        const auto mended = host.rules();
+        CHECK_FALSE(kernel::find_drop(mended.v6.chains, NF_INET_FORWARD, forwarded).dropped);
+        forwarded.destination_port = 81;
+        const auto by_policy = kernel::find_drop(mended.v6.chains, NF_INET_FORWARD, forwarded);
+        CHECK(by_policy.dropped);
+        CHECK(by_policy.rule == nullptr);
+        CHECK_FALSE(by_policy.uncertain);
+    }
+}
+
+TEST_CASE("host rules: a filter of reverse paths drops what has no way back", "[netns]") {
+    // firewalld's, and iptables' own.
+    for (const std::string rules :
+         {"nft 'table inet firewalld { chain mangle_PREROUTING { type filter hook prerouting priority -140; "
+          "icmpv6 type { nd-router-advert, nd-neighbor-solicit } accept; "
+          "meta nfproto ipv6 fib saddr . mark . iif oif missing drop; }; }'",
+          "ip6tables-nft -t raw -A PREROUTING -m rpfilter --invert -j DROP",
+          "ip6tables-legacy -t raw -A PREROUTING -m rpfilter --validmark --invert -j DROP"}) {
+        INFO(rules);
+        const Host host;
+        host.run(std::string(rules));
+        const auto read = host.rules();
+        auto packet = web("2001:db8:1::1", "2001:db8:2::1", "eth0");
+        const auto decided = [&] { return kernel::find_drop(read.v6.chains, NF_INET_PRE_ROUTING, packet); };
+        CHECK(decided().uncertain);
+        packet.reverse_path = true;
+        CHECK_FALSE(decided().uncertain);
+        CHECK_FALSE(decided().dropped);
+        packet.reverse_path = false;
+        CHECK(decided().dropped);
+        CHECK_FALSE(decided().uncertain);
+        CHECK(decided().rule->to_string() == "fib saddr . iif oif missing drop");
+    }
+}
+
+TEST_CASE("host rules: what is not tracked is no NAT", "[netns]") {
+    for (const std::string rules :
+         {"nft 'table ip t { chain f { type filter hook forward priority 0; ct state untracked drop; }; }'",
+          "iptables-nft -A FORWARD -m conntrack --ctstate UNTRACKED -j DROP",
+          "iptables-legacy -A FORWARD -m conntrack --ctstate UNTRACKED -j DROP"}) {
+        INFO(rules);
+        const Host host;
+        host.run(std::string(rules));
+        const auto read = host.rules();
+        const auto* chain = rules[0] == 'n' ? "f" : "FORWARD";
+        CHECK(texts(read.v4, chain) == std::vector<std::string>{"ct state untracked drop"});
+        auto packet = web("203.0.113.1", "172.17.0.2", "eth0");
+        packet.flow = kernel::flow_is_new | kernel::flow_has_snat;
+        CHECK_FALSE(kernel::find_drop(read.v4.chains, NF_INET_FORWARD, packet).dropped);
+    }
+}
+
+TEST_CASE("host rules: a set's addresses are told in their own family", "[netns]") {
     const Host host;
-    host.run("ip6tables-legacy -t nat -N x");
+    host.run(
+        "nft 'table inet t { set s { type ipv6_addr . inet_service; elements = { 2001:db8::1 . 80 }; }; "
+        "set n { type ifname . ipv4_addr; elements = { \"eth0\" . 192.0.2.1 }; }; "
+        "chain f { type filter hook forward priority 0; ip6 saddr . tcp dport @s drop; "
+        "iifname . ip saddr @n drop; }; }'");
+    CHECK(texts(host.rules().v6, "f").at(0) == "ip6 saddr . tcp dport @s drop");
+    CHECK(texts(host.rules().v4, "f").back() == "iifname . ip saddr @n drop");
+}
+
+TEST_CASE("host rules: a set that is too large takes nothing from the others", "[netns]") {
+    const Host host;
+    // More than NftTables::most_elements bytes of them.
+    host.run(
+        "{ echo 'table ip t { set large { type ipv4_addr; elements = {'; awk 'BEGIN { for (i = 0; i < "
+        "300000; ++i) printf \"%s10.%d.%d.%d\", i ? \",\" : \"\", i / 65536, i / "
+        "256 % 256, i % 256 }'; echo '}; }; set small { type inet_service; elements = { 8080 }; }; "
+        "chain f { type filter hook forward priority 0; tcp dport @small drop; ip saddr @large drop; }; }'; "
+        "} "
+        "| nft -f -");
+    auto packet = web("203.0.113.1", "172.17.0.2", "eth0");
     const auto rules = host.rules();
-    CHECK(rules.v4.known);
-    CHECK_FALSE(rules.v6.known);
+    const auto dropped = kernel::find_drop(rules.v4.chains, NF_INET_FORWARD, packet);
+    CHECK(dropped.dropped);
+    CHECK_FALSE(dropped.uncertain);
+    packet.destination_port = 80;
+    CHECK(kernel::find_drop(rules.v4.chains, NF_INET_FORWARD, packet).uncertain);
+}
+
+TEST_CASE("host rules: rules and sets of two generations are not taken for one", "[netns]") {
+    const Host host;
+    // They take their time to read.
+    host.run(
+        "{ echo 'table ip many {'; for i in $(seq 300); do echo \"set s$i { type inet_service; elements = { "
+        "$i }; "
+        "}\"; done; echo '}'; } | nft -f -");
+    // Both drop it; the first anonymous set of the one is not that of the other.
+    const auto change = host.network.name('a');
+    std::jthread churn([&](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+            for (const std::string rules :
+                 {"tcp dport { 8080, 8081 } drop;",
+                  "tcp dport { 9090, 9091 } accept; tcp dport { 8080, 8081 } drop;"})
+                (void)support::run({"ip", "netns", "exec", change, "nft",
+                                    "add table ip t; delete table ip t; table ip t { chain f { type filter "
+                                    "hook forward priority 0; " +
+                                        rules + " }; }"});
+        }
+    });
+    const auto packet = web("203.0.113.1", "172.17.0.2", "eth0");
+    int known = 0;
+    for (int i = 0; i < 60; ++i) {
+        const auto rules = host.rules();
+        if (!rules.v4.known || rules.v4.chains.empty()) continue;
+        ++known;
+        const auto decision = kernel::find_drop(rules.v4.chains, NF_INET_FORWARD, packet);
+        CHECK((decision.dropped || decision.uncertain));
+    }
+    CHECK(known > 0);
+}
+
+TEST_CASE("host rules: an echo is told from other ICMP, and no packet has a routing header", "[netns]") {
+    // The beginning of ufw's, and nft's own words.
+    for (const std::string program :
+         {"iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy", "nft"}) {
+        INFO(program);
+        const Host host;
+        const bool v6 = program.starts_with("ip6");
+        if (program == "nft") {
+            host.run(
+                "nft 'table inet t { chain INPUT { type filter hook input priority 0; policy drop; icmp type "
+                "{ "
+                "destination-unreachable, time-exceeded } accept; icmp type echo-request accept; }; }'");
+        } else {
+            const auto icmp =
+                v6 ? " -p icmpv6 -m icmp6 --icmpv6-type " : std::string(" -p icmp -m icmp --icmp-type ");
+            host.run(program + " -P INPUT DROP; " +
+                     (v6 ? program + " -A INPUT -m rt --rt-type 0 -j DROP; " : "") + program + " -A INPUT" +
+                     icmp + "3 -j ACCEPT; " + program + " -A INPUT" + icmp + (v6 ? "128" : "8") +
+                     " -j ACCEPT");
+        }
+        auto packet =
+            v6 ? web("2001:db8:1::1", "2001:db8:2::1", "eth0") : web("203.0.113.1", "198.51.100.2", "eth0");
+        const auto rules = host.rules();
+        const auto dropped = [&] {
+            const auto decision =
+                kernel::find_drop(rules.of(packet.source.family()).chains, NF_INET_LOCAL_IN, packet);
+            CHECK_FALSE(decision.uncertain);
+            return decision.dropped;
+        };
+        CHECK(dropped());  // TCP
+        packet.protocol = v6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP;
+        packet.source_port = packet.destination_port = 0;
+        CHECK_FALSE(dropped());
+        packet.flow = kernel::flow_is_established;  // its reply
+        CHECK(dropped());
+        const auto last = texts(rules.of(packet.source.family()), "INPUT").back();
+        CHECK(last == (v6 ? "icmpv6 type echo-request accept" : "icmp type echo-request accept"));
+    }
 }

@@ -169,11 +169,11 @@ TEST_CASE("x_tables: the same rules from iptables-legacy's block", "[unit]") {
     const auto table = parse_xt_table(recorded_xt());
     REQUIRE(table);
     const auto chains = rule_chains(*table, "nat");
-    CHECK(texts(chain_of(chains, "nat", "OUTPUT")) ==
+    CHECK(texts(chain_of(chains, "ip nat", "OUTPUT")) ==
           Texts{"ip daddr 127.0.0.11 jump DOCKER_OUTPUT"});  // the policy is no rule
-    CHECK(chain_of(chains, "nat", "OUTPUT").hook == NftHook{NF_INET_LOCAL_OUT, -100});
-    CHECK(chain_of(chains, "nat", "POSTROUTING").hook == NftHook{NF_INET_POST_ROUTING, 100});
-    const auto& own = chain_of(chains, "nat", "DOCKER_OUTPUT");
+    CHECK(chain_of(chains, "ip nat", "OUTPUT").hook == NftHook{NF_INET_LOCAL_OUT, -100});
+    CHECK(chain_of(chains, "ip nat", "POSTROUTING").hook == NftHook{NF_INET_POST_ROUTING, 100});
+    const auto& own = chain_of(chains, "ip nat", "DOCKER_OUTPUT");
     CHECK(texts(own) == Texts{"ip daddr 127.0.0.11 tcp dport 53 dnat to 127.0.0.11:41235",
                               "ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:36441", "return"});
     CHECK(own.rules[1].number == 2);
