@@ -20,22 +20,6 @@ std::uint8_t protocol_number(const Flow& flow) {
     return IPPROTO_ICMPV6;
 }
 
-kernel::PacketFacts facts_of(const HostPassage& passage, const Flow& flow, const IpAddress& source) {
-    kernel::PacketFacts facts;
-    facts.source = source;
-    facts.destination = flow.remote;
-    facts.protocol = protocol_number(flow);
-    if (flow.protocol != WhyProtocol::icmp) {
-        // Of one that is not sent any that a program would get.
-        constexpr std::uint16_t ephemeral = 40'000;
-        facts.source_port = flow.own != 0 ? flow.own : ephemeral;
-        facts.destination_port = flow.remote_port;
-    }
-    facts.input = passage.input;
-    facts.flow = kernel::flow_is_new;
-    return facts;
-}
-
 /// "ip nat" -> its family and its name; of iptables-legacy the name alone.
 api::WhyRule rule_of(const kernel::FilterDecision& decision, const std::string& target) {
     api::WhyRule rule;
@@ -68,30 +52,24 @@ std::vector<kernel::RuleChain> on_hook(std::vector<kernel::RuleChain> chains, st
     return chains;
 }
 
-bool changes_destination(const kernel::PacketRule& rule) {
-    return rule.action == kernel::RuleAction::dnat || rule.action == kernel::RuleAction::redirect;
+/// What the routing decision itself says; a link that is down shows when the packet is sent.
+bool is_lost_by_routing(api::RouteStep step) {
+    using api::RouteStep;
+    return step == RouteStep::unreachable || step == RouteStep::prohibited || step == RouteStep::blackhole ||
+           step == RouteStep::not_forwarded || step == RouteStep::refused;
 }
 
-/// Where such a rule leads what came in by `input` ("": what is made there); nullopt where that is not known.
-std::optional<api::Endpoint> destination_of(const kernel::PacketRule& rule, const Flow& flow,
-                                            const std::string& input, const OwnAddress& own) {
-    const auto port = rule.to_port.value_or(flow.remote_port);
-    if (rule.action == kernel::RuleAction::dnat)
-        return api::Endpoint{rule.to_address.value_or(flow.remote), port};
-    const auto address = own(input.empty() ? "lo" : input);
-    return address ? std::optional(api::Endpoint{*address, port}) : std::nullopt;
-}
-
-/// nullptr where the table has no such rule.
-const kernel::PacketRule* rule_of_step(const FamilyRules& rules, const api::WhyStep& step) {
-    if (!step.handle) return nullptr;
-    for (const auto& chain : rules.chains) {
-        if (chain.legacy || chain.name != step.chain || chain.table != step.family + " " + step.table)
-            continue;
-        const auto found = std::ranges::find(chain.rules, step.handle, &kernel::PacketRule::handle);
-        if (found != chain.rules.end()) return &*found;
-    }
-    return nullptr;
+/// That chain of FORWARD would, for certain.
+bool drops_answer(const FamilyRules& rules, kernel::PacketFacts facts, const kernel::RuleChain& chain) {
+    std::swap(facts.source, facts.destination);
+    std::swap(facts.source_port, facts.destination_port);
+    std::swap(facts.input, facts.output);
+    facts.destination_local = false;
+    facts.flow = (facts.flow.value_or(0) & ~kernel::flow_is_new) | kernel::flow_is_established;
+    const auto decision = kernel::find_drop(rules.chains, NF_INET_FORWARD, facts);
+    return decision.dropped && !decision.uncertain && decision.chain != nullptr &&
+           decision.chain->table == chain.table && decision.chain->name == chain.name &&
+           decision.chain->legacy == chain.legacy;
 }
 
 std::string doubt_of(const kernel::FilterDecision& decision) {
@@ -103,10 +81,29 @@ std::string doubt_of(const kernel::FilterDecision& decision) {
 
 }  // namespace
 
+kernel::PacketFacts packet_facts(const HostPassage& passage, const Flow& flow, const IpAddress& source) {
+    kernel::PacketFacts facts;
+    facts.source = source;
+    facts.destination = flow.remote;
+    facts.protocol = protocol_number(flow);
+    if (flow.protocol != WhyProtocol::icmp) {
+        // Of one that is not sent any that a program would get.
+        constexpr std::uint16_t ephemeral = 40'000;
+        facts.source_port = flow.own != 0 ? flow.own : ephemeral;
+        facts.destination_port = flow.remote_port;
+    }
+    facts.input = passage.input;
+    facts.flow = kernel::flow_is_new;
+    return facts;
+}
+
 std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
                                       std::optional<std::size_t> place, bool bridges_filter) {
+    if (way.end == api::RouteStep::unknown && !way.points.empty() && way.points.back().forwards)
+        return std::nullopt;
     HostPassage passage;
     passage.target = host;
+    passage.lost = place && way.end_place == place && is_lost_by_routing(way.end);
     bool there = false;
     for (const auto& point : way.points) {
         if (!place || point.place != place) continue;
@@ -130,36 +127,11 @@ std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
     return there ? std::optional(passage) : std::nullopt;
 }
 
-std::optional<api::Endpoint> destination_by_rules(const FamilyRules& rules, const HostPassage& passage,
-                                                  const Flow& flow, const IpAddress& source,
-                                                  const OwnAddress& own) {
-    auto facts = facts_of(passage, flow, source);
-    facts.destination_local = passage.for_host;
-    const auto hook =
-        passage.input.empty() || passage.input == "lo" ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
-    const auto nat = kernel::find_nat(rules.chains, hook, facts);
-    if (nat.uncertain || nat.rule == nullptr || !changes_destination(*nat.rule)) return std::nullopt;
-    return destination_of(*nat.rule, flow, hook == NF_INET_LOCAL_OUT ? std::string() : passage.input, own);
-}
-
-std::optional<api::Endpoint> destination_by_trace(std::vector<TracedStep>& trace, const FamilyRules& rules,
-                                                  std::size_t host, const Flow& flow, const OwnAddress& own) {
-    std::optional<api::Endpoint> out;
-    for (auto& one : trace) {
-        if (one.place != host || one.step.answer) continue;
-        const auto* rule = rule_of_step(rules, one.step);
-        if (rule == nullptr || !changes_destination(*rule)) continue;
-        one.translates = true;
-        if (const auto to = destination_of(*rule, flow, one.step.input, own)) out = to;
-    }
-    return out;
-}
-
 RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passage, const Flow& flow,
                               const IpAddress& source, const api::Endpoint& destination) {
     RulesDecision out;
     out.known = rules.known;
-    auto facts = facts_of(passage, flow, source);
+    auto facts = packet_facts(passage, flow, source);
     const bool local = passage.input.empty() || passage.input == "lo";
     const auto look = [&](std::uint32_t hook, Part part) {
         const auto chains = on_hook(rules.chains, hook, part);
@@ -169,17 +141,24 @@ RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passa
         out.rule = rule_of(decision, passage.target);
         out.legacy = decision.chain->legacy;
         out.destination = {facts.destination, facts.destination_port};
+        out.answer_too = hook == NF_INET_FORWARD && drops_answer(rules, facts, *decision.chain);
+        if (hook != NF_INET_LOCAL_OUT && hook != NF_INET_POST_ROUTING) out.input = passage.input;
+        if (hook != NF_INET_PRE_ROUTING && hook != NF_INET_LOCAL_IN) out.output = passage.output;
     };
+    const bool translated = destination.address != facts.destination || destination.port != flow.remote_port;
+    // What is made here is routed before any hook sees it.
+    if (local && passage.lost && !translated) return out;
     const std::uint32_t first = local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
     if (local) facts.output = passage.output;
     look(first, Part::before_dnat);
-    if (destination.address != facts.destination || destination.port != flow.remote_port) {
+    if (translated) {
         facts.destination = destination.address;
         facts.destination_port = destination.port;
         facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
     }
     facts.output = passage.output;
     look(first, Part::behind_dnat);
+    if (passage.lost) return out;
     facts.destination_local = passage.for_host;
     if (passage.for_host) {
         look(NF_INET_LOCAL_IN, Part::whole);

@@ -108,16 +108,30 @@ class Decider {
             settle(WhyVerdict::unreachable, end_place());
             return;
         }
+        if (facts_.silent && ends_at_nobody()) {
+            settle(WhyVerdict::unreachable, api::WhyPlace{facts_.silent->target, facts_.silent->interface});
+            return;
+        }
         if (facts_.proxied && is_refused_behind()) {
             settle(WhyVerdict::refused, api::WhyPlace{facts_.proxied->target, ""});
             return;
         }
-        if (way.end == RouteStep::delivered && facts_.listener &&
-            facts_.listener->verdict != ListenerVerdict::takes) {
+        if (way.end == RouteStep::delivered && facts_.listener && refuses(*facts_.listener)) {
             settle(WhyVerdict::refused, final_place());
             return;
         }
         settle(WhyVerdict::unknown, end_place());
+    }
+
+    /// No namespace that is known has the address that is to be asked for.
+    [[nodiscard]] bool ends_at_nobody() const {
+        const auto& way = facts_.way;
+        return way.end == RouteStep::unknown && !way.points.empty() && way.points.back().forwards;
+    }
+
+    /// Where the queue is full the kernel says nothing.
+    static bool refuses(const Judgement& listener) {
+        return listener.verdict != ListenerVerdict::takes && listener.verdict != ListenerVerdict::full;
     }
 
     [[nodiscard]] api::WhyPlace end_place() const {
@@ -140,7 +154,7 @@ class Decider {
     }
 
     [[nodiscard]] bool is_refused_behind() const {
-        return facts_.proxied->listener && facts_.proxied->listener->verdict != ListenerVerdict::takes;
+        return facts_.proxied->listener && refuses(*facts_.proxied->listener);
     }
 
     /// The process has taken it: what becomes of its own connection is the answer.
@@ -230,7 +244,7 @@ class Decider {
             settle(WhyVerdict::unreachable, api::WhyPlace{facts_.silent->target, facts_.silent->interface});
             return;
         }
-        if (is_lost(facts_.way.end) && !last_is_after_end()) {
+        if (is_lost(facts_.way.end) && !has_gone_on()) {
             settle(WhyVerdict::unreachable, end_place());
             return;
         }
@@ -241,18 +255,30 @@ class Decider {
             return;
         }
         if (end_is_unwatched() && come_back()) return;
-        if (outside_is_next() && facts_.flow.protocol == WhyProtocol::udp) {
+        const bool unwatched_is_next =
+            outside_is_next() || (end_is_unwatched() && is_last_watched(*out_.last));
+        if (unwatched_is_next && facts_.flow.protocol == WhyProtocol::udp) {
             settle(WhyVerdict::unknown, between(facts_.way, *out_.last, false));
             return;
         }
         settle(WhyVerdict::lost, between(facts_.way, *out_.last, false));
     }
 
-    /// It came further than the tables say.
-    [[nodiscard]] bool last_is_after_end() const { return facts_.translated.has_value(); }
+    /// It was seen to leave the namespace where the tables say that it is lost.
+    [[nodiscard]] bool has_gone_on() const {
+        return std::ranges::any_of(facts_.sightings, [&](const Sighting& one) {
+            return !one.answer && one.outgoing && one.port.place == facts_.way.end_place;
+        });
+    }
 
     /// Of what is there nothing can be seen.
     [[nodiscard]] bool end_is_unwatched() const { return !watched(facts_.way.points.back()); }
+
+    [[nodiscard]] bool is_last_watched(std::size_t point) const {
+        const auto& points = facts_.way.points;
+        return std::none_of(points.begin() + static_cast<std::ptrdiff_t>(point) + 1, points.end(),
+                            [&](const WayPoint& one) { return watched(one); });
+    }
 
     [[nodiscard]] bool outside_is_next() const {
         const auto& points = facts_.way.points;
