@@ -73,13 +73,15 @@ class Explainer {
     };
     [[nodiscard]] Passage passage() const {
         if (step_ != nullptr) return {step_->step.input, step_->step.output};
-        return facts_.rules ? Passage{facts_.rules->input, facts_.rules->output} : Passage();
+        const auto& rules = answer_ ? facts_.rules_back : facts_.rules;
+        return rules ? Passage{rules->input, rules->output} : Passage();
     }
     /// As the rules read, the chain would drop the answer after that.
     [[nodiscard]] bool answer_too() const {
-        const auto& rules = facts_.rules;
-        return !answer_ && rules && rules->answer_too && rules->rule && rules->rule->target == rule_.target &&
-               rules->rule->table == rule_.table && rules->rule->chain == rule_.chain;
+        const auto& back = facts_.rules_back;
+        return !answer_ && back && back->rule && back->rule->target == rule_.target &&
+               back->rule->family == rule_.family && back->rule->table == rule_.table &&
+               back->rule->chain == rule_.chain;
     }
 
     /// Before the chain's other rules, so that it decides first; for this flow and no more, and for its
@@ -220,8 +222,9 @@ class Explainer {
     [[nodiscard]] Explanation by_table() const {
         const auto place = rule_.family + " " + rule_.table + " " + rule_.chain;
         if (rule_.text == "policy drop")
-            return {"no rule of " + place + " accepts it, and the chain's policy is to drop", permission()};
-        return {"a rule in " + place + " of " + rule_.target + " " + verb() + ", as the rules read",
+            return {"no rule of " + place + " accepts it, and the chain's policy is to drop" + whose(),
+                    permission()};
+        return {"a rule in " + place + " of " + rule_.target + " " + verb() + ", as the rules read" + whose(),
                 unless_owned()};
     }
 

@@ -359,7 +359,7 @@ std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& deci
         notes.push_back("the packet's way through the rules was not traced (" + facts.untraced +
                         "): what stopped it is told from where it was seen alone");
     if (decision.by_table && facts.probed)
-        notes.emplace_back(facts.rules->legacy
+        notes.emplace_back((decision.answer ? facts.rules_back : facts.rules)->legacy
                                ? "iptables-legacy's rules cannot be traced: this one is what they say by "
                                  "themselves, and the packet was not seen behind it"
                                : "the rule is what the host's rules say by themselves");

@@ -35,7 +35,6 @@ struct RulesDecision {
     api::Endpoint destination;         ///< that the packet has where it meets that one
     std::string input;                 ///< interface that it has come in by there; "" none
     std::string output;                ///< that it is to leave by; "" none, or not known there
-    bool answer_too = false;           ///< the same chain would drop the answer
     std::string doubt;                 ///< a rule that is not understood may decide otherwise
 };
 
@@ -111,6 +110,7 @@ struct WhyFacts {
     std::vector<std::string>
         ingress;  ///< the host's chains at an interface's ingress that may drop: "netdev t c"
     std::optional<RulesDecision> rules;        ///< absent where it does not pass the host's rules
+    std::optional<RulesDecision> rules_back;   ///< the same of the answer
     std::optional<api::ConntrackStale> stale;  ///< an old entry of the same service that leads elsewhere
     std::vector<std::string> notes;            ///< what is to be said whatever comes of it
     Explanation segment;                       ///< what is wrong with the links that FROM or TO hang on

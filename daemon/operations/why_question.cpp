@@ -116,9 +116,11 @@ class Question {
                 facts_.way =
                     tables_.went_on(std::move(facts_.way), *place, *facts_.translated, "DNAT to " + to);
         }
-        if (const auto whole = passage(); whole && destination_.source)
-            facts_.rules =
-                decide_by_rules(rules_, *whole, facts_.flow, *destination_.source, facts_.destination());
+        if (const auto whole = passage(); whole && destination_.source) {
+            const auto to = facts_.destination();
+            facts_.rules = decide_by_rules(rules_, *whole, facts_.flow, *destination_.source, to);
+            facts_.rules_back = decide_answer_by_rules(rules_, *whole, facts_.flow, *destination_.source, to);
+        }
         facts_.final_target = facts_.way.end_target;
         mark_sightings(facts_.way, facts_.sightings, facts_.observed, facts_.saw_all);
     }

@@ -59,25 +59,47 @@ bool is_lost_by_routing(api::RouteStep step) {
            step == RouteStep::not_forwarded || step == RouteStep::refused;
 }
 
-/// That chain of FORWARD would, for certain.
-bool drops_answer(const FamilyRules& rules, kernel::PacketFacts facts, const kernel::RuleChain& chain) {
-    std::swap(facts.source, facts.destination);
-    std::swap(facts.source_port, facts.destination_port);
-    std::swap(facts.input, facts.output);
-    facts.destination_local = false;
-    facts.flow = (facts.flow.value_or(0) & ~kernel::flow_is_new) | kernel::flow_is_established;
-    const auto decision = kernel::find_drop(rules.chains, NF_INET_FORWARD, facts);
-    return decision.dropped && !decision.uncertain && decision.chain != nullptr &&
-           decision.chain->table == chain.table && decision.chain->name == chain.name &&
-           decision.chain->legacy == chain.legacy;
-}
-
 std::string doubt_of(const kernel::FilterDecision& decision) {
     if (decision.doubtful_chain == nullptr) return "a rule that netlab does not understand";
     auto text = decision.doubtful_chain->table + " " + decision.doubtful_chain->name;
     if (decision.doubtful != nullptr) text += ": " + decision.doubtful->to_string();
     return text;
 }
+
+bool is_made_here(const HostPassage& passage) {
+    return passage.input.empty() || passage.input == "lo";
+}
+
+/// A packet on its way through the hooks: the first rule that stops it counts.
+class HookWalk {
+  public:
+    HookWalk(const FamilyRules& rules, const HostPassage& passage, const kernel::PacketFacts& facts)
+        : rules_(rules), passage_(passage), facts_(facts) {
+        out_.known = rules.known;
+    }
+
+    /// As it is from here on.
+    [[nodiscard]] kernel::PacketFacts& facts() { return facts_; }
+    [[nodiscard]] RulesDecision take() { return std::move(out_); }
+
+    void look(std::uint32_t hook, Part part) {
+        const auto chains = on_hook(rules_.chains, hook, part);
+        const auto decision = kernel::find_drop(chains, hook, facts_);
+        if (decision.uncertain && out_.doubt.empty()) out_.doubt = doubt_of(decision);
+        if (!decision.dropped || decision.uncertain || out_.rule || decision.chain == nullptr) return;
+        out_.rule = rule_of(decision, passage_.target);
+        out_.legacy = decision.chain->legacy;
+        out_.destination = {facts_.destination, facts_.destination_port};
+        if (hook != NF_INET_LOCAL_OUT && hook != NF_INET_POST_ROUTING) out_.input = passage_.input;
+        if (hook != NF_INET_PRE_ROUTING && hook != NF_INET_LOCAL_IN) out_.output = passage_.output;
+    }
+
+  private:
+    const FamilyRules& rules_;
+    const HostPassage& passage_;
+    kernel::PacketFacts facts_;
+    RulesDecision out_;
+};
 
 }  // namespace
 
@@ -129,44 +151,54 @@ std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
 
 RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passage, const Flow& flow,
                               const IpAddress& source, const api::Endpoint& destination) {
-    RulesDecision out;
-    out.known = rules.known;
-    auto facts = packet_facts(passage, flow, source);
-    const bool local = passage.input.empty() || passage.input == "lo";
-    const auto look = [&](std::uint32_t hook, Part part) {
-        const auto chains = on_hook(rules.chains, hook, part);
-        const auto decision = kernel::find_drop(chains, hook, facts);
-        if (decision.uncertain && out.doubt.empty()) out.doubt = doubt_of(decision);
-        if (!decision.dropped || decision.uncertain || out.rule || decision.chain == nullptr) return;
-        out.rule = rule_of(decision, passage.target);
-        out.legacy = decision.chain->legacy;
-        out.destination = {facts.destination, facts.destination_port};
-        out.answer_too = hook == NF_INET_FORWARD && drops_answer(rules, facts, *decision.chain);
-        if (hook != NF_INET_LOCAL_OUT && hook != NF_INET_POST_ROUTING) out.input = passage.input;
-        if (hook != NF_INET_PRE_ROUTING && hook != NF_INET_LOCAL_IN) out.output = passage.output;
-    };
+    HookWalk walk(rules, passage, packet_facts(passage, flow, source));
+    auto& facts = walk.facts();
+    const bool local = is_made_here(passage);
     const bool translated = destination.address != facts.destination || destination.port != flow.remote_port;
     // What is made here is routed before any hook sees it.
-    if (local && passage.lost && !translated) return out;
+    if (local && passage.lost && !translated) return walk.take();
     const std::uint32_t first = local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
     if (local) facts.output = passage.output;
-    look(first, Part::before_dnat);
+    walk.look(first, Part::before_dnat);
     if (translated) {
         facts.destination = destination.address;
         facts.destination_port = destination.port;
         facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
     }
     facts.output = passage.output;
-    look(first, Part::behind_dnat);
-    if (passage.lost) return out;
+    walk.look(first, Part::behind_dnat);
+    if (passage.lost) return walk.take();
     facts.destination_local = passage.for_host;
     if (passage.for_host) {
-        look(NF_INET_LOCAL_IN, Part::whole);
-        return out;
+        walk.look(NF_INET_LOCAL_IN, Part::whole);
+        return walk.take();
     }
-    if (!local) look(NF_INET_FORWARD, Part::whole);
-    look(NF_INET_POST_ROUTING, Part::whole);
-    return out;
+    if (!local) walk.look(NF_INET_FORWARD, Part::whole);
+    walk.look(NF_INET_POST_ROUTING, Part::whole);
+    return walk.take();
+}
+
+RulesDecision decide_answer_by_rules(const FamilyRules& rules, const HostPassage& passage, const Flow& flow,
+                                     const IpAddress& source, const api::Endpoint& destination) {
+    const bool translated = destination.address != flow.remote || destination.port != flow.remote_port;
+    const bool for_host = is_made_here(passage);
+    const HostPassage back{passage.target, passage.output, passage.input, for_host};
+    auto facts = packet_facts(passage, flow, source);
+    facts.destination = source;
+    facts.source = destination.address;
+    facts.destination_port = facts.source_port;
+    facts.source_port = destination.port;
+    facts.input = back.input;
+    facts.output = back.output;
+    facts.destination_local = for_host;
+    facts.flow = kernel::flow_is_established | (translated ? kernel::flow_has_dnat : 0U);
+    HookWalk walk(rules, back, facts);
+    if (passage.lost) return walk.take();
+    walk.look(passage.for_host ? NF_INET_LOCAL_OUT
+              : for_host       ? NF_INET_LOCAL_IN
+                               : NF_INET_FORWARD,
+              Part::whole);
+    return walk.take();
 }
 
 }  // namespace netlab::operations

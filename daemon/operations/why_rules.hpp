@@ -37,5 +37,10 @@ struct HostPassage {
 [[nodiscard]] RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passage,
                                             const Flow& flow, const IpAddress& source,
                                             const api::Endpoint& destination);
+/// The same of the answer that comes back by the same interfaces, as far as it passes the rules which do not
+/// translate it.
+[[nodiscard]] RulesDecision decide_answer_by_rules(const FamilyRules& rules, const HostPassage& passage,
+                                                   const Flow& flow, const IpAddress& source,
+                                                   const api::Endpoint& destination);
 
 }  // namespace netlab::operations

@@ -184,20 +184,28 @@ class Decider {
 
     /// Not as the kernel told it, but as its rules read.
     void stopped_by_table(const api::WhyRule& rule) {
-        const bool rejects = rule.text.find("reject") != std::string::npos;
-        settle(rejects ? WhyVerdict::rejected : WhyVerdict::dropped,
+        settle(is_reject(rule) ? WhyVerdict::rejected : WhyVerdict::dropped,
                api::WhyPlace{rule.target, rule.family + " " + rule.table + " " + rule.chain});
         out_.rule = rule;
         out_.by_table = true;
     }
 
+    static bool is_reject(const api::WhyRule& rule) { return rule.text.find("reject") != std::string::npos; }
+
     /// nf_tables tells nothing of iptables-legacy's rules.
+    [[nodiscard]] bool is_untold(const std::optional<RulesDecision>& rules) const {
+        return rules && rules->rule && (rules->legacy || !facts_.traced);
+    }
     [[nodiscard]] bool legacy_stops() const {
-        if (!facts_.rules || !facts_.rules->rule || (!facts_.rules->legacy && facts_.traced)) return false;
-        // What was seen counts for more than what a table says.
+        if (!is_untold(facts_.rules)) return false;
+        const auto& end = facts_.end;
+        const bool refused = end && (end->kind == ProbeEnd::Kind::reset || end->no_port);
+        if (refused && !is_reject(*facts_.rules->rule)) return false;
+        // What comes to an interface is seen before the host's input chains; behind the others, what was seen
+        // counts for more than what a table says.
         const auto* last = final_point();
-        const bool refused = facts_.end && facts_.end->kind == ProbeEnd::Kind::reset && !last;
-        return !refused && (last == nullptr || !is_seen(*last));
+        const bool before_socket = facts_.rules->output.empty();
+        return before_socket || last == nullptr || !is_seen(*last);
     }
 
     void by_error(const ProbeEnd& end) {
@@ -289,8 +297,12 @@ class Decider {
     bool come_back() {
         const auto back = last_of_answer(facts_.way);
         if (!back) return false;
-        settle(WhyVerdict::lost, between(facts_.way, *back, true));
         out_.answer = true;
+        if (is_untold(facts_.rules_back) &&
+            facts_.way.points[*back].hop.target == facts_.rules_back->rule->target)
+            stopped_by_table(*facts_.rules_back->rule);
+        else
+            settle(WhyVerdict::lost, between(facts_.way, *back, true));
         return true;
     }
 

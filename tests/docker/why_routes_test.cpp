@@ -195,6 +195,31 @@ TEST_CASE("why: the policy of iptables-legacy, and what lets both the packet and
         check_delivered(daemon, question);
         on_host("iptables-legacy -F FORWARD");
     }
+    on_host("iptables-legacy -P FORWARD ACCEPT; iptables-legacy -I FORWARD -s 203.0.113.8 -j DROP");
+    const auto report = ask_why(daemon, {"co1", "203.0.113.8:80"});
+    INFO(report);
+    CHECK(verdict(report) == "dropped");
+    CHECK(text(rule(report), "text") == "rule 1: ip saddr 203.0.113.8 drop");
+    CHECK(contains(text(report, "explanation"), "the answer"));
+    follow(report);
+    check_delivered(daemon, {"co1", "203.0.113.8:80"});
+}
+
+TEST_CASE("why: who rejects is named with and without a trace, by IPv6, too", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Undo undo("iptables -w -F INPUT; ip6tables -w -F INPUT");
+    on_host(
+        "iptables -w -I INPUT -p tcp --dport 7777 -j REJECT; "
+        "ip6tables -w -I INPUT -p tcp --dport 7777 -j REJECT");
+    for (const auto* to : {"198.51.100.2:7777", "[2001:db8:51::2]:7777"}) {
+        for (const auto* option : {"--wait=1", "--no-trace", "--no-probe"}) {
+            const auto report = ask_why(daemon, {outside_target(), to, option});
+            INFO(report);
+            CHECK(verdict(report) == "rejected");
+            CHECK(contains(text(rule(report), "text"), "tcp dport 7777 reject"));
+            CHECK_FALSE(contains(text(report, "explanation"), "drop"));
+        }
+    }
 }
 
 TEST_CASE("why: a policy that drops both ways takes one suggestion", "[docker]") {

@@ -115,7 +115,7 @@ TEST_CASE("why: an engine's rule is never to be deleted, whatever it is known by
     add_host(one);
     one.context.peer = container("co3", "bridge", "172.17.0.2/16");
     const auto isolation = rule("DOCKER-ISOLATION-STAGE-2", "oifname \"docker0\" drop", "docker");
-    one.facts.rules = RulesDecision{true, isolation, false, {address("172.17.0.2"), 80}, {}, {}, false, {}};
+    one.facts.rules = RulesDecision{true, isolation, false, {address("172.17.0.2"), 80}, {}, {}, {}};
     CHECK(explain_rule(one.facts, isolation, false).suggestion == "docker network connect net co3");
     const auto podmans = rule("NETAVARK_X", "drop", "podman");
     CHECK(explain_rule(one.facts, podmans, false).suggestion.empty());
@@ -247,14 +247,14 @@ TEST_CASE("why: what lets an echo pass lets nothing else pass, and its answer wh
     CHECK(explain_rule(one.facts, policy, false).suggestion ==
           "nft insert rule ip filter FORWARD iifname br-1 oifname eth0 ip daddr 203.0.113.8 icmp type "
           "echo-request accept");
-    one.facts.rules->answer_too = true;
+    one.facts.rules_back = decision;
     CHECK(explain_rule(one.facts, policy, false).suggestion ==
           "nft insert rule ip filter FORWARD iifname br-1 oifname eth0 ip daddr 203.0.113.8 icmp type "
           "echo-request accept && iptables-nft -t filter -I FORWARD -i eth0 -o br-1 -m conntrack --ctstate "
           "ESTABLISHED,RELATED -j ACCEPT");
     auto legacy = policy;
     legacy.family = "ip (legacy)";
-    one.facts.rules->rule = legacy;
+    one.facts.rules->rule = one.facts.rules_back->rule = legacy;
     CHECK(explain_rule(one.facts, legacy, false).suggestion ==
           "iptables-legacy -t filter -I FORWARD -i br-1 -o eth0 -d 203.0.113.8 -p icmp --icmp-type "
           "echo-request -j ACCEPT && iptables-legacy -t filter -I FORWARD -i eth0 -o br-1 -m conntrack "

@@ -333,7 +333,50 @@ TEST_CASE("why: what the host's routing loses meets no rule behind it", "[unit]"
     REQUIRE(decision.rule);
     CHECK(decision.input == "veth1");
     CHECK(decision.output == "veth2");
-    CHECK(decision.answer_too);
+    const auto back = decide_answer_by_rules(behind, *late, flow, co1, {co2, 80});
+    REQUIRE(back.rule);
+    CHECK(back.rule->chain == "FORWARD");
+    CHECK(back.input == "veth2");
+    CHECK(back.output == "veth1");
+}
+
+TEST_CASE("why: without a trace a rule of the host's input is told from a port where nothing listens",
+          "[unit]") {
+    Case one;
+    one.facts.traced = false;
+    one.facts.way.points.resize(1);
+    one.facts.way.points.push_back(point(2, 10, "host", "br-1", "destination"));
+    one.facts.way.end_place = 2;
+    one.facts.end.emplace().kind = ProbeEnd::Kind::reset;
+    RulesDecision rules;
+    rules.known = true;
+    rules.input = "br-1";
+    rules.rule.emplace().target = "host";
+    rules.rule->text = "tcp dport 80 reject";
+    one.facts.rules = rules;
+    const std::map<std::size_t, std::vector<SeenPacket>> seen{{0, {syn(2, true, co2, 80)}},
+                                                              {2, {syn(10, false, co2, 80)}}};
+    CHECK(one.decide(seen).verdict == WhyVerdict::rejected);
+    one.facts.rules->rule->text = "tcp dport 80 drop";
+    CHECK(one.decide(seen).verdict == WhyVerdict::refused);
+    one.facts.end.reset();
+    CHECK(one.decide(seen).verdict == WhyVerdict::dropped);
+}
+
+TEST_CASE("why: an answer that iptables-legacy drops is told from the table", "[unit]") {
+    Case one;
+    RulesDecision back;
+    back.known = back.legacy = true;
+    back.rule.emplace().target = "host";
+    back.rule->text = "rule 1: drop";
+    one.facts.rules_back = back;
+    const auto decision =
+        one.decide({{0, {syn(2, true, co2, 80)}},
+                    {1, {syn(2, false, co2, 80), syn_ack(2, true)}},
+                    {2, {syn(10, false, co2, 80), syn(11, true, co2, 80), syn_ack(11, false)}}});
+    CHECK(decision.verdict == WhyVerdict::dropped);
+    CHECK(decision.answer);
+    CHECK(decision.by_table);
 }
 
 TEST_CASE("why: nobody on a bridge is sent nothing, so that no rule sees it", "[unit]") {
