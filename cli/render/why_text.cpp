@@ -186,6 +186,11 @@ Result<Destination> parse_destination(std::string_view word) {
     }
     auto parsed = parse_host_and_port(word);
     if (!parsed) return parsed.error();
+    if (!word.starts_with('[') && !word.starts_with("netns:") && has_port(parsed->host))
+        return Error{errc::bad_request,
+                     "'" + std::string(word) + "' has two ports",
+                     parsed->host + ": the port where it listens, or the one that is published",
+                     {}};
     if (named && out.protocol == WhyProtocol::icmp)
         return Error{
             errc::bad_request, "an echo has no port", std::string(word) + "/tcp, or leave it out", {}};

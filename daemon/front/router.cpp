@@ -314,10 +314,10 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
     }
     if (context.targets.size() == 1) entry.target_id = context.targets.front().id;
     if constexpr (row<I>.published_port != nullptr) {
-        // A loopback address is nobody's in particular: of the host itself it is the host's.
-        const bool to_host =
-            context.peer ? is_host(*context.peer, registry) : is_host(context.targets.front(), registry);
-        if (to_host) add_publishers(request.*row<I>.published_port, registry, context, job);
+        // Several targets may have the host's addresses, and a name may lead to one of them: only where it is
+        // certain that TO is another target there is nothing to look for.
+        const bool may_be_host = !context.peer || is_host(*context.peer, registry);
+        if (may_be_host) add_publishers(request.*row<I>.published_port, registry, context, job);
     }
     if constexpr (row<I>.others) add_others(registry, context, job);
     return context;

@@ -3,6 +3,8 @@
 #include "daemon/kernel/link_request.hpp"
 #include "daemon/kernel/netlink.hpp"
 
+#include <algorithm>
+
 #include <linux/if_link.h>
 #include <linux/netconf.h>
 #include <linux/rtnetlink.h>
@@ -49,6 +51,8 @@ void take_settings(std::span<const std::byte> bytes, bool all, InterfaceSettings
             std::int32_t number = 0;
             if (!read(value, number)) return;
             if (attribute == NETCONFA_FORWARDING) (all ? out.all_forwarding : out.forwarding) = number != 0;
+            // IN_DEV_RPFILTER
+            if (attribute == NETCONFA_RP_FILTER) out.rp_filter = std::max(out.rp_filter.value_or(0), number);
             // IN_DEV_PROXY_ARP and ndisc_recv_ns(): it is enough where either is set.
             if (attribute == NETCONFA_PROXY_NEIGH) out.proxies = out.proxies.value_or(false) || number != 0;
         });

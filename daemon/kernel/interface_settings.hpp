@@ -8,13 +8,15 @@
 
 namespace netlab::kernel {
 
-/// What decides in one namespace whether a packet that comes in by one interface is sent on, and who answers
-/// for it (RTM_GETNETCONF; force_forwarding only RTM_GETLINK tells). Absent: this kernel does not say.
+/// What decides in one namespace whether a packet that comes in by one interface is taken and sent on, and
+/// who answers for it (RTM_GETNETCONF; force_forwarding only RTM_GETLINK tells). Absent: this kernel does not
+/// say.
 struct InterfaceSettings {
     std::optional<bool> forwarding;        ///< net.ipvX.conf.INTERFACE.forwarding
     std::optional<bool> all_forwarding;    ///< net.ipvX.conf.all.forwarding; of IPv4 this is ip_forward
     std::optional<bool> force_forwarding;  ///< net.ipv6.conf.INTERFACE.force_forwarding, Linux 6.17 and later
     std::optional<bool> proxies;           ///< proxy_arp, proxy_ndp: it answers for addresses of others
+    std::optional<int> rp_filter{};        ///< of IPv4: 0 off, 1 strict, 2 loose; the higher one of both
     friend bool operator==(const InterfaceSettings&, const InterfaceSettings&) = default;
 };
 

@@ -33,11 +33,12 @@ RouteProbe probe_route(const ScopedAddress& to, std::uint32_t interface_index) {
     return {0, source ? std::optional(*source) : std::nullopt};
 }
 
-bool neighbour_is_silent(int route_socket, const IpAddress& address) {
+bool neighbour_is_silent(int route_socket, const IpAddress& address, std::uint32_t interface_index) {
     const auto neighbours = kernel::dump_neighbours(route_socket);
     if (!neighbours) return false;
     return std::ranges::any_of(neighbours->rows, [&](const kernel::Neighbour& neighbour) {
-        return neighbour.address == address && neighbour.is_unanswered();
+        return neighbour.address == address && neighbour.is_unanswered() &&
+               (interface_index == 0 || neighbour.index == interface_index);
     });
 }
 

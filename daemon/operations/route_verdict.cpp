@@ -18,8 +18,8 @@ using api::RouteStep;
 std::string kernel_words(int error) {
     // fib_frontend.c, fib_validate_source(): the reverse path filter, and a source that can be nobody's.
     if (error == EXDEV)
-        return "the reverse path filter drops it: the way back to its source is another interface "
-               "(rp_filter)";
+        return "the reverse path filter drops it: the way back to its source is another interface, or there "
+               "is none (rp_filter)";
     if (error == EINVAL) return "its source or destination address is not acceptable here (martian)";
     return std::strerror(error);
 }
@@ -39,7 +39,9 @@ class Case {
             return {RouteStep::refused,
                     kernel_words(reply_.error) +
                         (query_.from ? "" : ": what comes in has a source, and none was given")};
-        return {step, cause(step, reply_.error)};
+        if (step == RouteStep::blackhole && !reply_.route && is_filtered())
+            return {RouteStep::refused, kernel_words(EXDEV)};
+        return said(step);
     }
 
     /// It is made here.
@@ -52,12 +54,23 @@ class Case {
                 return {RouteStep::refused,
                         from + ", so it does not send from it (only with IP_TRANSPARENT could a program)"};
         }
-        auto note = cause(step, reply_.error);
+        auto verdict = said(step);
+        auto& note = verdict.note;
         if (step == RouteStep::unreachable && reply_.error == ENETUNREACH) note += down_interfaces();
-        return {step, std::move(note)};
+        return verdict;
     }
 
   private:
+    /// EINVAL is a blackhole's word, and that of much that the kernel finds impossible.
+    Verdict said(RouteStep step) const {
+        const bool by_errno = step == RouteStep::blackhole && !reply_.route;
+        if (by_errno && ask_.refuses && !ask_.refuses(place_, query_))
+            return {RouteStep::refused,
+                    "the kernel would not send it (EINVAL: " + std::string(std::strerror(EINVAL)) +
+                        "), and no route or rule there is a blackhole"};
+        return {step, cause(step, reply_.error)};
+    }
+
     Verdict sent_on() const {
         // To all of a network or group: no matter of forwarding.
         if (reply_.route->kind != RTN_UNICAST) return {RouteStep::routed, {}};
@@ -84,18 +97,11 @@ class Case {
     /// The setting that decided, and how it is changed.
     std::string why_not_forwarded(const kernel::InterfaceSettings& settings) const {
         const auto& target = topology_[place_].target;
+        const auto interface = topology_.name({place_, query_.input});
+        const auto setting = shut_setting(family(), settings, interface);
         const bool all = !settings.all_forwarding.value_or(false);
-        std::string setting =
-            query_.destination.is_v4() ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
-        if (!all) {
-            // sysctl(8) takes a slash for a dot that is part of a name.
-            auto name = topology_.name({place_, query_.input});
-            std::ranges::replace(name, '.', '/');
-            setting = "net.ipv4.conf." + name + ".forwarding";
-        }
         return setting + " is 0: " + target + " forwards nothing" +
-               (all ? "" : " that comes in by " + topology_.name({place_, query_.input})) + " (sysctl -w " +
-               setting + "=1)";
+               (all ? "" : " that comes in by " + interface) + " (sysctl -w " + setting + "=1)";
     }
 
     /// What follows from the reply, `error` being the errno that counts.
@@ -145,6 +151,17 @@ class Case {
         return back && back->route && back->route->kind != RTN_UNICAST;
     }
 
+    /// Newer kernels say EINVAL for whatever they do not take in (inet_rtm_getroute() in net/ipv4/route.c).
+    bool is_filtered() const {
+        if (family() != Family::ipv4 || !query_.from) return false;
+        const auto settings = ask_.settings(place_, family(), query_.input);
+        const auto filter = settings ? settings->rp_filter.value_or(0) : 0;
+        if (filter == 0) return false;
+        const auto back = ask_.route(place_, {*query_.from, std::nullopt, 0, 0, 0, false});
+        const bool none = back && back->error != 0;
+        return none || (filter == 1 && back && back->route && back->route->hop.index != query_.input);
+    }
+
     [[nodiscard]] Family family() const { return query_.destination.family(); }
 
     const Topology& topology_;
@@ -161,6 +178,14 @@ Verdict judge(const Topology& topology, const AskKernel& ask, std::size_t place,
     const Case asked(topology, ask, place, query, reply);
     const auto step = step_of(reply);
     return query.input != 0 ? asked.incoming(step) : asked.own(step);
+}
+
+std::string shut_setting(Family family, const kernel::InterfaceSettings& settings, std::string interface) {
+    if (family == Family::ipv6) return "net.ipv6.conf.all.forwarding";
+    if (!settings.all_forwarding.value_or(false)) return "net.ipv4.ip_forward";
+    // sysctl(8) takes a slash for a dot that is part of a name.
+    std::ranges::replace(interface, '.', '/');
+    return "net.ipv4.conf." + interface + ".forwarding";
 }
 
 RouteStep step_of(const kernel::RouteReply& reply) {

@@ -6,6 +6,7 @@
 #include "daemon/operations/topology.hpp"
 
 #include <functional>
+#include <string>
 
 namespace netlab::operations {
 
@@ -13,6 +14,8 @@ namespace netlab::operations {
 struct AskKernel {
     std::function<Result<kernel::RouteReply>(std::size_t place, const kernel::RouteQuery&)> route;
     std::function<Result<kernel::InterfaceSettings>(std::size_t place, Family, std::uint32_t index)> settings;
+    /// A route or rule of its says that such a packet is not to pass; empty: that cannot be told.
+    std::function<bool(std::size_t place, const kernel::RouteQuery&)> refuses = {};
 };
 
 /// What becomes of a packet in one namespace, and what there is to say of it.
@@ -26,6 +29,10 @@ struct Verdict {
 /// not its own from a blackhole.
 [[nodiscard]] Verdict judge(const Topology& topology, const AskKernel& ask, std::size_t place,
                             const kernel::RouteQuery& query, const kernel::RouteReply& reply);
+
+/// The setting, as sysctl(8) names it, that keeps a namespace from sending on what comes in by `interface`.
+[[nodiscard]] std::string shut_setting(Family family, const kernel::InterfaceSettings& settings,
+                                       std::string interface);
 
 /// What the reply means by itself.
 [[nodiscard]] api::RouteStep step_of(const kernel::RouteReply& reply);

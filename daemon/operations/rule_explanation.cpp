@@ -3,6 +3,7 @@
 #include "daemon/operations/host_command.hpp"
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/network_facts.hpp"
+#include "daemon/operations/network_family.hpp"
 #include "daemon/operations/rule_owner.hpp"
 
 #include <algorithm>
@@ -32,10 +33,13 @@ class Explainer {
     }
 
   private:
-    [[nodiscard]] std::string whose() const { return answer_ ? "; it is the answer that it drops" : ""; }
-    [[nodiscard]] std::string verb() const {
-        return step_ != nullptr && step_->rejects ? "rejects it" : "drops it";
+    [[nodiscard]] std::string whose() const {
+        return answer_ ? "; it is the answer that it " + std::string(rejects() ? "rejects" : "drops") : "";
     }
+    [[nodiscard]] bool rejects() const {
+        return step_ != nullptr ? step_->rejects : rule_.text.find("reject") != std::string::npos;
+    }
+    [[nodiscard]] std::string verb() const { return rejects() ? "rejects it" : "drops it"; }
 
     [[nodiscard]] std::optional<api::Target> peer() const {
         if (facts_.context.peer) return facts_.context.peer;
@@ -68,46 +72,76 @@ class Explainer {
         return command.empty() ? permission() : command;
     }
 
-    /// Before the chain's other rules, so that it decides first; for this flow and no more.
+    /// By what the packet, or its answer, passes the chain.
+    struct Passage {
+        std::string input;
+        std::string output;
+    };
+    [[nodiscard]] Passage passage() const {
+        if (step_ != nullptr) return {step_->step.input, step_->step.output};
+        const auto& rules = answer_ ? facts_.rules_back : facts_.rules;
+        return rules ? Passage{rules->input, rules->output} : Passage();
+    }
+    /// As the rules read, the chain would drop the answer after that.
+    [[nodiscard]] bool answer_too() const {
+        const auto& back = facts_.rules_back;
+        return !answer_ && back && back->rule && back->rule->target == rule_.target &&
+               back->rule->family == rule_.family && back->rule->table == rule_.table &&
+               back->rule->chain == rule_.chain;
+    }
+
+    /// Before the chain's other rules, so that it decides first; for this flow and no more, and for its
+    /// answer where the chain would drop that next.
     [[nodiscard]] std::string permission() const {
-        if (is_legacy()) return legacy_permission();
-        const auto iptables = answer_ ? iptables_program(rule_.family, rule_.table) : std::string();
-        const bool by_iptables = !iptables.empty();
-        std::string condition;
-        if (step_ != nullptr) {
-            for (const auto& [name, interface] :
-                 {std::pair{by_iptables ? "-i" : "iifname", step_->step.input},
-                  std::pair{by_iptables ? "-o" : "oifname", step_->step.output}}) {
-                if (interface.empty()) continue;
-                if (!is_plain_word(interface)) return {};
-                condition += std::string(name) + " " + interface + " ";
-            }
+        const auto way = passage();
+        for (const auto& interface : {way.input, way.output}) {
+            if (!interface.empty() && !is_plain_word(interface)) return {};
         }
-        if (by_iptables) {
-            return typed(iptables + " -t " + rule_.table + " -I " + rule_.chain + " " + condition +
-                         "-m conntrack --ctstate ESTABLISHED,RELATED -j " +
-                         (is_users_chain() ? "RETURN" : "ACCEPT"));
-        }
-        condition += answer_ ? "ct state established,related" : destination();
+        const auto there = answer_ ? permission_of_answer(way) : permission_of_packet(way);
+        if (there.empty() || !answer_too()) return there;
+        return there + " && " + permission_of_answer({way.output, way.input});
+    }
+    [[nodiscard]] static std::string interfaces(const Passage& way, const char* in, const char* out) {
+        return (way.input.empty() ? std::string() : in + way.input + " ") +
+               (way.output.empty() ? std::string() : out + way.output + " ");
+    }
+    [[nodiscard]] std::string permission_of_packet(const Passage& way) const {
+        if (is_legacy()) return legacy_permission(way, false);
         return typed("nft insert rule " + rule_.family + " " + rule_.table + " " + rule_.chain + " " +
-                     condition + (is_users_chain() ? " return" : " accept"));
+                     interfaces(way, "iifname ", "oifname ") + destination() +
+                     (is_users_chain() ? " return" : " accept"));
+    }
+    [[nodiscard]] std::string permission_of_answer(const Passage& way) const {
+        if (is_legacy()) return legacy_permission(way, true);
+        const auto iptables = iptables_program(rule_.family, rule_.table);
+        if (!iptables.empty())
+            return typed(iptables + " -t " + rule_.table + " -I " + rule_.chain + " " +
+                         interfaces(way, "-i ", "-o ") + "-m conntrack --ctstate ESTABLISHED,RELATED -j " +
+                         (is_users_chain() ? "RETURN" : "ACCEPT"));
+        return typed("nft insert rule " + rule_.family + " " + rule_.table + " " + rule_.chain + " " +
+                     interfaces(way, "iifname ", "oifname ") + "ct state established,related" +
+                     (is_users_chain() ? " return" : " accept"));
     }
 
     /// What comes back from DOCKER-USER still meets Docker's own rules.
     [[nodiscard]] bool is_users_chain() const { return rule_.chain == "DOCKER-USER"; }
 
     [[nodiscard]] bool is_legacy() const { return rule_.family.ends_with(" (legacy)"); }
-    [[nodiscard]] std::string legacy_permission() const {
+    [[nodiscard]] std::string legacy_permission(const Passage& way, bool answer) const {
         if (!is_plain_word(rule_.table) || !is_plain_word(rule_.chain)) return {};
         const auto to = met();
         const bool v4 = to.address.is_v4();
-        auto text = legacy_program(v4 ? "ip" : "ip6") + " -t " + rule_.table + " -I " + rule_.chain + " -d " +
-                    to.address.to_string();
-        if (facts_.flow.protocol == api::WhyProtocol::icmp)
-            text += v4 ? " -p icmp" : " -p ipv6-icmp";
+        auto text = legacy_program(v4 ? "ip" : "ip6") + " -t " + rule_.table + " -I " + rule_.chain + " " +
+                    interfaces(way, "-i ", "-o ");
+        if (answer)
+            text += "-m conntrack --ctstate ESTABLISHED,RELATED";
+        else if (facts_.flow.protocol == api::WhyProtocol::icmp)
+            text += "-d " + to.address.to_string() +
+                    (v4 ? " -p icmp --icmp-type echo-request" : " -p icmpv6 --icmpv6-type echo-request");
         else
-            text += std::string(" -p ") + (facts_.flow.protocol == api::WhyProtocol::tcp ? "tcp" : "udp") +
-                    " --dport " + std::to_string(to.port);
+            text += "-d " + to.address.to_string() + " -p " +
+                    (facts_.flow.protocol == api::WhyProtocol::tcp ? "tcp" : "udp") + " --dport " +
+                    std::to_string(to.port);
         return text + (is_users_chain() ? " -j RETURN" : " -j ACCEPT");
     }
 
@@ -129,7 +163,8 @@ class Explainer {
         const auto to = met();
         const std::string family = to.address.is_v4() ? "ip" : "ip6";
         auto text = family + " daddr " + to.address.to_string();
-        if (facts_.flow.protocol == api::WhyProtocol::icmp) return text;
+        if (facts_.flow.protocol == api::WhyProtocol::icmp)
+            return text + (to.address.is_v4() ? " icmp" : " icmpv6") + " type echo-request";
         return text + (facts_.flow.protocol == api::WhyProtocol::tcp ? " tcp" : " udp") + " dport " +
                std::to_string(to.port);
     }
@@ -137,10 +172,13 @@ class Explainer {
     [[nodiscard]] Explanation isolation() const {
         // Networks that may not leave are kept in by the first stage itself.
         if (rule_.chain == "DOCKER-ISOLATION-STAGE-1") return internal();
-        if (const auto other = peer()) {
-            if (auto apart = explain_apart(from(), *other)) return *apart;
-        }
+        if (auto apart = apart_from_peer()) return *apart;
         return {"Docker keeps its bridge networks apart", {}};
+    }
+
+    [[nodiscard]] std::optional<Explanation> apart_from_peer() const {
+        const auto other = peer();
+        return other ? explain_apart(from(), *other, facts_.flow.remote.family()) : std::nullopt;
     }
 
     /// Who is outside may come in, by a network that he joins; who is inside is kept there on purpose.
@@ -180,21 +218,21 @@ class Explainer {
     /// Docker 28's own drops: in the table raw, or at the end of a network's chain.
     [[nodiscard]] bool is_docker_drop() const { return rule_.owner == "docker"; }
     [[nodiscard]] Explanation docker_drop() const {
-        if (const auto other = peer()) {
-            if (auto apart = explain_apart(from(), *other)) return *apart;
-        }
-        const auto port = std::to_string(facts_.flow.remote_port);
+        if (auto apart = apart_from_peer()) return *apart;
+        const auto number = facts_.destination().port;
+        const auto port = std::to_string(number);
         return {"Docker lets only published ports in from outside of the network, and " +
-                    (facts_.flow.remote_port == 0 ? std::string("an echo has none") : port + " is not one"),
-                facts_.flow.remote_port == 0 ? std::string() : "docker run -p " + port + ":" + port + " …"};
+                    (number == 0 ? std::string("an echo has none") : port + " is not one"),
+                number == 0 ? std::string() : "docker run -p " + port + ":" + port + " …"};
     }
 
     /// Nothing was traced: the rule is known from the table alone.
     [[nodiscard]] Explanation by_table() const {
         const auto place = rule_.family + " " + rule_.table + " " + rule_.chain;
         if (rule_.text == "policy drop")
-            return {"no rule of " + place + " accepts it, and the chain's policy is to drop", permission()};
-        return {"a rule in " + place + " of " + rule_.target + " stops it, as the rules read",
+            return {"no rule of " + place + " accepts it, and the chain's policy is to drop" + whose(),
+                    permission()};
+        return {"a rule in " + place + " of " + rule_.target + " " + verb() + ", as the rules read" + whose(),
                 unless_owned()};
     }
 

@@ -86,6 +86,41 @@ std::string comment_of(const kernel::NftRule& rule) {
     return {};
 }
 
+/// What nft(8) says of iptables' target REJECT (ip6t_reject_with, ipt_reject_with); nullopt: not known.
+std::optional<std::string> reject_text(const kernel::NftTarget& target, std::uint8_t family) {
+    constexpr std::array names4{"icmp net-unreachable",
+                                "icmp host-unreachable",
+                                "icmp prot-unreachable",
+                                "",
+                                "",
+                                "icmp net-prohibited",
+                                "icmp host-prohibited",
+                                "tcp reset",
+                                "icmp admin-prohibited"};
+    constexpr std::array names6{
+        "icmpv6 no-route",    "icmpv6 admin-prohibited", "", "icmpv6 addr-unreachable", "", "", "tcp reset",
+        "icmpv6 policy-fail", "icmpv6 reject-route"};
+    constexpr std::uint32_t default4 = 3;
+    constexpr std::uint32_t default6 = 4;
+    std::uint32_t with = 0;
+    if (!kernel::read(target.info, with) || with >= names4.size()) return std::nullopt;
+    const bool v6 = family == NFPROTO_IPV6;
+    const std::string name = (v6 ? names6 : names4)[with];
+    if (!name.empty()) return "reject with " + name;
+    return with == (v6 ? default6 : default4) ? std::optional<std::string>("reject") : std::nullopt;
+}
+
+/// libxtables goes by the name alone, so that of two families one has the other's REJECT: its words are
+/// missing or wrong.
+std::string with_reject(std::string text, const std::string& right) {
+    const auto at = text.rfind("reject");
+    const auto tail = at == text.npos ? std::string() : text.substr(at);
+    if (tail == "reject" || tail.starts_with("reject with ")) text.erase(at);
+    while (text.ends_with(' '))
+        text.pop_back();
+    return text + (text.empty() ? "" : " ") + right;
+}
+
 /// The rule's text with what libnftables left out of it.
 std::string completed(const kernel::NftRule& rule, std::string text,
                       const std::vector<std::string>& translated) {
@@ -101,6 +136,10 @@ std::string completed(const kernel::NftRule& rule, std::string text,
             if (match->name == "comment") continue;
             if (is_missing("xt match ", match->name)) matches += "xt match " + match->name + " ";
         } else if (const auto* target = std::get_if<kernel::NftTarget>(&expression)) {
+            const bool rejects =
+                target->name == "REJECT" && std::ranges::count(translated, target->name) != 0;
+            if (const auto right = rejects ? reject_text(*target, rule.family) : std::nullopt)
+                text = with_reject(std::move(text), *right);
             if (is_missing("xt target ", target->name)) targets += " xt target " + target->name;
         }
     }
@@ -127,7 +166,7 @@ void name_untranslated(std::vector<TableText>& tables, const kernel::NftTables::
                 if (known == rules.end()) continue;
                 if (auto text = completed(*known->second, rule.text, translated); text != rule.text) {
                     rule.text = std::move(text);
-                    rule.undecoded = true;
+                    rule.undecoded = rule.undecoded || says(rule.text, "xt");
                 }
                 if (auto comment = comment_of(*known->second); !comment.empty() && rule.comment.empty()) {
                     rule.text += kernel::rule_parts::comment_text(comment);

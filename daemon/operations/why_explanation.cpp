@@ -8,6 +8,7 @@
 #include "daemon/operations/network_family.hpp"
 #include "daemon/operations/route_verdict.hpp"
 #include "daemon/operations/rule_explanation.hpp"
+#include "daemon/operations/why_unreachable.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -31,10 +32,11 @@ class Explainer {
             case WhyVerdict::refused:
                 return refused();
             case WhyVerdict::dropped:
-            case WhyVerdict::rejected:
                 return decision_.rule ? stopped() : local();
+            case WhyVerdict::rejected:
+                return decision_.rule ? stopped() : rejected_on_way();
             case WhyVerdict::unreachable:
-                return unreachable();
+                return explain_unreachable(facts_);
             case WhyVerdict::lost:
                 return lost();
             default:
@@ -86,8 +88,14 @@ class Explainer {
         auto out = explain_listeners(question, *listener);
         const bool family = listener->verdict == ListenerVerdict::ipv4_only ||
                             listener->verdict == ListenerVerdict::ipv6_only;
+        const bool translated = facts_.proxied || facts_.translated;
+        // The port that was asked for is the host's, and who asks may not come to the container's.
+        if (translated && (family || listener->verdict == ListenerVerdict::other_address))
+            out.suggestion = "let it bind to " +
+                             endpoint_text(*IpAddress::parse(to.address.is_v4() ? "0.0.0.0" : "::"), to.port);
         // An address that was typed has the family that it has.
-        if (family && IpAddress::parse(facts_.request.to)) out.suggestion.clear();
+        else if (family && IpAddress::parse(facts_.request.to))
+            out.suggestion.clear();
         return out;
     }
 
@@ -113,6 +121,7 @@ class Explainer {
                         "program in it does",
                     target == nullptr ? std::string()
                                       : engine_command(target->runtime) + " unpause " + target->name};
+        if (proxied.listener && proxied.listener->verdict == ListenerVerdict::full) return by_listener();
         const bool udp = facts_.flow.protocol == WhyProtocol::udp;
         std::string text = "docker-proxy on the host takes it, and ";
         if (proxied.leg == Leg::waiting)
@@ -123,6 +132,8 @@ class Explainer {
             text += "nothing has come back: whether it has sent it on to " + to + " netlab does not see";
         else
             text += "whether its own connection to " + to + " comes about netlab has not seen";
+        if (!facts_.segment.explanation.empty())
+            return {text + ": " + facts_.segment.explanation, facts_.segment.suggestion};
         return {text, "netlab why host " + endpoint_text(proxied.to.address, proxied.to.port) +
                           (udp ? "/udp" : "")};
     }
@@ -154,6 +165,13 @@ class Explainer {
                 "netlab firewall " + facts_.request.from};
     }
 
+    /// A refusal that is not TO's, and no trace says whose.
+    [[nodiscard]] Explanation rejected_on_way() const {
+        return {facts_.final_target + " has not seen " + what() +
+                    ", and yet it was refused: a rule on the way there rejects it",
+                facts_.host.empty() ? std::string() : "netlab firewall " + facts_.host};
+    }
+
     [[nodiscard]] Explanation by_stray() const {
         return facts_.stray ? explain_stray(*facts_.stray) : Explanation();
     }
@@ -163,150 +181,6 @@ class Explainer {
         const auto& wrong = decision_.answer ? facts_.wrong_back : facts_.wrong;
         if (!wrong) return {};
         return explain_wrong_neighbour(*wrong, target_at(facts_.context, wrong->at.place));
-    }
-
-    /// Of the packet's family, where the engine says.
-    [[nodiscard]] const std::optional<IpAddress>& gateway_of(const api::Membership& network) const {
-        return facts_.flow.remote.is_v4() ? network.gateway : network.gateway_v6;
-    }
-
-    /// FROM's own way out is not by its network's gateway.
-    [[nodiscard]] Explanation by_gateway() const {
-        if (!facts_.next_hop || !facts_.route || !is_container(from())) return {};
-        // Of a link-local router it is not known whose it is.
-        if (facts_.next_hop->is_v6() && facts_.next_hop->is_link_local()) return {};
-        std::vector<std::string> gateways;
-        std::optional<IpAddress> right;
-        for (const auto& network : from().networks) {
-            const auto& gateway = gateway_of(network);
-            if (!gateway) continue;
-            if (*gateway == *facts_.next_hop) return {};
-            gateways.push_back(gateway->to_string() + " of " + network.name);
-            if (!right) right = gateway;
-        }
-        if (!right) return {};
-        const auto sends = from().name + " sends it to " + facts_.next_hop->to_string();
-        if (!facts_.route->is_default)
-            // Who is a target may well be a router on purpose.
-            return {sends + " by its route " + facts_.route->entry,
-                    is_known(*facts_.next_hop) ? std::string()
-                                               : command_in(from(), ip_command(facts_.flow.remote) +
-                                                                        "route del " + facts_.route->entry)};
-        return {sends + ", and its networks' gateway is " + list_and(gateways),
-                command_in(from(), ip_command(facts_.flow.remote) + "route replace default via " +
-                                       right->to_string())};
-    }
-
-    /// A route says on purpose that nothing passes.
-    [[nodiscard]] Explanation by_refusing_route() const {
-        if (!facts_.refusing || facts_.refusing->target != facts_.way.end_target) return {};
-        const auto* target = final_target();
-        return {facts_.refusing->target + " has the route " + facts_.refusing->entry +
-                    ", which says that nothing goes there",
-                target == nullptr ? std::string()
-                                  : command_in(*target, ip_command(facts_.flow.remote) + "route del " +
-                                                            facts_.refusing->entry)};
-    }
-
-    [[nodiscard]] Explanation unreachable() const {
-        if (!facts_.segment.explanation.empty()) return facts_.segment;
-        if (auto stray = by_stray(); !stray.explanation.empty()) return stray;
-        const auto& way = facts_.way;
-        if (is_lost(way.end)) {
-            if (auto refusing = by_refusing_route(); !refusing.explanation.empty()) return refusing;
-        }
-        if (auto gateway = by_gateway(); !gateway.explanation.empty()) return gateway;
-        if (way.end == RouteStep::not_forwarded) return not_forwarded();
-        if (way.end == RouteStep::unreachable && way.end_target == from().name) return no_route();
-        if (facts_.silent)
-            return {"nobody answers for " + facts_.silent->address.to_string() + " on " +
-                        facts_.silent->interface + " of " + facts_.silent->target + dead_translation(),
-                    stale_entry()};
-        if (is_lost(way.end) && !way.note.empty()) return {way.end_target + ": " + way.note, {}};
-        if (facts_.end && facts_.end->from)
-            return {
-                facts_.end->from->to_string() + owner_text(*facts_.end->from) + " says: " + facts_.end->what,
-                {}};
-        return {facts_.end ? facts_.end->what : way.note, {}};
-    }
-
-    [[nodiscard]] std::string owner_text(const IpAddress& address) const {
-        for (const auto& name : facts_.context.names) {
-            if (name.address == address) return " (" + name.name + ")";
-        }
-        return {};
-    }
-
-    [[nodiscard]] Explanation not_forwarded() const {
-        const auto setting =
-            facts_.flow.remote.is_v4() ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
-        return {facts_.way.end_target + " does not forward packets (" + setting + " is 0)",
-                final_target() == nullptr
-                    ? std::string()
-                    : command_in(*final_target(), std::string("sysctl -w ") + setting + "=1")};
-    }
-
-    [[nodiscard]] Explanation no_route() const {
-        Explanation out{from().name + " has no route to " + facts_.flow.remote.to_string(), {}};
-        if (!facts_.way.note.empty()) out.explanation += " (" + facts_.way.note + ")";
-        // Only of ENETUNREACH it follows that there is no default route either.
-        if (!is_container(from()) || !facts_.way.note.starts_with("there is no route")) return out;
-        const auto family = facts_.flow.remote.family();
-        if (facts_.context.peer) {
-            if (auto apart = explain_apart(from(), *facts_.context.peer, family)) {
-                out.explanation += ": " + apart->explanation;
-                out.suggestion = apart->suggestion;
-                return out;
-            }
-        }
-        const std::string name = family == Family::ipv4 ? "IPv4" : "IPv6";
-        std::vector<std::string> inside;
-        const api::Membership* with_gateway = nullptr;
-        for (const auto& network : from().networks) {
-            if (has_family(network, family)) inside.push_back(network.name);
-            if (with_gateway == nullptr && gateway_of(network)) with_gateway = &network;
-        }
-        if (inside.empty())
-            return {out.explanation + ": it has no " + name + " address (" + where_it_is(from()) + ")", {}};
-        out.explanation += ": it is on " + list_and(inside) + " alone";
-        if (with_gateway == nullptr) {
-            out.explanation += ", which is an internal network, or has no " + name + " gateway";
-            return out;
-        }
-        out.explanation +=
-            ", and its default route, by the gateway of " + with_gateway->name + ", is not there";
-        out.suggestion = command_in(from(), ip_command(facts_.flow.remote) + "route add default via " +
-                                                gateway_of(*with_gateway)->to_string());
-        return out;
-    }
-
-    [[nodiscard]] bool is_known(const IpAddress& address) const {
-        return std::ranges::any_of(facts_.context.names,
-                                   [&](const auto& name) { return name.address == address; });
-    }
-
-    /// "; conntrack still sends it to …": a translation to an address that nobody has.
-    [[nodiscard]] std::string dead_translation() const {
-        if (!facts_.translated || is_known(facts_.translated->address)) return {};
-        const auto to = endpoint_text(facts_.translated->address, facts_.translated->port);
-        return ": its destination has been translated to " + to + ", which no target has" +
-               (by_rule() ? "" : "; no rule does that now, so it is an old conntrack entry");
-    }
-
-    /// A rule of the trace has translated it.
-    [[nodiscard]] bool by_rule() const {
-        return std::ranges::any_of(facts_.trace, [&](const TracedStep& step) {
-            return !step.step.answer && step.step.text.find("dnat to") != std::string::npos;
-        });
-    }
-
-    [[nodiscard]] std::string stale_entry() const {
-        if (!facts_.translated || is_known(facts_.translated->address) || by_rule()) return {};
-        const std::string protocol = facts_.flow.protocol == WhyProtocol::udp   ? "udp"
-                                     : facts_.flow.protocol == WhyProtocol::tcp ? "tcp"
-                                                                                : "icmp";
-        return "conntrack -D -p " + protocol + " --orig-dst " + facts_.flow.remote.to_string() +
-               " --reply-src " + facts_.translated->address.to_string();
     }
 
     [[nodiscard]] Explanation lost() const {
@@ -319,13 +193,14 @@ class Explainer {
                         facts_.final_target + " has not seen the packet",
                     {}};
         if (facts_.small_passes.value_or(false)) return black_hole();
-        if (const auto dead = dead_translation(); !dead.empty())
-            return {what() + " leads nowhere" + dead, stale_entry()};
-        if (auto gateway = by_gateway(); !gateway.explanation.empty()) return gateway;
+        if (auto dead = explain_dead_translation(facts_); !dead.explanation.empty())
+            return {what() + " leads nowhere" + dead.explanation, dead.suggestion};
+        if (auto gateway = explain_gateway(facts_); !gateway.explanation.empty()) return gateway;
         auto listener = by_listener();
         const auto* last = facts_.way.points.empty() ? nullptr : &facts_.way.points.back();
         if (last != nullptr && last->hop.seen.value_or(false) && !decision_.answer) {
             if (!listener.explanation.empty()) return listener;
+            if (facts_.no_way_back) return explain_no_way_back(facts_);
             return {what() + " came to " + facts_.final_target + ", and its kernel has not answered", {}};
         }
         const bool outside = last != nullptr && last->hop.kind == "outside";
@@ -407,26 +282,37 @@ class Explainer {
     [[nodiscard]] Explanation black_hole() const {
         const auto size = std::to_string(facts_.request.size);
         const auto between = decision_.where ? " between " + decision_.where->point : std::string();
-        return {
-            "packets of " + size + " bytes are lost" + between +
-                " and small ones pass: a link on the way has a smaller MTU, and the ICMP error that should "
-                "say so does not come",
-            "docker network create -o com.docker.network.driver.mtu=" + std::string("MTU") + " …"};
+        const auto& narrow = facts_.narrow;
+        return {"packets of " + size + " bytes are lost" + between + " and small ones pass: " +
+                    (narrow ? narrow->name + " has an MTU of " + std::to_string(narrow->mtu)
+                            : std::string("a link on the way has a smaller MTU")) +
+                    ", and the ICMP error that should say so does not come",
+                "docker network create -o com.docker.network.driver.mtu=" +
+                    (narrow ? std::to_string(narrow->mtu) : std::string("MTU")) + " …"};
     }
 
     [[nodiscard]] Explanation undecided() const {
         if (facts_.proxied && facts_.probed) return behind_proxy();
         if (!facts_.probed) {
-            if (facts_.way.end == RouteStep::delivered)
-                return {
-                    "the way is there by the kernels' tables; whether a rule stops the packet only a "
-                    "probe tells",
-                    {}};
+            const auto& listener = facts_.proxied ? facts_.proxied->listener : facts_.listener;
+            if (listener && listener->verdict == ListenerVerdict::full) return by_listener();
+            if (facts_.way.end == RouteStep::delivered) return by_tables();
             return {facts_.way.note, {}};
         }
         if (facts_.flow.protocol == WhyProtocol::udp)
-            return {"the datagram left, and nothing came back: of UDP that says nothing", {}};
+            return {"the datagram left" + whither() + ", and nothing came back: of UDP that says nothing",
+                    {}};
         return {facts_.way.note, {}};
+    }
+
+    /// " host by eth0 for blue, which was not watched; a socket there takes it"
+    [[nodiscard]] std::string whither() const {
+        const auto* inside = last_inside();
+        const bool known = facts_.way.end == RouteStep::delivered && !facts_.final_target.empty();
+        if (inside == nullptr || !known) return {};
+        const bool takes = facts_.listener && facts_.listener->verdict == ListenerVerdict::takes;
+        return " " + inside->hop.target + " by " + inside->hop.interface + " for " + facts_.final_target +
+               ", whose packets netlab did not watch" + (takes ? "; a socket there takes it" : "");
     }
 
     /// Nothing was sent, and nothing stands in the way.
@@ -473,7 +359,7 @@ std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& deci
         notes.push_back("the packet's way through the rules was not traced (" + facts.untraced +
                         "): what stopped it is told from where it was seen alone");
     if (decision.by_table && facts.probed)
-        notes.emplace_back(facts.rules->legacy
+        notes.emplace_back((decision.answer ? facts.rules_back : facts.rules)->legacy
                                ? "iptables-legacy's rules cannot be traced: this one is what they say by "
                                  "themselves, and the packet was not seen behind it"
                                : "the rule is what the host's rules say by themselves");

@@ -6,6 +6,7 @@
 #include "daemon/operations/decisive_route.hpp"
 #include "daemon/operations/explanation.hpp"
 #include "daemon/operations/listeners.hpp"
+#include "daemon/operations/route_refusal.hpp"
 #include "daemon/operations/sightings.hpp"
 #include "daemon/operations/why_probe.hpp"
 #include "daemon/operations/why_trace.hpp"
@@ -32,7 +33,23 @@ struct RulesDecision {
     std::optional<api::WhyRule> rule;  ///< that drops it
     bool legacy = false;               ///< that one is iptables-legacy's
     api::Endpoint destination;         ///< that the packet has where it meets that one
+    std::string input;                 ///< interface that it has come in by there; "" none
+    std::string output;                ///< that it is to leave by; "" none, or not known there
     std::string doubt;                 ///< a rule that is not understood may decide otherwise
+};
+
+/// TO has no way to send its answer, as its kernel says.
+struct NoWayBack {
+    std::size_t place = 0;  ///< TO's
+    IpAddress to;           ///< whom it would answer
+    int error = 0;          ///< errno
+    std::optional<RouteRefusal> refusing;
+};
+
+/// An interface on the way that is too small for the packet.
+struct NarrowLink {
+    std::string name;  ///< "eth0 of host"
+    std::uint32_t mtu = 0;
 };
 
 /// Who stands behind a process of the engine's (docker-proxy) that takes a published port on the host.
@@ -83,13 +100,17 @@ struct WhyFacts {
     std::optional<SilentNeighbour> silent;
     std::optional<WrongNeighbour> wrong;  ///< on the way there
     std::optional<WrongNeighbour> wrong_back;
+    std::optional<NoWayBack> no_way_back;
+    std::optional<NarrowLink> narrow;  ///< of a packet that was given a size: the first on the way there
     std::optional<StrayRoute> stray;
-    std::optional<IpAddress> next_hop;      ///< FROM's, where that is not the destination itself
-    std::optional<DecisiveRoute> route;     ///< FROM's, where its kernel tells
-    std::optional<DecisiveRoute> refusing;  ///< of where the way ends: it says that nothing passes
+    std::optional<IpAddress> next_hop;     ///< FROM's, where that is not the destination itself
+    std::optional<DecisiveRoute> route;    ///< FROM's, where its kernel tells
+    std::optional<std::string> shut;       ///< a setting that keeps it from being sent on where the way ends
+    std::optional<RouteRefusal> refusing;  ///< of where the way is lost
     std::vector<std::string>
         ingress;  ///< the host's chains at an interface's ingress that may drop: "netdev t c"
     std::optional<RulesDecision> rules;        ///< absent where it does not pass the host's rules
+    std::optional<RulesDecision> rules_back;   ///< the same of the answer
     std::optional<api::ConntrackStale> stale;  ///< an old entry of the same service that leads elsewhere
     std::vector<std::string> notes;            ///< what is to be said whatever comes of it
     Explanation segment;                       ///< what is wrong with the links that FROM or TO hang on

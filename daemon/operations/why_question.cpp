@@ -1,17 +1,18 @@
 #include "daemon/operations/why_question.hpp"
 
 #include "common/endpoint.hpp"
-#include "daemon/operations/connections.hpp"
 #include "daemon/operations/conntrack_staleness.hpp"
 #include "daemon/operations/request_time.hpp"
 #include "daemon/operations/why_explanation.hpp"
+#include "daemon/operations/why_publisher.hpp"
 #include "daemon/operations/why_rules.hpp"
 #include "daemon/operations/why_segment.hpp"
+#include "daemon/operations/why_sending.hpp"
 #include "daemon/operations/why_tables.hpp"
+#include "daemon/operations/why_translation.hpp"
 #include "daemon/operations/why_verdict.hpp"
 
 #include <algorithm>
-#include <set>
 
 #include <netinet/in.h>
 
@@ -44,12 +45,16 @@ class Question {
         name_itself();
         facts_.flow = {request_.protocol, 0, destination_.to.address, request_.port};
         facts_.target = owner_of_destination();
-        auto way = tables_.way_to(destination_.to.address);
+        auto way = tables_.way_to(destination_.to.address, request_.protocol != WhyProtocol::icmp);
         if (!way) return way.error();
         facts_.way = std::move(*way);
-        find_publisher();
+        look_for_publisher();
         if (request_.probe) {
-            if (auto probed = probe(); !probed) return probed;
+            WhySending sending(handles_, request_, destination_, facts_, output_);
+            if (auto sent = sending.send(publisher_ ? publisher_->ways : std::vector<api::Endpoint>()); !sent)
+                return sent;
+            leg_ = sending.leg();
+            read_traces();
         }
         follow_translation();
         look_around();
@@ -78,100 +83,7 @@ class Question {
         destination_.source = loopback;
     }
 
-    [[nodiscard]] EchoSocket* echo() const {
-        auto& socket = destination_.to.address.is_v4() ? handles_.v4 : handles_.v6;
-        return request_.protocol == WhyProtocol::icmp && socket ? &*socket : nullptr;
-    }
-
     // ---- the packet
-
-    Result<void> probe() {
-        auto probe = WhyProbe::open(request_, destination_.to, echo(), handles_.id);
-        if (!probe) return probe.error();
-        facts_.flow = probe->flow();
-        if (auto watching = handles_.sight.watch(facts_.flow, output_); !watching) return watching;
-        facts_.probed = true;
-        const auto before = publisher_ ? connections(false) : std::set<std::uint16_t>();
-        facts_.end = probe->send();
-        if (!facts_.end) {
-            if (auto waited = wait(*probe); !waited) return waited;
-        }
-        const bool accepted = request_.protocol == WhyProtocol::tcp && facts_.end &&
-                              facts_.end->kind == ProbeEnd::Kind::answered;
-        handles_.sight.take_packets();
-        const bool translated =
-            translated_destination(facts_.flow, find_flow(facts_.flow, handles_.sight.packets())).has_value();
-        if (publisher_ && accepted && !translated) {
-            if (auto watched = watch_leg(*probe, before); !watched) return watched;
-        }
-        (void)handles_.sight.take_traces();
-        handles_.sight.take_packets();
-        if (auto small = try_small(); !small) return small;
-        facts_.saw_all = handles_.sight.saw_all();
-        facts_.observed = handles_.sight.places();
-        facts_.sightings = find_flow(facts_.flow, handles_.sight.packets());
-        read_traces();
-        return {};
-    }
-
-    /// Until the answer has come, a rule is known to have stopped it, or it has had its time.
-    Result<void> wait(WhyProbe& probe) {
-        using Clock = Output::Clock;
-        // After a drop only an error could still come, which a rule sends at once.
-        constexpr std::chrono::milliseconds grace{20};
-        constexpr std::chrono::milliseconds look_at_udp{100};
-        auto until = Clock::now() + from_ms(request_.wait_ms);
-        auto next_look = request_.protocol == WhyProtocol::udp ? Clock::now() + look_at_udp : until;
-        bool dropped = false;
-        for (;;) {
-            auto waiting = handles_.sight.waiting();
-            waiting.push_back(probe.waiting());
-            const auto ready = handles_.destination.watch.wait(output_, waiting, std::min(until, next_look));
-            if (!ready) return ready.error();
-            facts_.end = probe.look();
-            if (facts_.end) return {};
-            if (handles_.sight.take_traces() && !dropped) {
-                dropped = true;
-                until = std::min(until, Clock::now() + grace);
-            }
-            handles_.sight.take_packets();
-            const auto now = Clock::now();
-            if (now >= until) return {};
-            if (now >= next_look) {
-                if (datagram_arrived()) return {};
-                next_look = until;
-            }
-        }
-    }
-
-    /// Nobody need answer a datagram: once it is where it was meant to go, more waiting shows nothing.
-    [[nodiscard]] bool datagram_arrived() const {
-        const auto sightings = find_flow(facts_.flow, handles_.sight.packets());
-        return std::ranges::any_of(sightings, [&](const Sighting& one) {
-            return one.port.place != 0 && !one.outgoing && one.port.place != host_of(handles_);
-        });
-    }
-
-    /// Of an echo that was given a size: whether one without it comes through.
-    Result<void> try_small() {
-        const bool silent = !facts_.end || facts_.end->kind == ProbeEnd::Kind::error;
-        if (request_.size == 0 || echo() == nullptr || !silent) return {};
-        auto request = request_;
-        request.size = 0;
-        auto probe = WhyProbe::open(request, destination_.to, echo(), handles_.id);
-        if (!probe) return probe.error();
-        auto end = probe->send();
-        const auto until = Output::Clock::now() + from_ms(request_.wait_ms);
-        while (!end) {
-            auto waiting = probe->waiting();
-            const auto ready = handles_.destination.watch.wait(output_, std::span(&waiting, 1), until);
-            if (!ready) return ready.error();
-            end = probe->look();
-            if (*ready == 0) break;
-        }
-        facts_.small_passes = end && end->kind == ProbeEnd::Kind::answered;
-        return {};
-    }
 
     void read_traces() {
         facts_.traced = handles_.sight.traces();
@@ -195,16 +107,20 @@ class Question {
     /// The destination that the packet had at last: seen, or else as the host's rules would have it.
     void follow_translation() {
         read_host();
-        facts_.translated = find_translation();
+        const auto own = [&](const std::string& interface) { return own_address(interface); };
+        facts_.translated =
+            find_translation(facts_, rules_, {host_of(handles_), passage(), destination_.source}, own);
         if (facts_.translated) {
             const auto to = endpoint_text(facts_.translated->address, facts_.translated->port);
-            if (const auto place = translating_place())
+            if (const auto place = translating_place(facts_, host_of(handles_)))
                 facts_.way =
                     tables_.went_on(std::move(facts_.way), *place, *facts_.translated, "DNAT to " + to);
         }
-        if (const auto whole = passage(); whole && destination_.source)
-            facts_.rules =
-                decide_by_rules(rules_, *whole, facts_.flow, *destination_.source, facts_.destination());
+        if (const auto whole = passage(); whole && destination_.source) {
+            const auto to = facts_.destination();
+            facts_.rules = decide_by_rules(rules_, *whole, facts_.flow, *destination_.source, to);
+            facts_.rules_back = decide_answer_by_rules(rules_, *whole, facts_.flow, *destination_.source, to);
+        }
         facts_.final_target = facts_.way.end_target;
         mark_sightings(facts_.way, facts_.sightings, facts_.observed, facts_.saw_all);
     }
@@ -214,32 +130,6 @@ class Question {
         return passage_of(
             facts_.way, facts_.host, handles_.host->place,
             facts_.flow.remote.is_v4() ? handles_.host->bridges_filter_v4 : handles_.host->bridges_filter_v6);
-    }
-
-    /// As it was seen, as the rules that it met say, or as the host's rules read.
-    std::optional<api::Endpoint> find_translation() {
-        const auto host = host_of(handles_);
-        const auto own = [&](const std::string& interface) { return own_address(interface); };
-        auto told = host ? destination_by_trace(facts_.trace, rules_, *host, facts_.flow, own) : std::nullopt;
-        if (auto seen = translated_destination(facts_.flow, facts_.sightings)) return seen;
-        if (told) return told;
-        const auto passage = this->passage();
-        if (!passage || !destination_.source || came_untranslated()) return std::nullopt;
-        return destination_by_rules(rules_, *passage, facts_.flow, *destination_.source, own);
-    }
-
-    /// It went past the rules that would have changed its destination: whatever they say, they have not.
-    [[nodiscard]] bool came_untranslated() const {
-        if (!facts_.probed) return false;
-        const bool left = std::ranges::any_of(facts_.sightings, [&](const Sighting& one) {
-            return !one.answer && one.outgoing && one.port.place == host_of(handles_);
-        });
-        const bool answered = facts_.end && facts_.end->kind == ProbeEnd::Kind::answered;
-        const bool passed = std::ranges::any_of(facts_.trace, [&](const TracedStep& one) {
-            return one.place == host_of(handles_) && !one.step.answer &&
-                   (one.step.hook == "input" || one.step.hook == "forward" || one.step.hook == "postrouting");
-        });
-        return left || answered || passed;
     }
 
     /// Of the flow's family.
@@ -254,21 +144,6 @@ class Question {
                 return own;
         }
         return std::nullopt;
-    }
-
-    /// Where its destination was changed: on the host, unless it left FROM with the other one, or never came
-    /// to the host.
-    [[nodiscard]] std::optional<std::size_t> translating_place() const {
-        const auto host = host_of(handles_);
-        const bool by_host = host && std::ranges::any_of(facts_.way.points, [&](const WayPoint& one) {
-                                 return one.place == host;
-                             });
-        const bool left_with_it = std::ranges::any_of(facts_.sightings, [&](const Sighting& one) {
-            return one.port.place == 0 && !one.answer && one.outgoing &&
-                   one.destination == *facts_.translated;
-        });
-        if (left_with_it && host != 0) return 0;
-        return by_host ? host : facts_.way.end_place;
     }
 
     /// Its rules, and the entries of conntrack that outlived whom they lead to.
@@ -317,7 +192,9 @@ class Question {
     void look_around() {
         if (facts_.way.end == RouteStep::delivered && facts_.way.end_place) judge_listener();
         look_behind_proxy();
-        if (facts_.end && facts_.end->kind == ProbeEnd::Kind::answered && to_has_seen_it()) return;
+        const bool served = !facts_.proxied || leg_ == BehindProxy::Leg::there;
+        const bool answered = facts_.end && facts_.end->kind == ProbeEnd::Kind::answered;
+        if (answered && served && to_has_seen_it()) return;
         facts_.silent = tables_.silent_neighbour();
         facts_.wrong = tables_.wrong_neighbour();
         if (facts_.way.end_place && destination_.source)
@@ -328,11 +205,40 @@ class Question {
             facts_.stray = routes_.stray(*destination_.source, context_.targets.front().name);
         facts_.next_hop = tables_.next_hop(destination_.to.address);
         facts_.route = routes_.decisive(0, destination_.to.address);
-        if (facts_.way.end_place) facts_.refusing = routes_.refusing(*facts_.way.end_place, to);
-        facts_.segment = explain_segment(topology_, context_, 0);
-        for (std::size_t place = 1; place < named_places(context_) && facts_.segment.explanation.empty();
-             ++place)
-            facts_.segment = explain_segment(topology_, context_, place);
+        facts_.shut = tables_.shut_setting();
+        facts_.refusing = tables_.refusal(to, destination_.source);
+        look_at_narrow_links();
+        if (facts_.way.end_place && destination_.source && topology_[*facts_.way.end_place].has_address(to)) {
+            const auto seen = translated_source(facts_.sightings);
+            facts_.no_way_back =
+                tables_.no_way_back(*facts_.way.end_place, to, seen ? seen->address : *destination_.source);
+        }
+        look_at_segments(facts_.proxied ? facts_.proxied->to.address : to);
+    }
+
+    /// Of FROM, and of whom the packet is for.
+    void look_at_segments(const IpAddress& to) {
+        for (std::size_t place = 0; place < named_places(context_); ++place) {
+            const auto& target = target_at(context_, place);
+            const bool has_it = std::ranges::any_of(target.networks, [&](const api::Membership& network) {
+                return std::ranges::find(network.addresses, to, &IpPrefix::address) !=
+                       network.addresses.end();
+            });
+            const bool is_peer = context_.peer_namespace && place == context_.targets.size();
+            if (place != 0 && !has_it && !is_peer && place != facts_.way.end_place) continue;
+            facts_.segment = explain_segment(topology_, context_, place, to);
+            if (!facts_.segment.explanation.empty()) return;
+        }
+    }
+
+    void look_at_narrow_links() {
+        if (request_.size == 0) return;
+        for (const auto& point : facts_.way.points) {
+            const auto* link = point.port ? topology_.link(*point.port) : nullptr;
+            if (link == nullptr || link->mtu == 0 || link->mtu >= request_.size) continue;
+            facts_.narrow = NarrowLink{topology_.full_name(*point.port), link->mtu};
+            return;
+        }
     }
 
     void judge_listener() {
@@ -341,80 +247,14 @@ class Question {
     }
 
     /// Whose published port the packet comes to on the host, if an engine's process takes it there.
-    void find_publisher() {
+    void look_for_publisher() {
         const bool on_host = handles_.host && facts_.way.end == RouteStep::delivered &&
                              facts_.way.end_place == handles_.host->place;
         if (!on_host || request_.protocol == WhyProtocol::icmp) return;
         handles_.proxies.settle();
-        const std::string protocol = request_.protocol == WhyProtocol::udp ? "udp" : "tcp";
-        const auto led = handles_.proxies.leading_from(protocol, {facts_.flow.remote, request_.port});
-        const auto first = named_places(context_) - context_.publishers.size();
-        for (std::size_t i = 0; i < context_.publishers.size(); ++i) {
-            const auto& target = context_.publishers[i];
-            const auto port = std::ranges::find_if(target.ports, [&](const api::PublishedPort& one) {
-                return one.protocol == protocol && is_published_on(one, facts_.flow.remote);
-            });
-            // Podman has no such process.
-            if (target.runtime != api::Runtime::docker || port == target.ports.end()) continue;
-            publisher_ = Publisher{&target, first + i, ways_to(target, port->container_port, led)};
-            return;
-        }
-    }
-
-    /// The process connects to one of its addresses: which, its arguments tell.
-    static std::vector<api::Endpoint> ways_to(const api::Target& target, std::uint16_t port,
-                                              const std::vector<api::Endpoint>& led) {
-        std::vector<api::Endpoint> all;
-        for (const auto& network : target.networks) {
-            for (const auto& prefix : network.addresses)
-                all.push_back({prefix.address(), port});
-        }
-        for (const auto& one : led) {
-            if (std::ranges::find(all, one) != all.end()) return {one};
-        }
-        return all;
-    }
-
-    /// It is the engine that holds the port at that address.
-    static bool is_published_on(const api::PublishedPort& port, const IpAddress& address) {
-        if (!port.host_address) return false;
-        return *port.host_address == address ||
-               (port.host_address->is_unspecified() && port.host_address->family() == address.family());
-    }
-
-    /// Of the host, to the container behind it.
-    [[nodiscard]] std::set<std::uint16_t> connections(bool there) const {
-        std::set<std::uint16_t> ports;
-        const int socket = handles_.sight.sockets(*host_of(handles_));
-        if (!publisher_ || socket < 0) return ports;
-        for (const auto& way : publisher_->ways) {
-            const auto found = connections_to(socket, way);
-            if (!found) continue;
-            for (const auto& [port, established] : *found) {
-                if (!there || established) ports.insert(port);
-            }
-        }
-        return ports;
-    }
-
-    /// The process has taken the connection: until its own to the container has come about, or been given up.
-    Result<void> watch_leg(const WhyProbe& probe, const std::set<std::uint16_t>& before) {
-        using Leg = BehindProxy::Leg;
-        constexpr std::chrono::milliseconds pause{10};
-        const auto until = Output::Clock::now() + from_ms(request_.wait_ms);
-        const auto is_new = [&](std::uint16_t port) { return !before.contains(port); };
-        for (;;) {
-            const bool closed = probe.is_given_up();
-            if (std::ranges::any_of(connections(true), is_new)) {
-                leg_ = Leg::there;
-                return {};
-            }
-            leg_ = std::ranges::any_of(connections(false), is_new) ? Leg::waiting : Leg::unseen;
-            if (closed) leg_ = Leg::given_up;
-            if (closed || Output::Clock::now() >= until) return {};
-            const auto waited = handles_.destination.watch.wait(output_, {}, Output::Clock::now() + pause);
-            if (!waited) return waited.error();
-        }
+        publisher_ = find_publisher(context_, named_places(context_) - context_.publishers.size(),
+                                    request_.protocol == WhyProtocol::udp ? "udp" : "tcp",
+                                    {facts_.flow.remote, request_.port}, handles_.proxies);
     }
 
     /// A published port that the host's own socket has taken.
@@ -426,7 +266,8 @@ class Question {
         for (const auto& to : ways) {
             const auto judgement = judge_in(place, to);
             const bool takes = judgement && judgement->verdict == ListenerVerdict::takes;
-            if (takes || !facts_.proxied) facts_.proxied = BehindProxy{target->name, to, judgement};
+            const bool nearer = judgement && judgement->verdict == ListenerVerdict::full;
+            if (takes || nearer || !facts_.proxied) facts_.proxied = BehindProxy{target->name, to, judgement};
             if (takes) break;
         }
         if (!facts_.proxied) return;
@@ -494,11 +335,6 @@ class Question {
     WhyTables tables_;
     DecisiveRoutes routes_;
     FamilyRules rules_;  ///< the host's
-    struct Publisher {
-        const api::Target* target;
-        std::size_t place;
-        std::vector<api::Endpoint> ways;  ///< where its process may lead
-    };
     std::optional<Publisher> publisher_;
     BehindProxy::Leg leg_ = BehindProxy::Leg::unseen;
     WhyFacts facts_;

@@ -20,22 +20,6 @@ std::uint8_t protocol_number(const Flow& flow) {
     return IPPROTO_ICMPV6;
 }
 
-kernel::PacketFacts facts_of(const HostPassage& passage, const Flow& flow, const IpAddress& source) {
-    kernel::PacketFacts facts;
-    facts.source = source;
-    facts.destination = flow.remote;
-    facts.protocol = protocol_number(flow);
-    if (flow.protocol != WhyProtocol::icmp) {
-        // Of one that is not sent any that a program would get.
-        constexpr std::uint16_t ephemeral = 40'000;
-        facts.source_port = flow.own != 0 ? flow.own : ephemeral;
-        facts.destination_port = flow.remote_port;
-    }
-    facts.input = passage.input;
-    facts.flow = kernel::flow_is_new;
-    return facts;
-}
-
 /// "ip nat" -> its family and its name.
 api::WhyRule rule_of(const kernel::FilterDecision& decision, const std::string& target) {
     api::WhyRule rule;
@@ -68,30 +52,11 @@ std::vector<kernel::RuleChain> on_hook(std::vector<kernel::RuleChain> chains, st
     return chains;
 }
 
-bool changes_destination(const kernel::PacketRule& rule) {
-    return rule.action == kernel::RuleAction::dnat || rule.action == kernel::RuleAction::redirect;
-}
-
-/// Where such a rule leads what came in by `input` ("": what is made there); nullopt where that is not known.
-std::optional<api::Endpoint> destination_of(const kernel::PacketRule& rule, const Flow& flow,
-                                            const std::string& input, const OwnAddress& own) {
-    const auto port = rule.to_port.value_or(flow.remote_port);
-    if (rule.action == kernel::RuleAction::dnat)
-        return api::Endpoint{rule.to_address.value_or(flow.remote), port};
-    const auto address = own(input.empty() ? "lo" : input);
-    return address ? std::optional(api::Endpoint{*address, port}) : std::nullopt;
-}
-
-/// nullptr where the table has no such rule.
-const kernel::PacketRule* rule_of_step(const FamilyRules& rules, const api::WhyStep& step) {
-    if (!step.handle) return nullptr;
-    for (const auto& chain : rules.chains) {
-        if (chain.legacy || chain.name != step.chain || chain.table != step.family + " " + step.table)
-            continue;
-        const auto found = std::ranges::find(chain.rules, step.handle, &kernel::PacketRule::handle);
-        if (found != chain.rules.end()) return &*found;
-    }
-    return nullptr;
+/// What the routing decision itself says; a link that is down shows when the packet is sent.
+bool is_lost_by_routing(api::RouteStep step) {
+    using api::RouteStep;
+    return step == RouteStep::unreachable || step == RouteStep::prohibited || step == RouteStep::blackhole ||
+           step == RouteStep::not_forwarded || step == RouteStep::refused;
 }
 
 std::string doubt_of(const kernel::FilterDecision& decision) {
@@ -101,12 +66,66 @@ std::string doubt_of(const kernel::FilterDecision& decision) {
     return text;
 }
 
+bool is_made_here(const HostPassage& passage) {
+    return passage.input.empty() || passage.input == "lo";
+}
+
+/// A packet on its way through the hooks: the first rule that stops it counts.
+class HookWalk {
+  public:
+    HookWalk(const FamilyRules& rules, const HostPassage& passage, const kernel::PacketFacts& facts)
+        : rules_(rules), passage_(passage), facts_(facts) {
+        out_.known = rules.known;
+    }
+
+    /// As it is from here on.
+    [[nodiscard]] kernel::PacketFacts& facts() { return facts_; }
+    [[nodiscard]] RulesDecision take() { return std::move(out_); }
+
+    void look(std::uint32_t hook, Part part) {
+        const auto chains = on_hook(rules_.chains, hook, part);
+        const auto decision = kernel::find_drop(chains, hook, facts_);
+        if (decision.uncertain && out_.doubt.empty()) out_.doubt = doubt_of(decision);
+        if (!decision.dropped || decision.uncertain || out_.rule || decision.chain == nullptr) return;
+        out_.rule = rule_of(decision, passage_.target);
+        out_.legacy = decision.chain->legacy;
+        out_.destination = {facts_.destination, facts_.destination_port};
+        if (hook != NF_INET_LOCAL_OUT && hook != NF_INET_POST_ROUTING) out_.input = passage_.input;
+        if (hook != NF_INET_PRE_ROUTING && hook != NF_INET_LOCAL_IN) out_.output = passage_.output;
+    }
+
+  private:
+    const FamilyRules& rules_;
+    const HostPassage& passage_;
+    kernel::PacketFacts facts_;
+    RulesDecision out_;
+};
+
 }  // namespace
+
+kernel::PacketFacts packet_facts(const HostPassage& passage, const Flow& flow, const IpAddress& source) {
+    kernel::PacketFacts facts;
+    facts.source = source;
+    facts.destination = flow.remote;
+    facts.protocol = protocol_number(flow);
+    if (flow.protocol != WhyProtocol::icmp) {
+        // Of one that is not sent any that a program would get.
+        constexpr std::uint16_t ephemeral = 40'000;
+        facts.source_port = flow.own != 0 ? flow.own : ephemeral;
+        facts.destination_port = flow.remote_port;
+    }
+    facts.input = passage.input;
+    facts.flow = kernel::flow_is_new;
+    return facts;
+}
 
 std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
                                       std::optional<std::size_t> place, bool bridges_filter) {
+    if (way.end == api::RouteStep::unknown && !way.points.empty() && way.points.back().forwards)
+        return std::nullopt;
     HostPassage passage;
     passage.target = host;
+    passage.lost = place && way.end_place == place && is_lost_by_routing(way.end);
     bool there = false;
     for (const auto& point : way.points) {
         if (!place || point.place != place) continue;
@@ -130,64 +149,56 @@ std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
     return there ? std::optional(passage) : std::nullopt;
 }
 
-std::optional<api::Endpoint> destination_by_rules(const FamilyRules& rules, const HostPassage& passage,
-                                                  const Flow& flow, const IpAddress& source,
-                                                  const OwnAddress& own) {
-    auto facts = facts_of(passage, flow, source);
-    facts.destination_local = passage.for_host;
-    const auto hook =
-        passage.input.empty() || passage.input == "lo" ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
-    const auto nat = kernel::find_nat(rules.chains, hook, facts);
-    if (nat.uncertain || nat.rule == nullptr || !changes_destination(*nat.rule)) return std::nullopt;
-    return destination_of(*nat.rule, flow, hook == NF_INET_LOCAL_OUT ? std::string() : passage.input, own);
-}
-
-std::optional<api::Endpoint> destination_by_trace(std::vector<TracedStep>& trace, const FamilyRules& rules,
-                                                  std::size_t host, const Flow& flow, const OwnAddress& own) {
-    std::optional<api::Endpoint> out;
-    for (auto& one : trace) {
-        if (one.place != host || one.step.answer) continue;
-        const auto* rule = rule_of_step(rules, one.step);
-        if (rule == nullptr || !changes_destination(*rule)) continue;
-        one.translates = true;
-        if (const auto to = destination_of(*rule, flow, one.step.input, own)) out = to;
-    }
-    return out;
-}
-
 RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passage, const Flow& flow,
                               const IpAddress& source, const api::Endpoint& destination) {
-    RulesDecision out;
-    out.known = rules.known;
-    auto facts = facts_of(passage, flow, source);
-    const bool local = passage.input.empty() || passage.input == "lo";
-    const auto look = [&](std::uint32_t hook, Part part) {
-        const auto chains = on_hook(rules.chains, hook, part);
-        const auto decision = kernel::find_drop(chains, hook, facts);
-        if (decision.uncertain && out.doubt.empty()) out.doubt = doubt_of(decision);
-        if (!decision.dropped || decision.uncertain || out.rule || decision.chain == nullptr) return;
-        out.rule = rule_of(decision, passage.target);
-        out.legacy = decision.chain->legacy;
-        out.destination = {facts.destination, facts.destination_port};
-    };
+    HookWalk walk(rules, passage, packet_facts(passage, flow, source));
+    auto& facts = walk.facts();
+    const bool local = is_made_here(passage);
+    const bool translated = destination.address != facts.destination || destination.port != flow.remote_port;
+    // What is made here is routed before any hook sees it.
+    if (local && passage.lost && !translated) return walk.take();
     const std::uint32_t first = local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
     if (local) facts.output = passage.output;
-    look(first, Part::before_dnat);
-    if (destination.address != facts.destination || destination.port != flow.remote_port) {
+    walk.look(first, Part::before_dnat);
+    if (translated) {
         facts.destination = destination.address;
         facts.destination_port = destination.port;
         facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
     }
     facts.output = passage.output;
-    look(first, Part::behind_dnat);
+    walk.look(first, Part::behind_dnat);
+    if (passage.lost) return walk.take();
     facts.destination_local = passage.for_host;
     if (passage.for_host) {
-        look(NF_INET_LOCAL_IN, Part::whole);
-        return out;
+        walk.look(NF_INET_LOCAL_IN, Part::whole);
+        return walk.take();
     }
-    if (!local) look(NF_INET_FORWARD, Part::whole);
-    look(NF_INET_POST_ROUTING, Part::whole);
-    return out;
+    if (!local) walk.look(NF_INET_FORWARD, Part::whole);
+    walk.look(NF_INET_POST_ROUTING, Part::whole);
+    return walk.take();
+}
+
+RulesDecision decide_answer_by_rules(const FamilyRules& rules, const HostPassage& passage, const Flow& flow,
+                                     const IpAddress& source, const api::Endpoint& destination) {
+    const bool translated = destination.address != flow.remote || destination.port != flow.remote_port;
+    const bool for_host = is_made_here(passage);
+    const HostPassage back{passage.target, passage.output, passage.input, for_host};
+    auto facts = packet_facts(passage, flow, source);
+    facts.destination = source;
+    facts.source = destination.address;
+    facts.destination_port = facts.source_port;
+    facts.source_port = destination.port;
+    facts.input = back.input;
+    facts.output = back.output;
+    facts.destination_local = for_host;
+    facts.flow = kernel::flow_is_established | (translated ? kernel::flow_has_dnat : 0U);
+    HookWalk walk(rules, back, facts);
+    if (passage.lost) return walk.take();
+    walk.look(passage.for_host ? NF_INET_LOCAL_OUT
+              : for_host       ? NF_INET_LOCAL_IN
+                               : NF_INET_FORWARD,
+              Part::whole);
+    return walk.take();
 }
 
 }  // namespace netlab::operations

@@ -3,7 +3,6 @@
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/why_facts.hpp"
 
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -17,35 +16,31 @@ struct HostPassage {
     std::string input;   ///< interface; "": it is made there
     std::string output;  ///< interface; "": it is for the host itself, or that is not known
     bool for_host = false;
+    bool lost = false;  ///< the host's routing finds no way on: no hook behind it sees the packet
     friend bool operator==(const HostPassage&, const HostPassage&) = default;
 };
 
 /// nullopt where it does not, or a bridge there passes it on without a look at addresses; with
-/// `bridges_filter` (net.bridge.bridge-nf-call-iptables) those look. `host` is what it is called, `place` its
+/// `bridges_filter` (net.bridge.bridge-nf-call-iptables) those look. Nor does it where nobody on that bridge
+/// has its next hop's address: then it is never sent. `host` is what it is called, `place` its
 /// place.
 [[nodiscard]] std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
                                                     std::optional<std::size_t> place,
                                                     bool bridges_filter = false);
 
-/// The host's own address on an interface, of the flow's family: where a redirection leads.
-using OwnAddress = std::function<std::optional<IpAddress>(const std::string& interface)>;
-
-/// The destination that the rules give a packet which comes to the host, or is made there.
-[[nodiscard]] std::optional<api::Endpoint> destination_by_rules(const FamilyRules& rules,
-                                                                const HostPassage& passage, const Flow& flow,
-                                                                const IpAddress& source,
-                                                                const OwnAddress& own);
-
-/// The destination that the rules which the packet has met on the host gave it; marks the steps that did.
-/// `host` is the host's place.
-[[nodiscard]] std::optional<api::Endpoint> destination_by_trace(std::vector<TracedStep>& trace,
-                                                                const FamilyRules& rules, std::size_t host,
-                                                                const Flow& flow, const OwnAddress& own);
+/// The packet as it comes to the host, or is made there.
+[[nodiscard]] kernel::PacketFacts packet_facts(const HostPassage& passage, const Flow& flow,
+                                               const IpAddress& source);
 
 /// What the rules decide of the packet on its whole way through the host; `destination` is what it has behind
 /// the rules that translate.
 [[nodiscard]] RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passage,
                                             const Flow& flow, const IpAddress& source,
                                             const api::Endpoint& destination);
+/// The same of the answer that comes back by the same interfaces, as far as it passes the rules which do not
+/// translate it.
+[[nodiscard]] RulesDecision decide_answer_by_rules(const FamilyRules& rules, const HostPassage& passage,
+                                                   const Flow& flow, const IpAddress& source,
+                                                   const api::Endpoint& destination);
 
 }  // namespace netlab::operations

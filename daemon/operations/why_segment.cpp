@@ -13,11 +13,16 @@ namespace {
 
 class Segment {
   public:
-    Segment(const Topology& topology, const api::Context& context, std::size_t place)
-        : topology_(topology), context_(context), place_(place), target_(target_at(context, place)) {}
+    Segment(const Topology& topology, const api::Context& context, std::size_t place, const IpAddress& wanted)
+        : topology_(topology),
+          context_(context),
+          place_(place),
+          target_(target_at(context, place)),
+          wanted_(wanted) {}
 
     Explanation explain() {
         if (!is_container(target_)) return {};
+        if (auto lost = lost_address(); !lost.explanation.empty()) return lost;
         for (const auto& membership : target_.networks) {
             const auto port = interface_of(membership);
             if (!port) continue;
@@ -30,6 +35,30 @@ class Segment {
     }
 
   private:
+    /// Its engine gave it the address, and its kernel does not have it.
+    [[nodiscard]] Explanation lost_address() const {
+        const auto& facts = topology_[place_];
+        // Of one that shares its namespace the engine's word is another's.
+        if (facts.links.empty() || shares_namespace(target_) || target_.network_mode == "host") return {};
+        std::optional<IpAddress> lost;
+        const api::Membership* network = nullptr;
+        for (const auto& membership : target_.networks) {
+            for (const auto& prefix : membership.addresses) {
+                const auto& address = prefix.address();
+                if (address.family() != wanted_.family() || address.is_link_local()) continue;
+                const bool is_there = facts.has_address(address);
+                if (is_there && address != wanted_) return {};
+                if (is_there || (lost && address != wanted_)) continue;
+                lost = address;
+                network = &membership;
+            }
+        }
+        if (!lost) return {};
+        return {target_.name + " does not have " + lost->to_string() + ", which " +
+                    engine_name(target_.runtime) + " gave it on " + network->name,
+                engine_command(target_.runtime) + " restart " + target_.name};
+    }
+
     [[nodiscard]] std::optional<Port> interface_of(const api::Membership& membership) const {
         for (const auto& prefix : membership.addresses) {
             for (const auto owner : topology_.owners(prefix.address())) {
@@ -155,12 +184,14 @@ class Segment {
     const api::Context& context_;
     std::size_t place_;
     const api::Target& target_;
+    IpAddress wanted_;
 };
 
 }  // namespace
 
-Explanation explain_segment(const Topology& topology, const api::Context& context, std::size_t place) {
-    return Segment(topology, context, place).explain();
+Explanation explain_segment(const Topology& topology, const api::Context& context, std::size_t place,
+                            const IpAddress& wanted) {
+    return Segment(topology, context, place, wanted).explain();
 }
 
 }  // namespace netlab::operations

@@ -1,6 +1,7 @@
 #include "daemon/operations/why_tables.hpp"
 
 #include "daemon/operations/route_probe.hpp"
+#include "daemon/operations/route_refusal.hpp"
 #include "daemon/operations/route_row.hpp"
 #include "daemon/operations/route_walk.hpp"
 
@@ -23,6 +24,11 @@ AskKernel WhyTables::ask() const {
         if (!socket) return socket.error();
         return kernel::query_settings(socket->get(), family, index);
     };
+    ask.refuses = [this](std::size_t place, const kernel::RouteQuery& query) {
+        const auto& socket = known_.socket(place);
+        const auto input = query.input == 0 ? std::string() : topology_.name({place, query.input});
+        return socket && ask_refusal(socket->get(), query, input).has_value();
+    };
     return ask;
 }
 
@@ -41,11 +47,21 @@ Result<std::vector<PlacedHop>> WhyTables::walk_from(std::size_t place,
     return out;
 }
 
-Result<Way> WhyTables::way_to(const IpAddress& destination) {
+Result<Way> WhyTables::way_to(const IpAddress& destination, bool connected) {
     kernel::RouteQuery query;
     query.destination = destination;
     auto hops = walk_from(0, query);
     if (!hops) return hops.error();
+    const auto& first = hops->front();
+    query.from = first.route ? first.route->source : std::nullopt;
+    if (connected && first.step == api::RouteStep::routed && query.from) {
+        const auto again = ask().route(0, query);
+        if (again && again->error != 0) {
+            chosen_ = query.from;
+            hops = walk_from(0, query);
+            if (!hops) return hops.error();
+        }
+    }
     const auto& last = hops->back();
     const auto place = last.place;
     if (place && last.input) {
@@ -83,6 +99,32 @@ Way WhyTables::went_on(Way first, std::size_t place, const api::Endpoint& destin
     return joined(std::move(first), way_of(topology_, *hops), translation);
 }
 
+std::optional<std::string> WhyTables::shut_setting() const {
+    if (hops_.empty()) return std::nullopt;
+    const auto& last = hops_.back();
+    if (last.step != api::RouteStep::not_forwarded || !last.place || !last.input) return std::nullopt;
+    const auto& links = topology_[*last.place].links;
+    const auto input = std::ranges::find(links, *last.input, &kernel::Link::name);
+    const auto& asked = hops_.front().route;
+    if (input == links.end() || !asked) return std::nullopt;
+    const auto family = asked->family;
+    const auto settings = ask().settings(*last.place, family, input->index);
+    if (!settings) return std::nullopt;
+    return operations::shut_setting(family, *settings, input->name);
+}
+
+std::optional<RouteRefusal> WhyTables::refusal(const IpAddress& destination,
+                                               const std::optional<IpAddress>& source) const {
+    if (hops_.empty() || !is_lost(hops_.back().step)) return std::nullopt;
+    const auto& last = hops_.back();
+    if (!last.place || !known_.socket(*last.place)) return std::nullopt;
+    kernel::RouteQuery query;
+    query.destination = destination;
+    const auto& from = source ? source : chosen_;
+    if (from && from->family() == destination.family()) query.from = from;
+    return ask_refusal(known_.socket(*last.place)->get(), query, last.input.value_or(""));
+}
+
 std::vector<WhyTables::Sending> WhyTables::sendings(const std::vector<PlacedHop>& hops) const {
     std::vector<Sending> out;
     for (const auto& hop : hops) {
@@ -97,7 +139,7 @@ std::vector<WhyTables::Sending> WhyTables::sendings(const std::vector<PlacedHop>
 
 std::optional<SilentNeighbour> WhyTables::silent_neighbour() const {
     for (const auto& [hop, output] : sendings(hops_)) {
-        if (neighbour_is_silent(known_.socket(output.place)->get(), *hop->next_hop))
+        if (neighbour_is_silent(known_.socket(output.place)->get(), *hop->next_hop, output.index))
             return SilentNeighbour{hop->target, *hop->output, *hop->next_hop};
     }
     return std::nullopt;
@@ -118,6 +160,19 @@ std::optional<WrongNeighbour> WhyTables::wrong_neighbour_back(std::size_t place,
     query.destination = source;
     const auto hops = walk_from(place, query);
     return hops ? wrong_neighbour(*hops) : std::nullopt;
+}
+
+std::optional<NoWayBack> WhyTables::no_way_back(std::size_t place, const IpAddress& own,
+                                                const IpAddress& source) const {
+    const auto& socket = known_.socket(place);
+    if (!socket || own.family() != source.family()) return std::nullopt;
+    kernel::RouteQuery query;
+    query.destination = source;
+    // From an address that it has lost there are no routes.
+    if (topology_[place].has_address(own)) query.from = own;
+    const auto reply = kernel::query_route(socket->get(), query);
+    if (!reply || reply->error == 0) return std::nullopt;
+    return NoWayBack{place, source, reply->error, ask_refusal(socket->get(), query, {})};
 }
 
 std::optional<IpAddress> WhyTables::next_hop(const IpAddress& destination) const {

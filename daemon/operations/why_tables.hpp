@@ -15,12 +15,22 @@ class WhyTables {
     /// Both are borrowed.
     WhyTables(const Topology& topology, const KnownNamespaces& known) : topology_(topology), known_(known) {}
 
-    /// From FROM on. errc as walk().
-    [[nodiscard]] Result<Way> way_to(const IpAddress& destination);
+    /// From FROM on. `connected`: by connect(2), whose kernel asks its rules once more when it has chosen the
+    /// source (ip_route_connect() in include/net/route.h). errc as walk().
+    [[nodiscard]] Result<Way> way_to(const IpAddress& destination, bool connected);
     /// What becomes of it where it has been given another destination in the namespace of that place: the way
     /// from there.
     [[nodiscard]] Way went_on(Way first, std::size_t place, const api::Endpoint& destination,
                               const std::string& translation);
+
+    /// Where the last way ends in a namespace that does not send it on: the setting that says so, as
+    /// sysctl(8) names it.
+    [[nodiscard]] std::optional<std::string> shut_setting() const;
+
+    /// Where the last way is lost: the route or rule that says so. `source`: absent where FROM could not
+    /// send.
+    [[nodiscard]] std::optional<RouteRefusal> refusal(const IpAddress& destination,
+                                                      const std::optional<IpAddress>& source) const;
 
     /// Somebody on the ways that were asked for has asked for a link-layer address, in vain.
     [[nodiscard]] std::optional<SilentNeighbour> silent_neighbour() const;
@@ -29,6 +39,9 @@ class WhyTables {
     /// The same on the way from that place to `source`.
     [[nodiscard]] std::optional<WrongNeighbour> wrong_neighbour_back(std::size_t place,
                                                                      const IpAddress& source) const;
+    /// Whether the namespace of that place cannot send from `own` to `source`.
+    [[nodiscard]] std::optional<NoWayBack> no_way_back(std::size_t place, const IpAddress& own,
+                                                       const IpAddress& source) const;
     /// FROM's next hop, where it is another's address than the destination.
     [[nodiscard]] std::optional<IpAddress> next_hop(const IpAddress& destination) const;
 
@@ -46,8 +59,9 @@ class WhyTables {
 
     const Topology& topology_;
     const KnownNamespaces& known_;
-    std::vector<PlacedHop> hops_;   // of all ways
-    std::uint32_t last_input_ = 0;  // by which it came to where the first way ends; 0: it is made there
+    std::vector<PlacedHop> hops_;      // of all ways
+    std::optional<IpAddress> chosen_;  // FROM's source, where its kernel refuses that one
+    std::uint32_t last_input_ = 0;     // by which it came to where the first way ends; 0: it is made there
 };
 
 }  // namespace netlab::operations

@@ -108,16 +108,30 @@ class Decider {
             settle(WhyVerdict::unreachable, end_place());
             return;
         }
+        if (facts_.silent && ends_at_nobody()) {
+            settle(WhyVerdict::unreachable, api::WhyPlace{facts_.silent->target, facts_.silent->interface});
+            return;
+        }
         if (facts_.proxied && is_refused_behind()) {
             settle(WhyVerdict::refused, api::WhyPlace{facts_.proxied->target, ""});
             return;
         }
-        if (way.end == RouteStep::delivered && facts_.listener &&
-            facts_.listener->verdict != ListenerVerdict::takes) {
+        if (way.end == RouteStep::delivered && facts_.listener && refuses(*facts_.listener)) {
             settle(WhyVerdict::refused, final_place());
             return;
         }
         settle(WhyVerdict::unknown, end_place());
+    }
+
+    /// No namespace that is known has the address that is to be asked for.
+    [[nodiscard]] bool ends_at_nobody() const {
+        const auto& way = facts_.way;
+        return way.end == RouteStep::unknown && !way.points.empty() && way.points.back().forwards;
+    }
+
+    /// Where the queue is full the kernel says nothing.
+    static bool refuses(const Judgement& listener) {
+        return listener.verdict != ListenerVerdict::takes && listener.verdict != ListenerVerdict::full;
     }
 
     [[nodiscard]] api::WhyPlace end_place() const {
@@ -140,7 +154,7 @@ class Decider {
     }
 
     [[nodiscard]] bool is_refused_behind() const {
-        return facts_.proxied->listener && facts_.proxied->listener->verdict != ListenerVerdict::takes;
+        return facts_.proxied->listener && refuses(*facts_.proxied->listener);
     }
 
     /// The process has taken it: what becomes of its own connection is the answer.
@@ -170,20 +184,28 @@ class Decider {
 
     /// Not as the kernel told it, but as its rules read.
     void stopped_by_table(const api::WhyRule& rule) {
-        const bool rejects = rule.text.find("reject") != std::string::npos;
-        settle(rejects ? WhyVerdict::rejected : WhyVerdict::dropped,
+        settle(is_reject(rule) ? WhyVerdict::rejected : WhyVerdict::dropped,
                api::WhyPlace{rule.target, rule.family + " " + rule.table + " " + rule.chain});
         out_.rule = rule;
         out_.by_table = true;
     }
 
+    static bool is_reject(const api::WhyRule& rule) { return rule.text.find("reject") != std::string::npos; }
+
     /// nf_tables tells nothing of iptables-legacy's rules.
+    [[nodiscard]] bool is_untold(const std::optional<RulesDecision>& rules) const {
+        return rules && rules->rule && (rules->legacy || !facts_.traced);
+    }
     [[nodiscard]] bool legacy_stops() const {
-        if (!facts_.rules || !facts_.rules->rule || (!facts_.rules->legacy && facts_.traced)) return false;
-        // What was seen counts for more than what a table says.
+        if (!is_untold(facts_.rules)) return false;
+        const auto& end = facts_.end;
+        const bool refused = end && (end->kind == ProbeEnd::Kind::reset || end->no_port);
+        if (refused && !is_reject(*facts_.rules->rule)) return false;
+        // What comes to an interface is seen before the host's input chains; behind the others, what was seen
+        // counts for more than what a table says.
         const auto* last = final_point();
-        const bool refused = facts_.end && facts_.end->kind == ProbeEnd::Kind::reset && !last;
-        return !refused && (last == nullptr || !is_seen(*last));
+        const bool before_socket = facts_.rules->output.empty();
+        return before_socket || last == nullptr || !is_seen(*last);
     }
 
     void by_error(const ProbeEnd& end) {
@@ -230,7 +252,7 @@ class Decider {
             settle(WhyVerdict::unreachable, api::WhyPlace{facts_.silent->target, facts_.silent->interface});
             return;
         }
-        if (is_lost(facts_.way.end) && !last_is_after_end()) {
+        if (is_lost(facts_.way.end) && !has_gone_on()) {
             settle(WhyVerdict::unreachable, end_place());
             return;
         }
@@ -241,18 +263,30 @@ class Decider {
             return;
         }
         if (end_is_unwatched() && come_back()) return;
-        if (outside_is_next() && facts_.flow.protocol == WhyProtocol::udp) {
+        const bool unwatched_is_next =
+            outside_is_next() || (end_is_unwatched() && is_last_watched(*out_.last));
+        if (unwatched_is_next && facts_.flow.protocol == WhyProtocol::udp) {
             settle(WhyVerdict::unknown, between(facts_.way, *out_.last, false));
             return;
         }
         settle(WhyVerdict::lost, between(facts_.way, *out_.last, false));
     }
 
-    /// It came further than the tables say.
-    [[nodiscard]] bool last_is_after_end() const { return facts_.translated.has_value(); }
+    /// It was seen to leave the namespace where the tables say that it is lost.
+    [[nodiscard]] bool has_gone_on() const {
+        return std::ranges::any_of(facts_.sightings, [&](const Sighting& one) {
+            return !one.answer && one.outgoing && one.port.place == facts_.way.end_place;
+        });
+    }
 
     /// Of what is there nothing can be seen.
     [[nodiscard]] bool end_is_unwatched() const { return !watched(facts_.way.points.back()); }
+
+    [[nodiscard]] bool is_last_watched(std::size_t point) const {
+        const auto& points = facts_.way.points;
+        return std::none_of(points.begin() + static_cast<std::ptrdiff_t>(point) + 1, points.end(),
+                            [&](const WayPoint& one) { return watched(one); });
+    }
 
     [[nodiscard]] bool outside_is_next() const {
         const auto& points = facts_.way.points;
@@ -263,8 +297,12 @@ class Decider {
     bool come_back() {
         const auto back = last_of_answer(facts_.way);
         if (!back) return false;
-        settle(WhyVerdict::lost, between(facts_.way, *back, true));
         out_.answer = true;
+        if (is_untold(facts_.rules_back) &&
+            facts_.way.points[*back].hop.target == facts_.rules_back->rule->target)
+            stopped_by_table(*facts_.rules_back->rule);
+        else
+            settle(WhyVerdict::lost, between(facts_.way, *back, true));
         return true;
     }
 

@@ -48,7 +48,10 @@ class Builder {
                 point(hop, std::nullopt, "outside", hop.note);
                 break;
             default:
-                add_end(hop, first);
+                if (is_bridge_of_nobody(hop))
+                    add_bridge(hop);
+                else
+                    add_end(hop, first);
         }
     }
 
@@ -62,6 +65,11 @@ class Builder {
         if (hop.next_hop) text = "next hop " + hop.next_hop->to_string();
         if (!hop.note.empty()) text += (text.empty() ? "" : "; ") + hop.note;
         return text;
+    }
+
+    /// It would pass the frame on, and nobody is known to whom.
+    static bool is_bridge_of_nobody(const PlacedHop& hop) {
+        return hop.step == RouteStep::unknown && !hop.route && hop.input && hop.next_hop;
     }
 
     void add_bridge(const PlacedHop& hop) {

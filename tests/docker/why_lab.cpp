@@ -23,6 +23,12 @@ std::string host_path() {
     return "/run/netns/" + host_namespace();
 }
 
+std::string outside_namespace() {
+    auto name = host_namespace();
+    name.replace(name.rfind("host"), 4, "inet");
+    return name;
+}
+
 }  // namespace
 
 Finished why(const support::Daemon& daemon, Words words) {
@@ -42,6 +48,41 @@ boost::json::object ask_why(const support::Daemon& daemon, Words words) {
     return why_report(why(daemon, std::move(words)));
 }
 
+bool contains(const std::string& text, std::string_view part) {
+    return text.find(part) != text.npos;
+}
+
+std::string verdict(const boost::json::object& report) {
+    return text(report, "verdict");
+}
+
+boost::json::object rule(const boost::json::object& report) {
+    INFO(report);
+    REQUIRE(report.at("rule").is_object());
+    return report.at("rule").as_object();
+}
+
+void check_delivered(const support::Daemon& daemon, const Words& words) {
+    Finished finished;
+    CHECK(support::eventually(
+        [&] {
+            finished = why(daemon, words);
+            return finished.status == 0;
+        },
+        std::chrono::seconds(5)));
+    INFO(finished.out << finished.err);
+    CHECK(verdict(why_report(finished)) == "delivered");
+}
+
+std::string outside_target() {
+    return "netns:" + outside_namespace();
+}
+
+support::Process start_in(const std::string& container, Words words) {
+    words.insert(words.begin(), {"nsenter", "--net=/proc/" + std::to_string(pid_of(container)) + "/ns/net"});
+    return support::Process(words);
+}
+
 std::string on_host(const std::string& command) {
     return well(shell_in(host_path(), command));
 }
@@ -51,9 +92,15 @@ std::string in_container(const std::string& container, const std::string& comman
 }
 
 std::string outside(const std::string& command) {
-    auto name = host_namespace();
-    name.replace(name.rfind("host"), 4, "inet");
-    return well(shell_in("/run/netns/" + name, command));
+    return well(shell_in("/run/netns/" + outside_namespace(), command));
+}
+
+int status_outside(const std::string& command) {
+    return shell_in("/run/netns/" + outside_namespace(), command).status;
+}
+
+int status_in_container(const std::string& container, const std::string& command) {
+    return shell_in("/proc/" + std::to_string(pid_of(container)) + "/ns/net", command).status;
 }
 
 void follow(const boost::json::object& report) {

@@ -20,9 +20,12 @@ TEST_CASE("why: a destination with and without a port and a protocol", "[unit]")
     CHECK(*parse_destination("co2:80/TCP") == Destination{"co2", 80, WhyProtocol::tcp});
     CHECK(*parse_destination("fe80::1%eth0") == Destination{"fe80::1%eth0", 0, WhyProtocol::icmp});
     CHECK(*parse_destination("netns:a:b") == Destination{"netns:a:b", 0, WhyProtocol::icmp});
-    for (const auto* wrong : {"co2/sctp", "co2/tcp", "co2:80/icmp", "co2:0", "co2:65536", "co2:http",
-                              "co2:", "co2:-1", "co2: 80", "co2:80/tcp/udp", "docker:co2:http"})
+    for (const auto* wrong :
+         {"co2/sctp", "co2/tcp", "co2:80/icmp", "co2:0", "co2:65536", "co2:http", "co2:", "co2:-1", "co2: 80",
+          "co2:80/tcp/udp", "docker:co2:http", "co2:80:90", "docker:co2:80:90"})
         CHECK_FALSE(parse_destination(wrong));
+    CHECK(parse_destination("co2:80:90").error().message == "'co2:80:90' has two ports");
+    CHECK(*parse_destination("netns:a:1:80") == Destination{"netns:a:1", 80, WhyProtocol::tcp});
 }
 
 TEST_CASE("why: the report says verdict, rule, reason and what to do, and escapes names", "[unit]") {

@@ -181,6 +181,27 @@ TEST_CASE("ruleset text: a match that libnftables left out is named", "[unit]") 
     CHECK(rules[2].text == "xt match recent");
 }
 
+TEST_CASE("ruleset text: iptables' REJECT has its own family's words", "[unit]") {
+    auto tables = parse_ruleset(
+        "table ip6 filter { # handle 1\n\tchain c { # handle 2\n\t\ttcp dport 22 # handle 3\n"
+        "\t\ttcp dport 23 reject with icmp net-unreachable # handle 4\n"
+        "\t\treject with tcp reset # handle 5\n\t}\n}\n");
+    REQUIRE(tables);
+    const auto reject = [](std::uint64_t handle, unsigned char with) {
+        std::vector<std::byte> info{std::byte{with}, {}, {}, {}};
+        return kernel::NftRule{
+            NFPROTO_IPV6, "filter", "c", handle, {kernel::NftTarget{{"REJECT", 0, info}}}, {}};
+    };
+    kernel::NftTables::Content content;
+    content.rules = {reject(3, 4), reject(4, 0), reject(5, 6)};
+    name_untranslated(*tables, content, {"REJECT"});
+    const auto& rules = (*tables)[0].chains[0].rules;
+    CHECK(rules[0].text == "tcp dport 22 reject");
+    CHECK(rules[1].text == "tcp dport 23 reject with icmpv6 no-route");
+    CHECK(rules[2].text == "reject with tcp reset");
+    CHECK_FALSE(rules[0].undecoded);
+}
+
 TEST_CASE("rule owners: by the names of chains and tables, and a rule in iptables' own chain by its jump",
           "[unit]") {
     const auto tables = host();

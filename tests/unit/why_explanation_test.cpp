@@ -6,6 +6,8 @@
 #include "daemon/operations/rule_explanation.hpp"
 #include "tests/support/catch.hpp"
 
+#include <cerrno>
+
 using namespace netlab;
 using namespace netlab::operations;
 using namespace std::string_literals;
@@ -113,7 +115,7 @@ TEST_CASE("why: an engine's rule is never to be deleted, whatever it is known by
     add_host(one);
     one.context.peer = container("co3", "bridge", "172.17.0.2/16");
     const auto isolation = rule("DOCKER-ISOLATION-STAGE-2", "oifname \"docker0\" drop", "docker");
-    one.facts.rules = RulesDecision{true, isolation, false, {address("172.17.0.2"), 80}, {}};
+    one.facts.rules = RulesDecision{true, isolation, false, {address("172.17.0.2"), 80}, {}, {}, {}};
     CHECK(explain_rule(one.facts, isolation, false).suggestion == "docker network connect net co3");
     const auto podmans = rule("NETAVARK_X", "drop", "podman");
     CHECK(explain_rule(one.facts, podmans, false).suggestion.empty());
@@ -179,7 +181,8 @@ TEST_CASE("why: no default route is said only where the kernel knows no route at
     Case refused;
     refused.facts.way.end = RouteStep::unreachable;
     refused.facts.way.note = "a route or rule says so";
-    refused.facts.refusing = DecisiveRoute{"co1", "unreachable 203.0.113.0/24", false};
+    refused.facts.refusing =
+        RouteRefusal{"the route unreachable 203.0.113.0/24", "ip route del unreachable 203.0.113.0/24"};
     auto why = refused.explain(WhyVerdict::unreachable);
     CHECK(why.explanation.find("unreachable 203.0.113.0/24") != std::string::npos);
     CHECK(why.suggestion == "nsenter --net=/proc/42/ns/net ip route del unreachable 203.0.113.0/24");
@@ -225,6 +228,118 @@ TEST_CASE("why: a private address that left the host as it was is the reason for
     why = one.explain(WhyVerdict::lost);
     CHECK(why.explanation.find("no further than eth0 of host") != std::string::npos);
     CHECK(why.explanation.find("netdev own in") != std::string::npos);
+}
+
+TEST_CASE("why: what lets an echo pass lets nothing else pass, and its answer where that is dropped next",
+          "[unit]") {
+    Case one;
+    add_host(one);
+    one.facts.flow = {WhyProtocol::icmp, 7, address("203.0.113.8"), 0};
+    auto policy = rule("FORWARD", "policy drop");
+    policy.handle.reset();
+    RulesDecision decision;
+    decision.known = true;
+    decision.rule = policy;
+    decision.destination = {address("203.0.113.8"), 0};
+    decision.input = "br-1";
+    decision.output = "eth0";
+    one.facts.rules = decision;
+    CHECK(explain_rule(one.facts, policy, false).suggestion ==
+          "nft insert rule ip filter FORWARD iifname br-1 oifname eth0 ip daddr 203.0.113.8 icmp type "
+          "echo-request accept");
+    one.facts.rules_back = decision;
+    CHECK(explain_rule(one.facts, policy, false).suggestion ==
+          "nft insert rule ip filter FORWARD iifname br-1 oifname eth0 ip daddr 203.0.113.8 icmp type "
+          "echo-request accept && iptables-nft -t filter -I FORWARD -i eth0 -o br-1 -m conntrack --ctstate "
+          "ESTABLISHED,RELATED -j ACCEPT");
+    auto legacy = policy;
+    legacy.family = "ip (legacy)";
+    one.facts.rules->rule = one.facts.rules_back->rule = legacy;
+    CHECK(explain_rule(one.facts, legacy, false).suggestion ==
+          "iptables-legacy -t filter -I FORWARD -i br-1 -o eth0 -d 203.0.113.8 -p icmp --icmp-type "
+          "echo-request -j ACCEPT && iptables-legacy -t filter -I FORWARD -i eth0 -o br-1 -m conntrack "
+          "--ctstate ESTABLISHED,RELATED -j ACCEPT");
+    // Of a name that a shell would look at twice nothing is said.
+    one.facts.rules->input = "a;b";
+    CHECK(explain_rule(one.facts, legacy, false).suggestion.empty());
+}
+
+TEST_CASE("why: a rejected answer is not called dropped", "[unit]") {
+    Case one;
+    add_host(one);
+    const auto reject = rule("INPUT", "tcp dport 80 reject with icmp port-unreachable");
+    one.facts.trace = {step(reject, "input")};
+    one.facts.trace.front().rejects = true;
+    CHECK(explain_rule(one.facts, reject, true).explanation.find("drops") == std::string::npos);
+    one.facts.trace.clear();
+    CHECK(explain_rule(one.facts, reject, false).explanation.find("rejects it") != std::string::npos);
+    one.facts.final_target = "co2";
+    CHECK(one.explain(WhyVerdict::rejected).explanation.find("does not send it") == std::string::npos);
+}
+
+TEST_CASE("why: what IPv6 is kept apart by is joined by a network that has IPv6", "[unit]") {
+    Case one("2001:db8:6::2");
+    add_host(one);
+    one.context.peer = container("six1", "net6", "2001:db8:6::2/64");
+    const auto isolation = rule("DOCKER-ISOLATION-STAGE-2", "oifname \"br-6\" drop", "docker");
+    one.facts.trace = {step(isolation, "forward")};
+    CHECK(explain_rule(one.facts, isolation, false).suggestion == "docker network connect net6 co1");
+}
+
+TEST_CASE("why: behind a published port the container's own port is the one to bind to", "[unit]") {
+    Case one("198.51.100.2");
+    one.facts.flow.remote_port = 9060;
+    one.request.port = 9060;
+    one.request.from = "host";
+    one.facts.translated = api::Endpoint{address("172.18.0.6"), 80};
+    one.facts.final_target = "co2";
+    Judgement other;
+    other.verdict = ListenerVerdict::other_address;
+    other.listener.address = address("172.19.0.6");
+    other.listener.port = 80;
+    one.facts.listener = other;
+    CHECK(one.explain(WhyVerdict::refused).suggestion == "let it bind to 0.0.0.0:80");
+}
+
+TEST_CASE("why: one interface that does not forward is not the whole host", "[unit]") {
+    Case one;
+    add_host(one);
+    one.facts.way.end = RouteStep::not_forwarded;
+    one.facts.way.end_place = 1;
+    one.facts.way.end_target = "host";
+    one.facts.shut = "net.ipv4.conf.eth0.forwarding";
+    const auto why = one.explain(WhyVerdict::unreachable);
+    CHECK(why.explanation.find("net.ipv4.conf.eth0.forwarding is 0") != std::string::npos);
+    CHECK(why.suggestion == "sysctl -w net.ipv4.conf.eth0.forwarding=1");
+}
+
+TEST_CASE("why: the link that is too small is named with its MTU", "[unit]") {
+    Case one;
+    one.request.size = 1500;
+    one.facts.small_passes = true;
+    one.facts.narrow = NarrowLink{"eth0 of host", 1300};
+    const auto why = one.explain(WhyVerdict::lost);
+    CHECK(why.explanation.find("eth0 of host has an MTU of 1300") != std::string::npos);
+    CHECK(why.suggestion.find("mtu=1300") != std::string::npos);
+}
+
+TEST_CASE("why: TO's missing way back is said of TO", "[unit]") {
+    Case one;
+    auto to = container("co2", "net", "172.18.0.3/16");
+    to.networks.front().gateway = address("172.18.0.1");
+    one.context.others = {to};
+    one.facts.final_target = "co2";
+    WayPoint last;
+    last.hop = {"co2", "eth0", "destination", true, false, {}};
+    one.facts.way.points = {last};
+    one.facts.no_way_back = NoWayBack{1, address("198.51.100.1"), ENETUNREACH, {}};
+    auto why = one.explain(WhyVerdict::lost);
+    CHECK(why.explanation.find("co2 has no route to 198.51.100.1") != std::string::npos);
+    CHECK(why.suggestion == "nsenter --net=/proc/42/ns/net ip route add default via 172.18.0.1");
+    // It has not come there: then that is not yet the reason.
+    one.facts.way.points.back().hop.seen = false;
+    why = one.explain(WhyVerdict::lost);
+    CHECK(why.explanation.find("no route") == std::string::npos);
 }
 
 TEST_CASE("why: what joins two targets has the packet's family", "[unit]") {

@@ -2,6 +2,7 @@
 #include "daemon/operations/sightings.hpp"
 #include "daemon/operations/why_rules.hpp"
 #include "daemon/operations/why_trace.hpp"
+#include "daemon/operations/why_translation.hpp"
 #include "daemon/operations/why_verdict.hpp"
 #include "tests/support/catch.hpp"
 
@@ -302,6 +303,122 @@ TEST_CASE("why: the host's rules, read as a table, translate and drop as the ker
     CHECK(decision.rule->family == "ip");
     const HostPassage elsewhere{"host", "eth0", "br-1", false};
     CHECK_FALSE(decide_by_rules(rules, elsewhere, flow, co1, *translated).rule);
+}
+
+TEST_CASE("why: what the host's routing loses meets no rule behind it", "[unit]") {
+    kernel::RuleChain forward;
+    forward.table = "ip filter";
+    forward.name = "FORWARD";
+    forward.hook = kernel::NftHook{NF_INET_FORWARD, 0};
+    forward.drops = true;
+    auto early = forward;
+    early.table = "ip raw";
+    early.name = "PREROUTING";
+    early.hook = kernel::NftHook{NF_INET_PRE_ROUTING, -300};
+    auto way = straight_way();
+    way.points.pop_back();
+    way.points.back().hop.kind = "route";
+    way.end_place = 2;
+    way.end = RouteStep::not_forwarded;
+    const auto lost = passage_of(way, "host", 2);
+    REQUIRE(lost);
+    CHECK(lost->lost);
+    const FamilyRules behind{{forward}, true};
+    CHECK_FALSE(decide_by_rules(behind, *lost, flow, co1, {co2, 80}).rule);
+    const FamilyRules before{{forward, early}, true};
+    CHECK(decide_by_rules(before, *lost, flow, co1, {co2, 80}).rule->chain == "PREROUTING");
+    way.end = RouteStep::link_down;
+    const auto late = passage_of(way, "host", 2);
+    const auto decision = decide_by_rules(behind, *late, flow, co1, {co2, 80});
+    REQUIRE(decision.rule);
+    CHECK(decision.input == "veth1");
+    CHECK(decision.output == "veth2");
+    const auto back = decide_answer_by_rules(behind, *late, flow, co1, {co2, 80});
+    REQUIRE(back.rule);
+    CHECK(back.rule->chain == "FORWARD");
+    CHECK(back.input == "veth2");
+    CHECK(back.output == "veth1");
+}
+
+TEST_CASE("why: without a trace a rule of the host's input is told from a port where nothing listens",
+          "[unit]") {
+    Case one;
+    one.facts.traced = false;
+    one.facts.way.points.resize(1);
+    one.facts.way.points.push_back(point(2, 10, "host", "br-1", "destination"));
+    one.facts.way.end_place = 2;
+    one.facts.end.emplace().kind = ProbeEnd::Kind::reset;
+    RulesDecision rules;
+    rules.known = true;
+    rules.input = "br-1";
+    rules.rule.emplace().target = "host";
+    rules.rule->text = "tcp dport 80 reject";
+    one.facts.rules = rules;
+    const std::map<std::size_t, std::vector<SeenPacket>> seen{{0, {syn(2, true, co2, 80)}},
+                                                              {2, {syn(10, false, co2, 80)}}};
+    CHECK(one.decide(seen).verdict == WhyVerdict::rejected);
+    one.facts.rules->rule->text = "tcp dport 80 drop";
+    CHECK(one.decide(seen).verdict == WhyVerdict::refused);
+    one.facts.end.reset();
+    CHECK(one.decide(seen).verdict == WhyVerdict::dropped);
+}
+
+TEST_CASE("why: an answer that iptables-legacy drops is told from the table", "[unit]") {
+    Case one;
+    RulesDecision back;
+    back.known = back.legacy = true;
+    back.rule.emplace().target = "host";
+    back.rule->text = "rule 1: drop";
+    one.facts.rules_back = back;
+    const auto decision =
+        one.decide({{0, {syn(2, true, co2, 80)}},
+                    {1, {syn(2, false, co2, 80), syn_ack(2, true)}},
+                    {2, {syn(10, false, co2, 80), syn(11, true, co2, 80), syn_ack(11, false)}}});
+    CHECK(decision.verdict == WhyVerdict::dropped);
+    CHECK(decision.answer);
+    CHECK(decision.by_table);
+}
+
+TEST_CASE("why: nobody on a bridge is sent nothing, so that no rule sees it", "[unit]") {
+    Way way = straight_way();
+    way.points.resize(2);
+    auto bridge = point(2, 0, "host", "br-1", "bridge");
+    bridge.forwards = true;
+    way.points.push_back(bridge);
+    way.end = RouteStep::unknown;
+    way.end_place = 2;
+    CHECK_FALSE(passage_of(way, "host", 2, true));
+    Case one;
+    one.facts.way = way;
+    one.facts.probed = false;
+    CHECK(one.decide({}).verdict == WhyVerdict::unknown);
+    one.facts.silent = SilentNeighbour{"co1", "eth0", co2};
+    CHECK(one.decide({}).verdict == WhyVerdict::unreachable);
+}
+
+TEST_CASE("why: a full queue takes no SYN, and refuses none", "[unit]") {
+    Case one;
+    Judgement full;
+    full.verdict = ListenerVerdict::full;
+    one.facts.probed = false;
+    one.facts.listener = full;
+    CHECK(one.decide({}).verdict == WhyVerdict::unknown);
+    one.facts.proxied = BehindProxy{"co2", {co2, 80}, full, false, BehindProxy::Leg::waiting};
+    one.facts.probed = true;
+    one.facts.end = ProbeEnd{};
+    one.facts.way.points.resize(1);
+    CHECK(operations::decide(one.facts).verdict == WhyVerdict::lost);
+}
+
+TEST_CASE("why: a datagram that left for a namespace that was not watched is not lost", "[unit]") {
+    Case one;
+    one.facts.flow.protocol = WhyProtocol::udp;
+    one.facts.observed = {0, 2};
+    const std::map<std::size_t, std::vector<SeenPacket>> seen{
+        {0, {syn(2, true, co2, 80)}}, {2, {syn(10, false, co2, 80), syn(11, true, co2, 80)}}};
+    CHECK(one.decide(seen).verdict == WhyVerdict::unknown);
+    one.facts.flow.protocol = WhyProtocol::tcp;
+    CHECK(one.decide(seen).verdict == WhyVerdict::lost);
 }
 
 TEST_CASE("why: a packet that a bridge switches does not pass the host's rules", "[unit]") {

@@ -1,0 +1,20 @@
+#pragma once
+
+#include "daemon/operations/why_facts.hpp"
+
+/// Why a packet finds no way on: routes, gateways, neighbours, forwarding. Pure; what does not follow from
+/// the facts is "".
+namespace netlab::operations {
+
+[[nodiscard]] Explanation explain_unreachable(const WhyFacts& facts);
+
+/// FROM's own way out is not by its networks' gateway.
+[[nodiscard]] Explanation explain_gateway(const WhyFacts& facts);
+
+/// WhyFacts::no_way_back, which must be there.
+[[nodiscard]] Explanation explain_no_way_back(const WhyFacts& facts);
+
+/// A translation to an address that nobody has, as the end of a sentence: ": its destination has been …".
+[[nodiscard]] Explanation explain_dead_translation(const WhyFacts& facts);
+
+}  // namespace netlab::operations
