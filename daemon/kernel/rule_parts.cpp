@@ -65,7 +65,7 @@ std::optional<NatRange> nat_range(const XtExtension& target, Family family) {
                     big_endian(std::as_bytes(std::span(&range.min_proto.all, 1)))};
 }
 
-/// -m addrtype --dst-type LOCAL.
+/// -m addrtype --dst-type LOCAL, and what is none.
 bool take_address_type(PacketRule& rule, const XtExtension& match) {
     constexpr unsigned local = 1U << 2;  // RTN_LOCAL
     bool inverted = false;
@@ -85,9 +85,11 @@ bool take_address_type(PacketRule& rule, const XtExtension& match) {
         destination = info.dest;
         inverted = (info.flags & XT_ADDRTYPE_INVERT_DEST) != 0;
     }
-    if (source != 0 || destination != local || rule.destination_local) return false;
-    rule.destination_local = !inverted;
-    return true;
+    if (destination == 0 || rule.destination_local) return false;
+    // What is of another kind (broadcast, multicast, …) is not local; more is not known of it.
+    if ((destination & local) == 0 && !inverted) rule.destination_local = false;
+    if (destination == local) rule.destination_local = !inverted;
+    return source == 0 && destination == local;
 }
 
 /// -m conntrack --ctstate and -m state: their bits are the same.

@@ -1,5 +1,6 @@
 #include "daemon/operations/rule_explanation.hpp"
 
+#include "daemon/operations/firewall_programs.hpp"
 #include "daemon/operations/host_command.hpp"
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/network_facts.hpp"
@@ -274,18 +275,17 @@ class Explainer {
         return out;
     }
 
-    /// ufw and firewalld know what else has to be done, and write their rules anew; of a container's they
-    /// know nothing.
+    /// Of a container's rules these programs know nothing.
     [[nodiscard]] std::string by_program(std::string_view owner) const {
-        if (step_ == nullptr || !is_host() || answer_ || !is_plain_word(step_->step.input)) return {};
-        const auto& input = step_->step.input;
-        const auto& output = step_->step.output;
-        const bool forward = step_->step.hook == "forward" && is_plain_word(output);
-        if (!forward && step_->step.hook != "input") return {};
-        if (owner == "ufw")
-            return forward ? "ufw route allow in on " + input + " out on " + output
-                           : "ufw allow in on " + input;
-        return owner == "firewalld" ? "firewall-cmd --zone=trusted --add-interface=" + input : std::string();
+        const bool filter = step_ == nullptr || step_->step.hook == "forward" || step_->step.hook == "input";
+        if (!is_host() || answer_ || !filter) return {};
+        const auto way = passage();
+        StoppedFlow flow{way.input, way.output, {}, 0};
+        if (facts_.flow.protocol != api::WhyProtocol::icmp) {
+            flow.protocol = facts_.flow.protocol == api::WhyProtocol::tcp ? "tcp" : "udp";
+            flow.port = met().port;
+        }
+        return permission_by(owner, rule_.chain, flow);
     }
 
     /// Its chains were on the way: the policy at their end is its own.

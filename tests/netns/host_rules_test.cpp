@@ -576,3 +576,17 @@ TEST_CASE("host rules: an echo is told from other ICMP, and no packet has a rout
         CHECK(last == (v6 ? "icmpv6 type echo-request accept" : "icmp type echo-request accept"));
     }
 }
+
+TEST_CASE("host rules: what is for a broadcast is not for a local address", "[netns]") {
+    for (const std::string program : {"iptables-nft", "iptables-legacy"}) {
+        INFO(program);
+        const Host host;
+        // ufw's.
+        host.run(program + " -A INPUT -m addrtype --dst-type BROADCAST -j DROP");
+        auto packet = web("203.0.113.1", "198.51.100.2", "eth0");
+        const auto rules = host.rules();
+        CHECK_FALSE(kernel::find_drop(rules.v4.chains, NF_INET_LOCAL_IN, packet).uncertain);
+        packet.destination_local = false;
+        CHECK(kernel::find_drop(rules.v4.chains, NF_INET_LOCAL_IN, packet).uncertain);
+    }
+}

@@ -1,0 +1,47 @@
+#include "daemon/operations/firewall_programs.hpp"
+
+#include "daemon/operations/host_command.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace netlab::operations {
+
+namespace {
+
+std::string ufw_permission(const StoppedFlow& flow) {
+    auto text = flow.output.empty() ? "ufw allow in on " + flow.input
+                                    : "ufw route allow in on " + flow.input + " out on " + flow.output;
+    if (!flow.protocol.empty())
+        text += " to any port " + std::to_string(flow.port) + " proto " + flow.protocol;
+    return text;
+}
+
+/// The zone that "filter_IN_public" is of; "" of a chain that is for more, or for less, than one.
+std::string_view zone_of(std::string_view chain) {
+    constexpr std::string_view begin = "filter_IN_";
+    constexpr std::array<std::string_view, 6> parts{"_pre", "_log", "_deny", "_allow", "_post", "policy_"};
+    if (!chain.starts_with(begin)) return {};
+    chain.remove_prefix(begin.size());
+    const bool is_part = std::ranges::any_of(
+        parts, [&](std::string_view part) { return chain.ends_with(part) || chain.starts_with(part); });
+    return is_part ? std::string_view() : chain;
+}
+
+std::string firewalld_permission(std::string_view chain, const StoppedFlow& flow) {
+    const auto zone = zone_of(chain);
+    if (flow.output.empty() && !flow.protocol.empty() && is_plain_word(zone))
+        return "firewall-cmd --zone=" + std::string(zone) + " --add-port=" + std::to_string(flow.port) + "/" +
+               flow.protocol;
+    return "firewall-cmd --zone=trusted --add-interface=" + flow.input;
+}
+
+}  // namespace
+
+std::string permission_by(std::string_view owner, std::string_view chain, const StoppedFlow& flow) {
+    if (!is_plain_word(flow.input) || (!flow.output.empty() && !is_plain_word(flow.output))) return {};
+    if (owner == "ufw") return ufw_permission(flow);
+    return owner == "firewalld" ? firewalld_permission(chain, flow) : std::string();
+}
+
+}  // namespace netlab::operations
