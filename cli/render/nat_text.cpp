@@ -120,8 +120,9 @@ std::string page(const std::vector<NatOutRow>& out, const std::vector<NatInRow>&
         const bool is_last = i + 1 == out.size() || heading(out[i + 1]) != last;
         if (!is_last) continue;
         for (std::size_t j = 0; j < in.size(); ++j) {
-            const bool same_network = in[j].network == row.network && in[j].family == row.family;
-            if (same_network && (row.target.empty() || in[j].target == row.target)) show(j);
+            // A target's heading is that of both its families, a network's of one subnet's.
+            const bool its = row.target.empty() ? in[j].family == row.family : in[j].target == row.target;
+            if (its && in[j].network == row.network) show(j);
         }
     }
     bool more = false;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string>
 
 namespace netlab::kernel {
 
@@ -23,6 +24,11 @@ struct InterfaceSettings {
 /// IPv4 goes by the input interface's own setting (net/ipv4/route.c, ip_route_input_slow), IPv6 by that of
 /// all interfaces, or by force_forwarding of the one (net/ipv6/ip6_output.c, ip6_forward). nullopt: unknown.
 [[nodiscard]] std::optional<bool> forwards(Family family, const InterfaceSettings& settings);
+
+/// The sysctl that has to be set so that what comes in there is sent on: that of the interface's own where
+/// those of all do not decide, or are set. "" where its name has no place in one.
+[[nodiscard]] std::string forwarding_sysctl(Family family, const InterfaceSettings& settings,
+                                            const std::string& interface);
 
 /// Needs no capability. All absent where the kernel refuses to say (no IPv6). errc as ask().
 [[nodiscard]] Result<InterfaceSettings> query_settings(int route_socket, Family family, std::uint32_t index);

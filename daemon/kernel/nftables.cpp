@@ -52,7 +52,7 @@ NftExpression parse_meta(Bytes data) {
         }
         if (type == NFTA_META_KEY) out.key = number(value);
     });
-    if (!loads) return NftOther{"meta"};  // it sets a mark
+    if (!loads) return NftOther{out.key == NFT_META_MARK ? "meta mark" : "meta"};  // it sets something
     return out;
 }
 
@@ -257,6 +257,13 @@ NftHook parse_hook(Bytes data) {
     for_each_attribute(data, [&](int type, Bytes value) {
         if (type == NFTA_HOOK_HOOKNUM) hook.number = number(value);
         if (type == NFTA_HOOK_PRIORITY) hook.priority = static_cast<std::int32_t>(number(value));
+        if (type == NFTA_HOOK_DEV) hook.devices.push_back(text(value));
+        if (type != NFTA_HOOK_DEVS) return;
+        for_each_attribute(value, [&](int kind, Bytes name) {
+            constexpr int prefix = NFTA_DEVICE_NAME + 1;  // NFTA_DEVICE_PREFIX, Linux 6.16 and later
+            if (kind == NFTA_DEVICE_NAME) hook.devices.push_back(text(name));
+            if (kind == prefix) hook.devices.push_back(text(name) + "*");
+        });
     });
     return hook;
 }
@@ -276,6 +283,21 @@ NftVerdict nft_attributes::parse_verdict(Bytes data) {
     for_each_attribute(data, [&](int type, Bytes value) {
         if (type == NFTA_VERDICT_CODE) out.code = static_cast<std::int32_t>(number(value));
         if (type == NFTA_VERDICT_CHAIN) out.chain = text(value);
+    });
+    return out;
+}
+
+std::vector<NftTable> parse_nft_tables(Bytes bytes) {
+    std::vector<NftTable> out;
+    for_each_object(bytes, NFT_MSG_NEWTABLE, [&](std::uint8_t family, Bytes attributes) {
+        NftTable table;
+        table.family = family;
+        for_each_attribute(attributes, [&](int type, Bytes value) {
+            if (type == NFTA_TABLE_NAME) table.name = text(value);
+            if (type == NFTA_TABLE_FLAGS) table.flags = number(value);
+            if (type == NFTA_TABLE_OWNER) table.owner = number(value);
+        });
+        if (!table.name.empty()) out.push_back(std::move(table));
     });
     return out;
 }
@@ -389,11 +411,14 @@ Result<NftTables> NftTables::ask_with_sets(std::uint8_t family) {
 
 Result<NftTables> NftTables::ask(std::uint8_t family) {
     NftTables tables;
+    // One dump at a time for each socket.
+    auto names = send(NFT_MSG_GETTABLE, family);
+    if (!names) return names.error();
     auto chains = send(NFT_MSG_GETCHAIN, family);
     if (!chains) return chains.error();
-    // One dump at a time for each socket.
     auto rules = send(NFT_MSG_GETRULE, family);
     if (!rules) return rules.error();
+    tables.tables_ = std::move(*names);
     tables.chains_ = std::move(*chains);
     tables.rules_ = std::move(*rules);
     return tables;
@@ -428,10 +453,13 @@ Result<std::vector<std::byte>> NftTables::receive(const Pending& pending, Conten
 
 Result<NftTables::Content> NftTables::read() {
     Content content;
+    const auto tables = receive(tables_, content);
+    if (!tables) return tables.error();
     const auto chains = receive(chains_, content);
     if (!chains) return chains.error();
     const auto rules = receive(rules_, content);
     if (!rules) return rules.error();
+    content.tables = parse_nft_tables(*tables);
     content.chains = parse_nft_chains(*chains);
     content.rules = parse_nft_rules(*rules);
     for (auto& [set, elements] : sets_) {

@@ -137,9 +137,18 @@ using NftExpression = std::variant<NftPayload, NftMeta, NftBitwise, NftByteOrder
                                    NftNat, NftCounter, NftMatch, NftTarget, NftOther>;
 
 struct NftHook {
-    std::uint32_t number = 0;  ///< NF_INET_
+    std::uint32_t number = 0;  ///< NF_INET_, NF_BR_ or NF_NETDEV_
     std::int32_t priority = 0;
+    std::vector<std::string> devices{};  ///< of ingress and egress; "veth*" where it is how names begin
     friend bool operator==(const NftHook&, const NftHook&) = default;
+};
+
+struct NftTable {
+    std::uint8_t family = 0;  ///< NFPROTO_
+    std::string name;
+    std::uint32_t flags = 0;               ///< NFT_TABLE_F_
+    std::optional<std::uint32_t> owner{};  ///< netlink port of the program that alone may change it
+    friend bool operator==(const NftTable&, const NftTable&) = default;
 };
 
 struct NftChain {
@@ -187,13 +196,14 @@ struct NftSet {
     friend bool operator==(const NftSet&, const NftSet&) = default;
 };
 
-/// The NFT_MSG_NEWCHAIN and NFT_MSG_NEWRULE messages among `bytes`, in the kernel's order, which is that of
-/// the rules in their chain. What has no table, chain or name is left out.
+/// The NFT_MSG_NEWTABLE, NFT_MSG_NEWCHAIN and NFT_MSG_NEWRULE messages among `bytes`, in the kernel's order,
+/// which is that of the rules in their chain. What has no table, chain or name is left out.
+[[nodiscard]] std::vector<NftTable> parse_nft_tables(std::span<const std::byte> bytes);
 [[nodiscard]] std::vector<NftChain> parse_nft_chains(std::span<const std::byte> bytes);
 [[nodiscard]] std::vector<NftRule> parse_nft_rules(std::span<const std::byte> bytes);
 
-/// Chains and rules of one family, asked for while CAP_NET_ADMIN is there and read when it is not: nfnetlink
-/// checks the capability when a request is sent only.
+/// Tables, chains and rules of one family, asked for while CAP_NET_ADMIN is there and read when it is not:
+/// nfnetlink checks the capability when a request is sent only.
 class NftTables {
   public:
     /// `family`: NFPROTO_IPV4, … errc::operation_failed.
@@ -209,6 +219,7 @@ class NftTables {
         bool supported = true;  ///< false: the kernel has no nf_tables
         bool complete = true;  ///< false: they changed meanwhile, or there are more than `most` bytes of them
         std::vector<std::shared_ptr<const NftSet>> sets{};  ///< of ask_with_sets()
+        std::vector<NftTable> tables{};
     };
     /// Once. errc as read_dump().
     [[nodiscard]] Result<Content> read();
@@ -226,6 +237,7 @@ class NftTables {
     [[nodiscard]] static Result<Pending> send(std::uint8_t message, std::uint8_t family);
     [[nodiscard]] static Result<std::vector<std::byte>> receive(const Pending& pending, Content& content);
 
+    Pending tables_;
     Pending chains_;
     Pending rules_;
     std::vector<std::pair<NftSet, std::vector<std::byte>>> sets_;  ///< and the messages with their elements

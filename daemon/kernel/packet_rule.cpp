@@ -5,107 +5,18 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdio>
 #include <cstring>
 #include <map>
 
+#include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
+#include <linux/netfilter.h>
 #include <linux/rtnetlink.h>
 #include <netinet/icmp6.h>
-#include <netinet/in.h>
 #include <netinet/ip_icmp.h>
 
 namespace netlab::kernel {
 
 namespace {
-
-using rule_parts::flow_text;
-using rule_parts::protocol_name;
-
-template <class T, class Write>
-std::string condition(const char* what, const std::optional<Condition<T>>& condition, Write write) {
-    if (!condition) return {};
-    return std::string(what) + (condition->inverted ? " != " : " ") + write(condition->value) + " ";
-}
-
-std::string prefix_text(const IpPrefix& prefix) {
-    const unsigned whole = prefix.address().is_v4() ? 32 : 128;
-    return prefix.length() == whole ? prefix.address().to_string() : prefix.to_string();
-}
-
-std::string ports_text(const PortRange& ports) {
-    const auto first = std::to_string(ports.first);
-    return ports.first == ports.second ? first : first + "-" + std::to_string(ports.second);
-}
-
-std::string mark_text(const MarkBits& bits) {
-    std::array<char, 40> text;
-    if (bits.mask == 0xFFFFFFFF) {
-        std::snprintf(text.data(), text.size(), "0x%x", bits.value);
-    } else {
-        std::snprintf(text.data(), text.size(), "0x%x/0x%x", bits.value, bits.mask);
-    }
-    return text.data();
-}
-
-/// "syn / fin,syn,rst,ack", "== syn"; where one of them is enough just these.
-std::string tcp_flags_text(const Condition<TcpFlags>& flags) {
-    const auto names = [](std::uint8_t bits) {
-        constexpr std::array all{"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"};
-        std::string text;
-        for (std::size_t i = 0; i < all.size(); ++i) {
-            if ((bits >> i & 1) != 0) text += (text.empty() ? "" : ",") + std::string(all[i]);
-        }
-        return text.empty() ? std::string("0x0") : text;
-    };
-    const auto& [value, mask] = flags.value;
-    constexpr std::uint8_t whole = 0xFF;
-    if (value == 0 && flags.inverted) return names(mask);
-    if (mask == whole) return (flags.inverted ? "!= " : "== ") + names(value);
-    return (flags.inverted ? "!= " : "") + names(value) + " / " + names(mask);
-}
-
-std::string nat_text(const char* action, const PacketRule& rule) {
-    std::string text = action;
-    if (!rule.to_address && !rule.to_port) return text;
-    text += " to ";
-    if (rule.to_address)
-        text += rule.to_address->is_v6() && rule.to_port ? "[" + rule.to_address->to_string() + "]"
-                                                         : rule.to_address->to_string();
-    if (rule.to_port) text += ":" + std::to_string(*rule.to_port);
-    return text;
-}
-
-std::string action_text(const PacketRule& rule) {
-    switch (rule.action) {
-        case RuleAction::none:
-            return {};
-        case RuleAction::accept:
-            return "accept";
-        case RuleAction::drop:
-            return "drop";
-        case RuleAction::reject:
-            return "reject";
-        case RuleAction::return_:
-            return "return";
-        case RuleAction::jump:
-            return "jump " + rule.chain;
-        case RuleAction::go_to:
-            return "goto " + rule.chain;
-        case RuleAction::dnat:
-            return nat_text("dnat", rule);
-        case RuleAction::snat:
-            return nat_text("snat", rule);
-        case RuleAction::masquerade:
-            return nat_text("masquerade", rule);
-        case RuleAction::redirect:
-            return nat_text("redirect", rule);
-        case RuleAction::other:
-            break;
-    }
-    return rule.other;
-}
-
-// ---- which rules a packet meets
 
 enum class Match : std::uint8_t { no, maybe, yes };
 
@@ -225,7 +136,8 @@ Match match(const SetCondition& condition, const PacketFacts& packet) {
 std::optional<std::uint8_t> tcp_flags_of(const PacketFacts& packet) {
     constexpr std::uint8_t syn = 0x02;
     constexpr std::uint8_t ack = 0x10;
-    if (packet.protocol != IPPROTO_TCP || !packet.flow) return std::nullopt;
+    if (packet.protocol != IPPROTO_TCP) return std::nullopt;
+    if (packet.tcp_flags || !packet.flow) return packet.tcp_flags;
     return (*packet.flow & flow_is_established) != 0 ? syn | ack : syn;
 }
 
@@ -273,6 +185,7 @@ class Walk {
     After base(const RuleChain& chain) { return go(chain, 0); }
 
     NatDecision decision;
+    SideEffects effects;
     bool may_accept = false;  ///< a rule that may match would end the chain by it
     bool may_else = false;    ///< or by something else
     bool left_early = false;  ///< a rule of the base chain's ended it
@@ -287,7 +200,9 @@ class Walk {
         for (const auto& rule : chain.rules) {
             if (++looked_at_ > longest) return give_up();
             const auto matched = match(rule, packet_);
-            if (matched == Match::no || rule.action == RuleAction::none) continue;
+            if (matched == Match::no) continue;
+            take_effects(chain, rule);
+            if (rule.action == RuleAction::none) continue;
             // A map may say another action than the rule's own.
             PacketRule said;
             const auto* acting = &rule;
@@ -337,6 +252,17 @@ class Walk {
         }
     }
 
+    void take_effects(const RuleChain& chain, const PacketRule& rule) {
+        if (rule.sets_mark) {
+            effects.marks = true;
+            packet_.mark.reset();
+        }
+        if (!rule.untracks || effects.untracks != nullptr) return;
+        effects.untrack_chain = &chain;
+        effects.untracks = &rule;
+        packet_.flow.reset();
+    }
+
     void doubt(const RuleChain& chain, const PacketRule& rule) {
         decision.uncertain = true;
         (rule.action == RuleAction::accept ? may_accept : may_else) = true;
@@ -351,7 +277,7 @@ class Walk {
         return After::accepted;
     }
 
-    const PacketFacts& packet_;
+    PacketFacts packet_;
     std::map<std::tuple<bool, std::string, std::string>, const RuleChain*> by_name_;
     std::size_t looked_at_ = 0;
 };
@@ -377,60 +303,24 @@ std::vector<std::string> next_chains(const PacketRule& rule) {
     return out;
 }
 
-std::string PacketRule::to_string() const {
-    const auto quoted_name = [](const std::string& name) {
-        return name.starts_with('/') ? "#" + name.substr(1) : '"' + name + '"';
-    };
-    const auto family = [](const std::optional<Condition<IpPrefix>>& prefix) {
-        return std::string(prefix && prefix->value.address().is_v6() ? "ip6 " : "ip ");
-    };
-    std::string text = condition("iifname", input, quoted_name) + condition("oifname", output, quoted_name) +
-                       condition((family(source) + "saddr").c_str(), source, prefix_text) +
-                       condition((family(destination) + "daddr").c_str(), destination, prefix_text);
-    if (destination_local) text += *destination_local ? "fib daddr type local " : "fib daddr type != local ";
-    if (reverse_path) text += *reverse_path ? "fib saddr . iif oif exists " : "fib saddr . iif oif missing ";
-    const bool status = flow && (flow->value & ~(flow_has_snat | flow_has_dnat)) == 0;
-    text += condition(status ? "ct status" : "ct state", flow, flow_text) +
-            condition("meta mark", mark, mark_text);
-    const auto has_port = [](const SetCondition& set) {
-        return std::ranges::any_of(set.fields, [](PacketField field) {
-            return field == PacketField::source_port || field == PacketField::destination_port;
-        });
-    };
-    const bool ports = source_port || destination_port || tcp_flags || icmp_type ||
-                       std::ranges::any_of(sets, has_port) || (verdicts && has_port(*verdicts));
-    const auto name = protocol && !protocol->inverted ? protocol_name(protocol->value) : std::string();
-    if (!ports || name.empty()) text += condition("meta l4proto", protocol, protocol_name);
-    const auto transport = name.empty() ? std::string("th") : name;
-    text += condition((transport + " sport").c_str(), source_port, ports_text);
-    text += condition((transport + " dport").c_str(), destination_port, ports_text);
-    if (tcp_flags) text += "tcp flags " + tcp_flags_text(*tcp_flags) + " ";
-    const bool v6 = protocol && protocol->value == IPPROTO_ICMPV6;
-    text += condition(v6 ? "icmpv6 type" : "icmp type", icmp_type,
-                      [&](std::uint8_t type) { return rule_parts::icmp_type_text(type, v6); });
-    if (routing_header) text += "exthdr rt exists ";
-    for (const auto& set : sets)
-        text += rule_parts::set_text(set, transport) + " ";
-    if (more_conditions) text += "… ";
-    text += verdicts ? rule_parts::vmap_text(*verdicts, transport) : action_text(*this);
-    if (text.ends_with(' ')) text.pop_back();
-    if (!comment.empty()) text += rule_parts::comment_text(comment);
-    return text;
-}
-
 namespace {
 
-/// Those that packets of one hook come to by themselves, in order. Of equal priority the one that was
-/// registered last is the first (nf_hook_entries_grow of net/netfilter/core.c); dumps list tables and their
-/// chains as they were made, and iptables-legacy's tables come when somebody first asks for them.
+/// Of equal priority the one that was registered last is the first (nf_hook_entries_grow of
+/// net/netfilter/core.c); dumps list tables and their chains as they were made, and iptables-legacy's tables
+/// come when somebody first asks for them.
+std::vector<const RuleChain*> in_order(std::vector<const RuleChain*> chains) {
+    std::ranges::reverse(chains);
+    std::ranges::stable_sort(chains, {}, [](const RuleChain* chain) { return chain->hook->priority; });
+    return chains;
+}
+
+/// Those that packets of one hook come to by themselves, in order.
 std::vector<const RuleChain*> bases(const std::vector<RuleChain>& chains, std::uint32_t hook, bool nat) {
     std::vector<const RuleChain*> out;
     for (const auto& chain : chains) {
         if (chain.nat == nat && chain.hook && chain.hook->number == hook) out.push_back(&chain);
     }
-    std::ranges::reverse(out);
-    std::ranges::stable_sort(out, {}, [](const RuleChain* chain) { return chain->hook->priority; });
-    return out;
+    return in_order(std::move(out));
 }
 
 bool is_drop(const NatDecision& decision) {
@@ -444,15 +334,25 @@ NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook, c
     for (const auto* base : bases(chains, hook, true)) {
         if (walk.base(*base) == Walk::After::decided) break;
     }
+    walk.decision.effects = walk.effects;
     return walk.decision;
 }
 
-FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hook,
-                         const PacketFacts& packet) {
+namespace {
+
+FilterDecision pass_each(const std::vector<RuleChain>& chains, const std::vector<const RuleChain*>& in_order,
+                         PacketFacts packet) {
     FilterDecision passed;
-    for (const auto* base : bases(chains, hook, false)) {
+    for (const auto* base : in_order) {
         Walk walk(chains, packet);
         const auto after = walk.base(*base);
+        if (walk.effects.marks) packet.mark.reset();
+        passed.effects.marks = passed.effects.marks || walk.effects.marks;
+        if (passed.effects.untracks == nullptr && walk.effects.untracks != nullptr) {
+            passed.effects.untrack_chain = walk.effects.untrack_chain;
+            passed.effects.untracks = walk.effects.untracks;
+            packet.flow.reset();
+        }
         const auto& doubt = walk.decision;
         const bool by_rule = after == Walk::After::decided && is_drop(doubt);
         const bool by_policy = after == Walk::After::back && base->drops;
@@ -463,12 +363,45 @@ FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hoo
                     walk.may_accept || walk.may_else,
                     doubt.doubtful_chain,
                     doubt.doubtful,
-                    by_policy && walk.left_early};
+                    by_policy && walk.left_early,
+                    passed.effects};
         }
-        if (walk.may_else && !passed.uncertain)
-            passed = {false, nullptr, nullptr, true, doubt.doubtful_chain, doubt.doubtful};
+        if (!walk.may_else || passed.uncertain) continue;
+        passed.uncertain = true;
+        passed.doubtful_chain = doubt.doubtful_chain;
+        passed.doubtful = doubt.doubtful;
     }
     return passed;
+}
+
+/// By its table's family, for the numbers of hooks mean something else in each.
+bool is_at(const RuleChain& chain, const FramePoint& point) {
+    using Kind = FramePoint::Kind;
+    if (!chain.hook) return false;
+    if (chain.table.starts_with("bridge "))
+        return point.kind == Kind::bridge && chain.hook->number == point.bridge;
+    const bool on_device = std::ranges::any_of(
+        chain.hook->devices, [&](const std::string& wanted) { return is_called(point.device, wanted); });
+    const bool inet = chain.table.starts_with("inet ");
+    const auto ingress = inet ? std::uint32_t{NF_INET_INGRESS} : std::uint32_t{NF_NETDEV_INGRESS};
+    if (point.kind == Kind::ingress) return on_device && chain.hook->number == ingress;
+    return point.kind == Kind::egress && !inet && on_device && chain.hook->number == NF_NETDEV_EGRESS;
+}
+
+}  // namespace
+
+FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hook,
+                         const PacketFacts& packet) {
+    return pass_each(chains, bases(chains, hook, false), packet);
+}
+
+FilterDecision find_frame_drop(const std::vector<RuleChain>& chains, const FramePoint& point,
+                               const PacketFacts& packet) {
+    std::vector<const RuleChain*> at;
+    for (const auto& chain : chains) {
+        if (is_at(chain, point)) at.push_back(&chain);
+    }
+    return at.empty() ? FilterDecision() : pass_each(chains, in_order(std::move(at)), packet);
 }
 
 void name_interfaces(std::vector<RuleChain>& chains, const std::function<std::string(std::uint32_t)>& name) {

@@ -104,6 +104,8 @@ struct PacketRule {
     bool routing_header = false;  ///< it asks for IPv6's (RFC 8200, 4.4), which no flow of netlab's has
     std::vector<SetCondition> sets;
     bool more_conditions = false;  ///< others, that are not looked at
+    bool sets_mark = false;        ///< of the packet, before the action
+    bool untracks = false;  ///< conntrack does not see the packet, so nothing of its flow is translated
     RuleAction action = RuleAction::none;
     std::optional<SetCondition> verdicts;  ///< the action is what this map says; `action` is `other` then
     std::string chain;                     ///< of a jump or goto
@@ -129,23 +131,27 @@ struct RuleChain {
     std::optional<NftHook> hook;  ///< of one that packets come to by themselves
     bool nat = false;  ///< it is such a one and for NAT: only the first packet of a flow comes to it
     std::vector<PacketRule> rules;
-    bool drops = false;  ///< its policy
+    bool drops = false;                    ///< its policy
+    std::optional<std::uint32_t> owner{};  ///< of its table: NftTable::owner
     friend bool operator==(const RuleChain&, const RuleChain&) = default;
 };
 
 /// The chains that IPv4's or IPv6's packets come to, with those of NFPROTO_INET; without rules that are for
-/// the other family only.
+/// the other family only, and without tables that are dormant.
 [[nodiscard]] std::vector<RuleChain> rule_chains(const NftTables::Content& content,
                                                  Family family = Family::ipv4);
 /// Of the family's table of that name: "nat".
 [[nodiscard]] std::vector<RuleChain> rule_chains(const XtTable& table, const std::string& name,
                                                  Family family = Family::ipv4);
+/// The same of chains that see frames instead: of bridges, and of interfaces' ingress and egress.
+[[nodiscard]] std::vector<RuleChain> frame_chains(const NftTables::Content& content,
+                                                  Family family = Family::ipv4);
 
 /// Puts names where rules have interfaces by their numbers; `name` says "" where there is none of a number.
 void name_interfaces(std::vector<RuleChain>& chains, const std::function<std::string(std::uint32_t)>& name);
 
-/// The first packet of a flow as rules see it, or the first that answers it. What is absent is not known: a
-/// rule that asks for it may match or not.
+/// A packet as rules see it: the first of a flow or the first that answers it, unless it says more. What is
+/// absent is not known: a rule that asks for it may match or not.
 struct PacketFacts {
     IpAddress source;
     IpAddress destination;
@@ -157,12 +163,20 @@ struct PacketFacts {
     std::optional<bool> destination_local{};  ///< the destination is an address of this namespace
     std::optional<bool> reverse_path{};       ///< the source's route leads back by `input`
     std::optional<std::uint32_t> mark{};
-    /// flow_is_new, …; of TCP's, this one has SYN, an answer ACK too; of ICMP's it is an echo, or its reply.
-    std::optional<std::uint32_t> flow{};
+    std::optional<std::uint32_t> flow{};  ///< flow_is_new, …; of ICMP's it is an echo, or its reply
+    /// As a byte of the header has them; absent: of TCP's new flow SYN, of an answer ACK too.
+    std::optional<std::uint8_t> tcp_flags{};
 };
 
 /// Whether the packet has all that the rule asks for; false where that is not known.
 [[nodiscard]] bool meets(const PacketRule& rule, const PacketFacts& packet);
+
+/// What rules do to a packet besides.
+struct SideEffects {
+    bool marks = false;  ///< one that it meets, or may meet, sets its mark
+    const RuleChain* untrack_chain = nullptr;
+    const PacketRule* untracks = nullptr;  ///< one takes it, or may take it, from conntrack
+};
 
 /// What becomes of the first packet of a flow in the NAT chains of one hook.
 struct NatDecision {
@@ -173,6 +187,7 @@ struct NatDecision {
         false;  ///< a rule before it has conditions or an action that are not looked at; it was passed over
     const RuleChain* doubtful_chain = nullptr;  ///< the first of those
     const PacketRule* doubtful = nullptr;
+    SideEffects effects{};
 };
 [[nodiscard]] NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook,
                                    const PacketFacts& packet);
@@ -186,8 +201,19 @@ struct FilterDecision {
     const RuleChain* doubtful_chain = nullptr;
     const PacketRule* doubtful = nullptr;
     bool left_early = false;  ///< of a policy: a return or goto led to it past rules of the chain
+    SideEffects effects{};
 };
 [[nodiscard]] FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hook,
                                        const PacketFacts& packet);
+
+/// Where frames meet rules.
+struct FramePoint {
+    enum class Kind : std::uint8_t { ingress, egress, bridge } kind = Kind::ingress;
+    std::string device{};      ///< of ingress and egress
+    std::uint32_t bridge = 0;  ///< NF_BR_
+};
+/// The same of frame_chains() at one point.
+[[nodiscard]] FilterDecision find_frame_drop(const std::vector<RuleChain>& chains, const FramePoint& point,
+                                             const PacketFacts& packet);
 
 }  // namespace netlab::kernel

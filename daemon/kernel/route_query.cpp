@@ -1,5 +1,9 @@
 #include "daemon/kernel/route_query.hpp"
 
+#include <utility>
+
+#include <arpa/inet.h>
+
 namespace netlab::kernel {
 
 namespace {
@@ -40,6 +44,13 @@ std::vector<std::byte> route_request(const RouteQuery& query) {
     if (query.input != 0) append_attribute(out, RTA_IIF, query.input);
     if (query.output != 0) append_attribute(out, RTA_OIF, query.output);
     if (query.mark != 0) append_attribute(out, RTA_MARK, query.mark);
+    if (query.protocol == 0) return out;
+    append_attribute(out, RTA_IP_PROTO, std::as_bytes(std::span(&query.protocol, 1)));
+    for (const auto& [type, port] :
+         {std::pair(RTA_SPORT, query.source_port), std::pair(RTA_DPORT, query.destination_port)}) {
+        const auto big_endian = htons(port);
+        append_attribute(out, type, std::as_bytes(std::span(&big_endian, 1)));
+    }
     return out;
 }
 

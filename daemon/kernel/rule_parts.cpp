@@ -7,7 +7,9 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/xt_CT.h>
 #include <linux/netfilter/xt_addrtype.h>
+#include <linux/netfilter/xt_connmark.h>
 #include <linux/netfilter/xt_conntrack.h>
 #include <linux/netfilter/xt_mark.h>
 #include <linux/netfilter/xt_multiport.h>
@@ -179,6 +181,17 @@ bool take_multiport(PacketRule& rule, const XtExtension& match) {
     return true;
 }
 
+/// What a target that lets the rule go on changes of the packet.
+void take_effect(PacketRule& rule, const XtExtension& target) {
+    if (target.name == "MARK" || target.name == "NOTRACK")
+        (target.name == "MARK" ? rule.sets_mark : rule.untracks) = true;
+    if (xt_connmark_tginfo1 info; target.name == "CONNMARK" && read(Bytes(target.info), info))
+        rule.sets_mark = info.mode == XT_CONNMARK_RESTORE;
+    // The struct of its first revision begins as the later ones do.
+    if (std::uint16_t flags = 0; target.name == "CT" && read(Bytes(target.info), flags))
+        rule.untracks = (flags & XT_CT_NOTRACK) != 0;
+}
+
 }  // namespace
 
 std::string interface_by_index(std::uint32_t index) {
@@ -271,8 +284,9 @@ void take_match(PacketRule& rule, const XtExtension& match) {
 }
 
 void take_target(PacketRule& rule, const XtExtension& target, Family family) {
-    constexpr std::array going_on{"LOG", "NFLOG", "TRACE", "MARK", "CONNMARK", "TCPMSS", "CHECKSUM", "CT"};
-    if (std::ranges::find(going_on, target.name) != going_on.end()) return;
+    constexpr std::array going_on{"LOG",    "NFLOG",    "TRACE", "MARK",   "CONNMARK",
+                                  "TCPMSS", "CHECKSUM", "CT",    "NOTRACK"};
+    if (std::ranges::find(going_on, target.name) != going_on.end()) return take_effect(rule, target);
     if (target.name == "REJECT") {
         rule.action = RuleAction::reject;
         return;

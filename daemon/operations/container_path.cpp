@@ -3,6 +3,7 @@
 #include "daemon/kernel/interface_settings.hpp"
 #include "daemon/kernel/route_query.hpp"
 #include "daemon/operations/host_command.hpp"
+#include "daemon/operations/policy_rules.hpp"
 #include "daemon/operations/wrong_neighbour.hpp"
 
 #include <algorithm>
@@ -44,10 +45,20 @@ std::optional<Explanation> ContainerPath::broken(const IpAddress& address) const
     return broken_.emplace(address, std::move(found)).first->second;
 }
 
-RouteBack ContainerPath::back(const IpAddress& address, const IpAddress& client) const {
-    const auto known = back_.find({address, client});
+RouteBack ContainerPath::back(const kernel::PacketFacts& answer) const {
+    const auto& socket = known_.socket(place_);
+    if (!asks_for_ports_ && socket) {
+        const auto rules = kernel::dump_rules(socket->get());
+        asks_for_ports_ = rules && std::ranges::any_of(rules->rows, [](const kernel::Rule& rule) {
+                              return rule.source_ports || rule.destination_ports || rule.ip_protocol != 0;
+                          });
+    }
+    // A port range has thousands of rows.
+    const std::uint16_t port = asks_for_ports_.value_or(false) ? answer.source_port : 0;
+    const std::tuple key(answer.source, answer.destination, port);
+    const auto known = back_.find(key);
     if (known != back_.end()) return known->second;
-    return back_.emplace(std::pair(address, client), find_back(address, client)).first->second;
+    return back_.emplace(key, find_back(answer)).first->second;
 }
 
 /// From the container's interface by its other end to the host's bridge.
@@ -140,12 +151,18 @@ std::optional<Explanation> ContainerPath::wrong_entry(const IpAddress& address) 
     return explain_wrong_neighbour(*wrong, target_at(context_, host_.place()));
 }
 
-RouteBack ContainerPath::find_back(const IpAddress& address, const IpAddress& client) const {
+RouteBack ContainerPath::find_back(const kernel::PacketFacts& answer) const {
+    const auto& address = answer.source;
+    const auto& client = answer.destination;
     RouteBack back{RouteBack::Kind::there};
     const auto& socket = known_.socket(place_);
     // Not to be asked is not to have none.
     if (!socket) return back;
-    auto reply = kernel::query_route(socket->get(), {client, address, 0, 0, 0, false});
+    kernel::RouteQuery query{client, address};
+    query.protocol = answer.protocol;
+    query.source_port = answer.source_port;
+    query.destination_port = answer.destination_port;
+    auto reply = kernel::query_route(socket->get(), query);
     // An address that it has lost has no routes: that is EINVAL, and so is a blackhole.
     const bool has_lost = !topology_[place_].has_address(address);
     if (reply && reply->error == EINVAL && has_lost)
@@ -167,13 +184,12 @@ RouteBack ContainerPath::find_back(const IpAddress& address, const IpAddress& cl
         return !refuses(route) && route.destination.contains(client);
     });
     const bool says_so = reply->error != 0 && (reply->error != ENETUNREACH || covered);
-    const bool for_all = !refusing || refusing->is_default || client != somebody_outside(client.family());
-    if (says_so && for_all) {
+    if (says_so) {
         back.kind = RouteBack::Kind::refused;
         back.why = refusing
                        ? Explanation{"by its route " + refusing->entry,
                                      command_in(target_, ip_command(client) + "route del " + refusing->entry)}
-                       : Explanation{std::strerror(reply->error), "netlab rules " + target_.name};
+                       : explain_policy(std::strerror(reply->error), answer);
         return back;
     }
     const bool others = !dump || std::ranges::any_of(routes, [&](const kernel::Route& route) {
@@ -181,6 +197,14 @@ RouteBack ContainerPath::find_back(const IpAddress& address, const IpAddress& cl
     });
     back.kind = others ? RouteBack::Kind::some : RouteBack::Kind::none;
     return back;
+}
+
+/// The policy rule that is why the container does not send it.
+Explanation ContainerPath::explain_policy(const std::string& error, const kernel::PacketFacts& answer) const {
+    const auto rules = kernel::dump_rules(known_.socket(place_)->get());
+    const auto rule = rules ? find_policy_rule(rules->rows, answer) : Explanation();
+    if (rule.explanation.empty()) return {error, "netlab rules " + target_.name};
+    return {error + ", by its policy rule " + rule.explanation, command_in(target_, rule.suggestion)};
 }
 
 /// By which interface and gateway, whose MAC address it has, and whether that is the host.

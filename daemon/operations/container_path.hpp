@@ -4,7 +4,8 @@
 #include "daemon/operations/host_view.hpp"
 
 #include <map>
-#include <utility>
+#include <optional>
+#include <tuple>
 
 /// How the host and a container reach each other beneath their rules: links, neighbour entries and routes.
 namespace netlab::operations {
@@ -25,8 +26,8 @@ class ContainerPath {
 
     /// What stands between the host and that address of the container's; nullopt: nothing that is known.
     [[nodiscard]] std::optional<Explanation> broken(const IpAddress& address) const;
-    /// How the container answers `client` from that address of its own.
-    [[nodiscard]] RouteBack back(const IpAddress& address, const IpAddress& client) const;
+    /// How the container sends that answer to a client.
+    [[nodiscard]] RouteBack back(const kernel::PacketFacts& answer) const;
 
   private:
     [[nodiscard]] std::optional<Explanation> broken_route(const IpAddress& address) const;
@@ -37,7 +38,9 @@ class ContainerPath {
     void ask_on_link(const IpAddress& address, const IpAddress& client, Port output, RouteBack& back) const;
     enum class Answers : std::uint8_t { no, unknown, yes };
     [[nodiscard]] Answers somebody_answers(Port output, Family family) const;
-    [[nodiscard]] RouteBack find_back(const IpAddress& address, const IpAddress& client) const;
+    [[nodiscard]] RouteBack find_back(const kernel::PacketFacts& answer) const;
+    [[nodiscard]] Explanation explain_policy(const std::string& error,
+                                             const kernel::PacketFacts& answer) const;
     void lead_back(const kernel::Route& route, const IpAddress& address, const IpAddress& client,
                    RouteBack& back) const;
     /// As what its namespace is known: the first of those that share it.
@@ -51,7 +54,9 @@ class ContainerPath {
     std::size_t place_;
     DecisiveRoutes routes_;
     mutable std::map<IpAddress, std::optional<Explanation>> broken_;
-    mutable std::map<std::pair<IpAddress, IpAddress>, RouteBack> back_;
+    /// By source and destination; and by the source's port where policy rules ask for one.
+    mutable std::map<std::tuple<IpAddress, IpAddress, std::uint16_t>, RouteBack> back_;
+    mutable std::optional<bool> asks_for_ports_;
 };
 
 }  // namespace netlab::operations

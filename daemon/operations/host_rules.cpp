@@ -32,6 +32,8 @@ RuleSet HostRules::read(const InterfaceNames& names) {
     if (nft) {
         out.v4.chains = kernel::rule_chains(*nft, Family::ipv4);
         out.v6.chains = kernel::rule_chains(*nft, Family::ipv6);
+        out.v4.frames = kernel::frame_chains(*nft, Family::ipv4);
+        out.v6.frames = kernel::frame_chains(*nft, Family::ipv6);
         out.v4.known = out.v6.known = nft->complete;
     }
     for (const auto& [table_name, family, bytes] : legacy_) {
@@ -45,8 +47,8 @@ RuleSet HostRules::read(const InterfaceNames& names) {
         std::ranges::move(more, std::back_inserter(rules.chains));
     }
     const auto name = [&](std::uint32_t index) { return names.has(index) ? names[index] : std::string(); };
-    kernel::name_interfaces(out.v4.chains, name);
-    kernel::name_interfaces(out.v6.chains, name);
+    for (auto* chains : {&out.v4.chains, &out.v4.frames, &out.v6.chains, &out.v6.frames})
+        kernel::name_interfaces(*chains, name);
     return out;
 }
 
@@ -62,6 +64,7 @@ api::NatRule describe_rule(const kernel::RuleChain& chain, const kernel::PacketR
     out.text = rule.to_string();
     out.packets = rule.packets;
     out.bytes = rule.bytes;
+    out.owner_port = chain.owner;
     return out;
 }
 
@@ -72,7 +75,15 @@ std::string place_of(const api::NatRule& rule) {
     return chain + " rule " + std::to_string(*rule.number) + " (" + legacy_program(rule.family) + ")";
 }
 
+std::string ask_owner(std::optional<std::uint32_t> owner_port) {
+    if (!owner_port) return {};
+    const auto port = std::to_string(*owner_port);
+    return "ps -p " + port + "  # the program with netlink port " + port +
+           ", mostly its PID, owns the table: nobody else can change it";
+}
+
 std::string delete_command(const api::NatRule& rule) {
+    if (rule.owner_port) return {};
     if (!is_plain_word(rule.family) || !is_plain_word(rule.table) || !is_plain_word(rule.chain)) return {};
     if (rule.handle) {
         return "nft delete rule " + rule.family + " " + rule.table + " " + rule.chain + " handle " +

@@ -10,7 +10,8 @@ namespace netlab::operations {
 /// As packets of one family meet them.
 struct FamilyRules {
     std::vector<kernel::RuleChain> chains;
-    bool known = false;  ///< false: there may be others that could not be read
+    bool known = false;                       ///< false: there may be others that could not be read
+    std::vector<kernel::RuleChain> frames{};  ///< kernel::frame_chains()
 };
 
 struct RuleSet {
@@ -48,8 +49,10 @@ class HostRules {
 [[nodiscard]] api::NatRule describe_rule(const kernel::RuleChain& chain, const kernel::PacketRule& rule);
 /// "ip nat DOCKER handle 11", "ip nat DOCKER rule 3 (iptables-legacy)".
 [[nodiscard]] std::string place_of(const api::NatRule& rule);
-/// The command that deletes it; "" where its names are more than words: who is root in a container writes
-/// them.
+/// The command that deletes it; "" where nobody but its table's owner may, or its names are more than words:
+/// who is root in a container writes them.
 [[nodiscard]] std::string delete_command(const api::NatRule& rule);
+/// What to do instead where only its table's owner may change it; "" where anybody may.
+[[nodiscard]] std::string ask_owner(std::optional<std::uint32_t> owner_port);
 
 }  // namespace netlab::operations

@@ -2,6 +2,7 @@
 
 #include "daemon/kernel/interface_settings.hpp"
 #include "daemon/kernel/route_query.hpp"
+#include "daemon/operations/policy_rules.hpp"
 #include "daemon/operations/segment_owners.hpp"
 
 #include <algorithm>
@@ -46,7 +47,9 @@ HostView::HostView(const KnownNamespaces& known, const ReadTopology& read, std::
       whole_(read.consistent && !truncated),
       place_(known.home(place)),
       socket_(known.socket(place)->get()),
-      names_(topology_[place_].links) {}
+      names_(topology_[place_].links) {
+    if (auto rules = kernel::dump_rules(socket_)) policy_rules_ = std::move(rules->rows);
+}
 
 /// The interface that would lead there if it were up.
 std::string HostView::down_interface(const IpAddress& to) const {
@@ -79,16 +82,69 @@ HostWay HostView::way(const IpAddress& to) const {
     way.output = names_[route.hop.index];
     if (route.hop.gateway) way.down = down_interface(to);
     if (way.local || route.hop.gateway || route.hop.index == 0) return way;
-    for (const auto& port : owners_on_segment(topology_, {place_, route.hop.index}, to))
+    for (const auto& port : owners_on_segment(topology_, {place_, route.hop.index}, to)) {
         way.owners.push_back(topology_[port.place].target);
+        const auto end = topology_.peer(port);
+        const bool on_bridge = end && end->place == place_ && topology_.master(*end);
+        if (on_bridge && way.port.empty()) way.port = topology_.name(*end);
+    }
     way.all_known = whole_;
+    const auto here = forwarding(to.family(), route.hop.index);
+    way.forwards = here.forwards;
+    way.forwarding = here.setting;
     return way;
 }
 
-HostOutside HostView::outside(Family family) const {
+HostRoute HostView::route(const kernel::PacketFacts& packet) const {
+    kernel::RouteQuery query;
+    query.destination = packet.destination;
+    query.from = packet.source;
+    query.protocol = packet.protocol;
+    query.source_port = packet.source_port;
+    query.destination_port = packet.destination_port;
+    if (packet.input && !packet.input->empty()) {
+        if (const auto index = names_.find(*packet.input)) query.input = *index;
+    }
+    HostRoute out;
+    out.by_mark = find_rule_by_mark(policy_rules_, packet);
+    const auto reply = kernel::query_route(socket_, query);
+    if (!reply) return out;
+    out.known = true;
+    out.error = reply->error;
+    if (out.error == 0 && reply->route) {
+        out.local = reply->route->kind == RTN_LOCAL;
+        out.output = names_[reply->route->hop.index];
+    }
+    out.rule = find_policy_rule(policy_rules_, packet);
+    return out;
+}
+
+bool HostView::is_outside(const IpAddress& address, const HostOutside& outside) const {
+    const auto reply = kernel::query_route(socket_, {address, {}, 0, 0, 0, false});
+    return reply && reply->error == 0 && reply->route && reply->route->kind == RTN_UNICAST &&
+           names_[reply->route->hop.index] == outside.interface;
+}
+
+void HostView::name_networks(ClientNetworks& networks) const {
+    name_routed_networks(socket_, networks);
+}
+
+void name_routed_networks(int route_socket, ClientNetworks& networks) {
+    const auto routes = kernel::dump_routes(route_socket, RT_TABLE_MAIN);
+    for (const auto& route : routes ? routes->rows : std::vector<kernel::Route>())
+        networks.add(route.destination);
+    const auto rules = kernel::dump_rules(route_socket);
+    for (const auto& rule : rules ? rules->rows : std::vector<kernel::Rule>()) {
+        if (rule.from) networks.add(*rule.from, true);
+        if (rule.to) networks.add(*rule.to, true);
+    }
+}
+
+HostOutside HostView::outside(const IpAddress& client) const {
     HostOutside out;
+    const auto family = client.family();
     const auto& facts = topology_[place_];
-    const auto reply = kernel::query_route(socket_, {somebody_outside(family), {}, 0, 0, 0, false});
+    const auto reply = kernel::query_route(socket_, {client, {}, 0, 0, 0, false});
     std::uint32_t index = 0;
     if (reply && reply->error == 0 && reply->route) index = reply->route->hop.index;
     const auto first_address = [&](std::uint32_t wanted) -> std::optional<IpAddress> {
@@ -104,13 +160,16 @@ HostOutside HostView::outside(Family family) const {
     if (index == 0) return out;
     out.interface = names_[index];
     out.address = first_address(index);
-    out.forwards = forwards(family, index);
+    const auto here = forwarding(family, index);
+    out.forwards = here.forwards;
+    out.forwarding = here.setting;
     return out;
 }
 
-std::optional<bool> HostView::forwards(Family family, std::uint32_t index) const {
+HostView::Forwarding HostView::forwarding(Family family, std::uint32_t index) const {
     const auto settings = kernel::query_settings(socket_, family, index);
-    return settings ? kernel::forwards(family, *settings) : std::nullopt;
+    if (!settings) return {};
+    return {kernel::forwards(family, *settings), kernel::forwarding_sysctl(family, *settings, names_[index])};
 }
 
 std::vector<IpAddress> HostView::addresses() const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/kernel/processes.hpp"
+#include "daemon/kernel/rule.hpp"
 #include "daemon/operations/port_judgement.hpp"
 #include "daemon/operations/proxy_processes.hpp"
 #include "daemon/operations/topology_reader.hpp"
@@ -24,10 +25,21 @@ class HostView {
     [[nodiscard]] std::size_t place() const { return place_; }
     [[nodiscard]] const InterfaceNames& names() const { return names_; }
     [[nodiscard]] HostWay way(const IpAddress& to) const;
-    [[nodiscard]] HostOutside outside(Family family) const;
+    /// Where the default route leads, or else a client like that one.
+    [[nodiscard]] HostOutside outside(const IpAddress& client) const;
+    /// Of a packet that comes in by its `input`, or is made here where that is "".
+    [[nodiscard]] HostRoute route(const kernel::PacketFacts& packet) const;
+    /// Whether clients there come in where the default route leads.
+    [[nodiscard]] bool is_outside(const IpAddress& address, const HostOutside& outside) const;
+    /// What its routes and policy rules name.
+    void name_networks(ClientNetworks& networks) const;
     [[nodiscard]] std::vector<IpAddress> addresses() const;
-    /// Whether what comes in by that interface is sent on; nullopt: not known.
-    [[nodiscard]] std::optional<bool> forwards(Family family, std::uint32_t index) const;
+    /// Whether what comes in by that interface is sent on, and the sysctl that says so; nullopt: not known.
+    struct Forwarding {
+        std::optional<bool> forwards{};
+        std::string setting{};
+    };
+    [[nodiscard]] Forwarding forwarding(Family family, std::uint32_t index) const;
 
   private:
     [[nodiscard]] std::string down_interface(const IpAddress& to) const;
@@ -38,7 +50,11 @@ class HostView {
     std::size_t place_;
     int socket_;
     InterfaceNames names_;
+    std::vector<kernel::Rule> policy_rules_;
 };
+
+/// Adds the networks that a namespace's routes and policy rules name.
+void name_routed_networks(int route_socket, ClientNetworks& networks);
 
 /// False where that interface is known to be down.
 [[nodiscard]] bool is_up(const NamespaceFacts& facts, std::uint32_t index);

@@ -83,7 +83,11 @@ Explanation explain_listeners(const ListenerQuestion& question, const Judgement&
             return {
                 only(question, listener) + ": a loopback address, which nobody outside of " + question.to +
                     " reaches",
-                "let it bind to " + any_address(question.destination) + ":" + std::to_string(listener.port)};
+                "let it bind to " + any_address(question.destination) + ":" + std::to_string(listener.port) +
+                    // An engine's proxy is bound as the port is published, whatever listens in the container.
+                    (question.to == "host"
+                         ? "; if a container publishes it there, publish it again without the address"
+                         : "")};
         case ListenerVerdict::other_address:
             return other_address(question, listener);
         case ListenerVerdict::ipv6_only:

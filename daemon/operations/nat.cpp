@@ -8,6 +8,7 @@
 #include "daemon/operations/network_facts.hpp"
 
 #include <algorithm>
+#include <cstring>
 
 /// `netlab nat`: the way of packets between containers and the outside of the host.
 namespace netlab::operations::nat {
@@ -53,9 +54,18 @@ class Inspection {
           topology_(read_topology(handles.known, context)),
           view_(handles.known, topology_, handles.host, context.truncated),
           rules_(handles.rules.read(view_.names())) {
+        ClientNetworks named;
+        for (const auto family : families)
+            named.add(rules_.of(family).chains);
+        view_.name_networks(named);
+        // What containers' own routes name is asked for, too.
+        for (std::size_t place = 0; place < handles.known.size(); ++place) {
+            if (const auto& socket = handles.known.socket(place)) name_routed_networks(socket->get(), named);
+        }
         for (const auto family : families) {
-            auto& outside = family == Family::ipv4 ? outside_v4_ : outside_v6_;
-            outside = view_.outside(family);
+            const bool v4 = family == Family::ipv4;
+            (v4 ? anybody_v4_ : anybody_v6_) = named.anybody(family);
+            (v4 ? outside_v4_ : outside_v6_) = view_.outside(anybody(family));
         }
     }
 
@@ -122,6 +132,10 @@ class Inspection {
         return family == Family::ipv4 ? outside_v4_ : outside_v6_;
     }
 
+    [[nodiscard]] const IpAddress& anybody(Family family) const {
+        return family == Family::ipv4 ? anybody_v4_ : anybody_v6_;
+    }
+
     void host_network(const api::Target& target, Rows& rows) {
         for (const auto family : families) {
             const auto& way = outside(family);
@@ -161,7 +175,7 @@ class Inspection {
         const auto* network = network_of(target, row.network);
         row.internal = network != nullptr && network->internal;
         const auto route = kernel::query_route(handles_.known.socket(place)->get(),
-                                               {somebody_outside(row.family), {}, 0, 0, 0, false});
+                                               {anybody(row.family), {}, 0, 0, 0, false});
         const bool routed = route && route->error == 0 && route->route;
         row.by_default = routed && route->route->hop.index == address.index;
         if (row.by_default) row.gateway = route->route->hop.gateway;
@@ -228,17 +242,29 @@ class Inspection {
     }
 
     [[nodiscard]] WayOut way_from(const IpAddress& source, Port bridge) const {
-        WayOut way{source, view_.names()[bridge.index], {}};
-        way.forwards = view_.forwards(source.family(), bridge.index);
+        const auto family = source.family();
+        WayOut way{source, anybody(family), view_.names()[bridge.index], {}};
+        const auto in = view_.forwarding(family, bridge.index);
+        way.forwards = in.forwards;
+        way.forwarding = in.setting;
         way.down = !is_up(topology_.topology[bridge.place], bridge.index);
-        const auto& out = outside(source.family());
+        const auto& out = outside(family);
         way.host_address = out.address;
         // Where the host's own packets leave; by another table for these where there are policy rules.
-        const auto reply = kernel::query_route(
-            view_.route_socket(), {somebody_outside(source.family()), source, 0, bridge.index, 0, false});
-        if (reply && reply->error == 0 && reply->route && reply->route->kind == RTN_UNICAST)
-            way.output = view_.names()[reply->route->hop.index];
+        const auto route = view_.route(packet_out(way));
+        if (route.known && route.error == 0 && !route.local) way.output = route.output;
+        way.by_mark = route.by_mark;
         if (way.output != out.interface) way.host_address.reset();
+        if (const auto index = view_.names().find(way.output)) {
+            const auto back = view_.forwarding(family, *index);
+            way.forwards_answers = back.forwards;
+            way.answers_forwarding = back.setting;
+        }
+        if (route.error != 0 && !route.rule.explanation.empty())
+            way.refused =
+                Explanation{std::string("the host does not send it on: ") + std::strerror(route.error) +
+                                ", by its policy rule " + route.rule.explanation,
+                            route.rule.suggestion};
         return way;
     }
 
@@ -291,7 +317,8 @@ class Inspection {
                 if (row.to) find_owner(row);
                 const auto& way = outside(family);
                 if (way.address && rules_.of(family).known)
-                    row.shadowed_by = find_shadowing(chains, found, *way.address, way.interface);
+                    row.shadowed_by =
+                        find_shadowing(chains, found, *way.address, anybody(family), way.interface);
                 if (row.shadowed_by) rows.finding();
                 rows.add(row);
             }
@@ -346,6 +373,8 @@ class Inspection {
     ReadTopology topology_;
     HostView view_;
     RuleSet rules_;
+    IpAddress anybody_v4_;
+    IpAddress anybody_v6_;
     HostOutside outside_v4_;
     HostOutside outside_v6_;
     std::vector<api::NetworkRow> networks_;

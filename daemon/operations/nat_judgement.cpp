@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
+#include <linux/netfilter_bridge.h>
 
 namespace netlab::operations {
 
@@ -18,18 +19,6 @@ using api::NatVerdict;
 using kernel::PacketRule;
 using kernel::RuleAction;
 using kernel::RuleChain;
-
-kernel::PacketFacts packet(const WayOut& way) {
-    constexpr std::uint16_t any_port = 40'000;
-    constexpr std::uint16_t web = 443;
-    kernel::PacketFacts out{way.source, somebody_outside(way.source.family()), IPPROTO_TCP, any_port, web};
-    out.input = way.bridge;
-    out.output = way.output;
-    out.destination_local = false;
-    out.mark = 0;
-    out.flow = kernel::flow_is_new;
-    return out;
-}
 
 void say(api::NatOutRow& row, NatVerdict verdict, std::string explanation, std::string suggestion = {}) {
     row.verdict = verdict;
@@ -46,16 +35,39 @@ void doubt(api::NatOutRow& row, const RuleChain* chain, const PacketRule* rule) 
     say(row, NatVerdict::unknown, std::move(why));
 }
 
+/// The same of rules that see its frames on the bridge, where it comes in and where it leaves.
+std::optional<kernel::FilterDecision> find_frame_stop(const FamilyRules& rules, const WayOut& way,
+                                                      std::uint16_t port) {
+    using Kind = kernel::FramePoint::Kind;
+    auto facts = packet_out(way);
+    facts.destination_port = port;
+    facts.input.reset();
+    facts.output.reset();
+    facts.flow.reset();
+    for (const auto& point :
+         {kernel::FramePoint{Kind::bridge, {}, NF_BR_PRE_ROUTING},
+          kernel::FramePoint{Kind::bridge, {}, NF_BR_LOCAL_IN}, kernel::FramePoint{Kind::ingress, way.bridge},
+          kernel::FramePoint{Kind::egress, way.output}}) {
+        const auto decision = kernel::find_frame_drop(rules.frames, point, facts);
+        if (decision.uncertain || decision.dropped) return decision;
+    }
+    return std::nullopt;
+}
+
 /// The first rule on the way through the host that drops such a packet, or may.
 std::optional<kernel::FilterDecision> find_stop(const FamilyRules& rules, const WayOut& way,
                                                 std::uint16_t port) {
+    if (auto stop = find_frame_stop(rules, way, port)) return stop;
+    bool marked = false;
     for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_FORWARD, NF_INET_POST_ROUTING}) {
-        auto facts = packet(way);
+        auto facts = packet_out(way);
         facts.destination_port = port;
         if (hook == NF_INET_PRE_ROUTING) facts.output = "";
         // Rules of the last hook do not see it with every kernel.
         if (hook == NF_INET_POST_ROUTING) facts.input.reset();
+        if (marked) facts.mark.reset();
         const auto decision = kernel::find_drop(rules.chains, hook, facts);
+        marked = marked || decision.effects.marks;
         if (decision.uncertain || decision.dropped) return decision;
     }
     return std::nullopt;
@@ -86,7 +98,15 @@ bool passes_filter(const FamilyRules& rules, const WayOut& way, api::NatOutRow& 
 }
 
 void translate(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row) {
-    auto facts = packet(way);
+    auto facts = packet_out(way);
+    for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_FORWARD}) {
+        const auto effects = kernel::find_drop(rules.chains, hook, facts).effects;
+        if (effects.untracks != nullptr) return doubt(row, effects.untrack_chain, effects.untracks);
+        if (effects.marks) facts.mark.reset();
+    }
+    if (!facts.mark && !way.by_mark.empty())
+        return say(row, NatVerdict::unknown,
+                   "a rule sets marks, and the host's policy rule " + way.by_mark + " goes by them");
     // Rules of NAT's last hook do not see it with every kernel.
     facts.input.reset();
     const auto nat = kernel::find_nat(rules.chains, NF_INET_POST_ROUTING, facts);
@@ -165,21 +185,40 @@ std::string protocol_of(const PacketRule& rule) {
 
 }  // namespace
 
+kernel::PacketFacts packet_out(const WayOut& way) {
+    constexpr std::uint16_t any_port = 40'000;
+    constexpr std::uint16_t web = 443;
+    kernel::PacketFacts out{way.source, way.destination, IPPROTO_TCP, any_port, web};
+    out.input = way.bridge;
+    out.output = way.output;
+    out.destination_local = false;
+    out.mark = 0;
+    out.flow = kernel::flow_is_new;
+    return out;
+}
+
 void judge_way_out(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row) {
     row.bridge = way.bridge;
     row.output = way.output;
-    const bool v4 = way.source.is_v4();
+    const std::string family = way.source.is_v4() ? "IPv4" : "IPv6";
     if (way.down)
         return say(row, NatVerdict::blocked,
                    "the host's interface " + way.bridge + ", which it comes in by, is down: nothing leaves",
                    up_command(way.bridge));
-    if (way.forwards == false)
+    if (way.forwards == false || way.forwards_answers == false) {
+        const bool out = way.forwards == false;
+        const auto& setting = out ? way.forwarding : way.answers_forwarding;
+        const bool one = setting.find(".conf.all.") == setting.npos && !setting.ends_with("ip_forward");
+        const auto& interface = out ? way.bridge : way.output;
         return say(row, NatVerdict::not_forwarded,
-                   "the host does not forward " + std::string(v4 ? "IPv4" : "IPv6") + ": nothing leaves",
-                   v4 ? "sysctl -w net.ipv4.ip_forward=1" : "sysctl -w net.ipv6.conf.all.forwarding=1");
+                   "the host does not forward " +
+                       (one ? "what comes in by " + interface + " (" + setting + " is 0)" : family) + ": " +
+                       (out ? "nothing leaves" : "no answer comes back"),
+                   setting.empty() ? std::string() : "sysctl -w " + setting + "=1");
+    }
+    if (way.refused) return say(row, NatVerdict::no_route, way.refused->explanation, way.refused->suggestion);
     if (way.output.empty())
-        return say(row, NatVerdict::no_route,
-                   "the host has no " + std::string(v4 ? "IPv4" : "IPv6") + " route to the outside");
+        return say(row, NatVerdict::no_route, "the host has no " + family + " route to the outside");
     if (!rules.known) return say(row, NatVerdict::unknown, "the host's rules could not be read as a whole");
     if (!way.forwards) return say(row, NatVerdict::unknown, "whether the host forwards could not be read");
     std::string remark;
@@ -216,12 +255,13 @@ std::optional<api::NatRule> find_hairpin(const std::vector<RuleChain>& chains, c
 }
 
 std::optional<api::NatRule> find_shadowing(const std::vector<RuleChain>& chains, const DnatRule& found,
-                                           const IpAddress& host_address, const std::string& interface) {
+                                           const IpAddress& host_address, const IpAddress& client,
+                                           const std::string& interface) {
     const auto& rule = *found.rule;
     if (!found.reached || !rule.destination_port || !rule.protocol) return std::nullopt;
     const auto& to = rule.destination ? rule.destination->value.address() : host_address;
     const auto facts =
-        packet_from_outside(to, rule.protocol->value, rule.destination_port->value.first, interface);
+        packet_from_outside(client, to, rule.protocol->value, rule.destination_port->value.first, interface);
     if (!kernel::meets(rule, facts)) return std::nullopt;
     const auto first = kernel::find_nat(chains, NF_INET_PRE_ROUTING, facts);
     if (first.uncertain || first.rule == nullptr || first.rule == &rule) return std::nullopt;

@@ -7,6 +7,8 @@
 #include "daemon/operations/rule_owner.hpp"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter_ipv4.h>
@@ -62,7 +64,37 @@ std::string holder(const api::PortCarrier& carrier) {
 }
 
 bool is_answer(BlockedPacket kind) {
-    return kind == BlockedPacket::answer_on_host || kind == BlockedPacket::answer_in_container;
+    return kind == BlockedPacket::answer_on_host || kind == BlockedPacket::answer_in_container ||
+           kind == BlockedPacket::answer_of_host;
+}
+
+bool is_inside(BlockedPacket kind) {
+    return kind == BlockedPacket::in_container || kind == BlockedPacket::answer_in_container;
+}
+
+/// Its flow is known by then.
+bool is_of_flow(const PacketRole& role) {
+    return is_answer(role.kind) || role.later;
+}
+
+/// "what comes from outside for 172.17.0.2:80"
+std::string packet_words(const api::PortRow& row, const PacketRole& role, const kernel::PacketFacts& packet) {
+    const auto from = endpoint_text(packet.source, packet.source_port);
+    const auto to = endpoint_text(packet.destination, packet.destination_port);
+    const std::string later = role.later ? ", behind the first packet" : "";
+    switch (role.kind) {
+        case BlockedPacket::answer_on_host:
+        case BlockedPacket::answer_in_container:
+            return "what " + row.target + " answers from " + from + later;
+        case BlockedPacket::answer_of_host:
+            return "what the host answers from " + from + later;
+        case BlockedPacket::from_host:
+            return "what the host itself sends to " + to + later;
+        case BlockedPacket::on_host:
+        case BlockedPacket::in_container:
+            break;
+    }
+    return (role.named ? "what they send to " : "what comes from outside for ") + to + later;
 }
 
 /// Docker sets it, and makes the rules that accept what it publishes.
@@ -72,44 +104,49 @@ bool is_engines_policy(const kernel::RuleChain& chain) {
 
 /// Whether a rule of the chain can say what it has to: for a packet whose destination is not yet, or not any
 /// more, what the walk knows, or for an answer before conntrack has seen it, it cannot.
-bool takes_rule(const kernel::FilterDecision& decision, BlockedPacket kind) {
+bool takes_rule(const kernel::FilterDecision& decision, const PacketRole& role) {
     const auto& hook = *decision.chain->hook;
+    // Frames are not of a flow yet, and their destination is another.
+    if (decision.chain->table.starts_with("netdev ") || decision.chain->table.starts_with("bridge "))
+        return false;
+    if (hook.number == NF_INET_INGRESS) return false;
     const bool early = hook.number == NF_INET_PRE_ROUTING || hook.number == NF_INET_LOCAL_OUT;
     const bool before_conntrack = early && hook.priority <= NF_IP_PRI_CONNTRACK;
     const bool behind_dnat = early && hook.priority > NF_IP_PRI_NAT_DST;
-    return !(is_answer(kind) ? before_conntrack : behind_dnat && kind == BlockedPacket::on_host);
+    return !(is_of_flow(role) ? before_conntrack : behind_dnat && role.kind == BlockedPacket::on_host);
 }
 
 /// A rule for what a chain drops, which lets an answer through as any answer: at its end for what its policy
 /// drops, before the one that drops by a map. Where that cannot be said, or nothing would come to it, or the
 /// chain's names are more than words, what shows its rules.
-std::string accept_command(const kernel::FilterDecision& decision, BlockedPacket kind,
+std::string accept_command(const kernel::FilterDecision& decision, const PacketRole& role,
                            const kernel::PacketFacts& packet, const std::string& protocol) {
     const auto& chain = *decision.chain;
     const auto* rule = decision.rule;
+    if (chain.owner) return ask_owner(chain.owner);
     const bool v4 = packet.destination.is_v4();
     const auto to = packet.destination.to_string();
     const auto port = std::to_string(packet.destination_port);
     const auto table = chain.table.substr(chain.table.find(' ') + 1);
     const bool has_place = rule == nullptr ? !decision.left_early : rule->handle && chain.hook;
-    if (!has_place || !takes_rule(decision, kind) || !is_plain_word(table) || !is_plain_word(chain.name))
+    if (!has_place || !takes_rule(decision, role) || !is_plain_word(table) || !is_plain_word(chain.name))
         return "netlab firewall host  # shows what it accepts";
     if (chain.legacy) {
         return legacy_program(v4 ? "ip" : "ip6") + " -t " + table + " -A " + chain.name +
-               (is_answer(kind) ? std::string(" -m conntrack --ctstate ESTABLISHED,RELATED")
-                                : " -d " + to + " -p " + protocol + " --dport " + port) +
+               (is_of_flow(role) ? std::string(" -m conntrack --ctstate ESTABLISHED,RELATED")
+                                 : " -d " + to + " -p " + protocol + " --dport " + port) +
                " -j ACCEPT";
     }
     const auto iptables = iptables_program(chain.table.substr(0, chain.table.find(' ')), table);
-    if (is_answer(kind) && !iptables.empty()) {
+    if (is_of_flow(role) && !iptables.empty()) {
         return iptables + " -t " + table + (rule == nullptr ? " -A " : " -I ") + chain.name +
                " -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT";
     }
     const auto place = chain.table + " " + chain.name +
                        (rule == nullptr ? std::string() : " handle " + std::to_string(*rule->handle));
     return (rule == nullptr ? "nft add rule " : "nft insert rule ") + place +
-           (is_answer(kind) ? std::string(" ct state established,related")
-                            : (v4 ? " ip daddr " : " ip6 daddr ") + to + " " + protocol + " dport " + port) +
+           (is_of_flow(role) ? std::string(" ct state established,related")
+                             : (v4 ? " ip daddr " : " ip6 daddr ") + to + " " + protocol + " dport " + port) +
            " accept";
 }
 
@@ -128,6 +165,14 @@ std::string removal(const kernel::PacketRule& rule, const std::string& command) 
     return command.empty() || is_narrow(rule)
                ? command
                : command + "  # or a rule before it that accepts: it drops more than this";
+}
+
+/// A command that removes the rule, on the host or in that target; where it is its table's owner who may, how
+/// to find him.
+std::string removal_of(const api::NatRule& rule, const api::Target* target = nullptr) {
+    if (rule.owner_port) return ask_owner(rule.owner_port);
+    const auto command = delete_command(rule);
+    return target == nullptr ? command : command_in(*target, command);
 }
 
 std::string host_end(const api::PortRow& row) {
@@ -206,7 +251,21 @@ Explanation explain_shadowing_rule(const api::PortRow& row, const api::PortCarri
     } else {
         text += nobody ? ", which nobody has" : ", which no target that netlab knows has";
     }
-    return {text, delete_command(rule)};
+    return {text, removal_of(rule)};
+}
+
+Explanation explain_redirected(const api::NatRule& rule, std::uint16_t port,
+                               const std::optional<api::PortCarrier>& carrier) {
+    auto text = place_of(rule) + " comes first and redirects it to port " + std::to_string(port) +
+                " of the host, where ";
+    if (!carrier) {
+        text += "nothing takes it";
+    } else {
+        text += carrier->process && carrier->pid
+                    ? *carrier->process + ", PID " + std::to_string(*carrier->pid) + ", has it"
+                    : "a process has it";
+    }
+    return {text, removal_of(rule)};
 }
 
 Explanation explain_shadowing_process(const api::PortRow& row, const api::PortCarrier& carrier) {
@@ -223,38 +282,67 @@ Explanation explain_stale_proxy(const api::PortRow& row, const api::PortCarrier&
     return {text, restore_rules(row)};
 }
 
-Explanation explain_blocked(const api::PortRow& row, const api::Target& target, BlockedPacket kind,
+Explanation explain_blocked(const api::PortRow& row, const api::Target& target, const PacketRole& role,
                             const kernel::FilterDecision& decision, const kernel::PacketFacts& packet) {
-    const bool answer = is_answer(kind);
-    const bool inside = kind == BlockedPacket::in_container || kind == BlockedPacket::answer_in_container;
-    const auto where = answer ? endpoint_text(packet.source, packet.source_port)
-                              : endpoint_text(packet.destination, packet.destination_port);
-    const auto who = answer                             ? "what " + row.target + " answers from "
-                     : kind == BlockedPacket::from_host ? "what the host itself sends to "
-                                                        : std::string("what comes from outside for ");
-    const auto what =
-        who + where + " is dropped " + (inside ? "in " + row.target + " " : std::string()) + "by ";
+    const bool inside = is_inside(role.kind);
+    const auto what = packet_words(row, role, packet) + (role.later ? ", is dropped " : " is dropped ") +
+                      (inside ? "in " + row.target + " " : std::string()) + "by ";
     const auto& chain = *decision.chain;
     if (decision.rule != nullptr) {
         const auto rule = describe_rule(chain, *decision.rule);
+        const auto said = what + place_of(rule) + ": " + rule.text;
+        if (chain.owner) return {said, ask_owner(chain.owner)};
         // A map has more to say than this.
-        const auto command = decision.rule->verdicts ? accept_command(decision, kind, packet, row.protocol)
+        const auto command = decision.rule->verdicts ? accept_command(decision, role, packet, row.protocol)
                                                      : removal(*decision.rule, delete_command(rule));
-        return {what + place_of(rule) + ": " + rule.text, inside ? command_in(target, command) : command};
+        return {said, inside ? command_in(target, command) : command};
     }
     const auto policy = what + "the policy of " + chain.table + " " + chain.name + ", as no rule accepts it";
     if (inside) return {policy, "netlab firewall " + target.name + "  # shows what it accepts"};
-    if (!is_engines_policy(chain)) return {policy, accept_command(decision, kind, packet, row.protocol)};
+    if (!is_engines_policy(chain)) return {policy, accept_command(decision, role, packet, row.protocol)};
     // Docker's rules are for Docker's own bridges, and it sets the policy for all.
     if (row.engine == api::Runtime::podman)
         return {policy + " (where Docker runs beside Podman, that policy is Docker's)",
-                accept_command(decision, kind, packet, row.protocol)};
+                accept_command(decision, role, packet, row.protocol)};
     return {policy + ": the rules may have been flushed", restore_rules(row)};
 }
 
 Explanation explain_sent_on(const api::Target& target, const api::NatRule& rule, const api::Endpoint& to) {
     return {place_of(rule) + " in " + target.name + " sends it on to " + endpoint_text(to.address, to.port),
-            command_in(target, delete_command(rule))};
+            removal_of(rule, &target)};
+}
+
+Explanation explain_unrouted(const api::PortRow& row, const PacketRole& role,
+                             const kernel::PacketFacts& packet, const HostRoute& route,
+                             const std::string& output) {
+    auto text = "the host ";
+    const auto what = packet_words(row, role, packet);
+    const auto came_by = packet.input && !packet.input->empty() ? ", which comes in by " + *packet.input : "";
+    std::string out;
+    if (route.error == EXDEV) {
+        // fib_validate_source() of net/ipv4/fib_frontend.c.
+        return {"rp_filter of " + packet.input.value_or("") + " refuses " + what +
+                    ": the host would answer " + packet.source.to_string() + " by another interface",
+                "netlab routes host  # or let it be: sysctl -w net.ipv4.conf." +
+                    packet.input.value_or("all") + ".rp_filter=2"};
+    }
+    if (route.error != 0) {
+        out = text + ("does not send on " + what + came_by + ": " + std::strerror(route.error));
+    } else if (route.local) {
+        out = text + ("takes for itself " + what);
+    } else {
+        out = text + ("sends " + what + " by " + route.output +
+                      (output.empty() ? ", and takes nothing of it itself" : ", and not by " + output));
+    }
+    if (route.rule.explanation.empty()) return {out, "netlab rules host"};
+    return {out + "; of its policy rules this one may be why: " + route.rule.explanation,
+            route.rule.suggestion};
+}
+
+Explanation explain_not_forwarded(const std::string& interface, const std::string& setting) {
+    return {"the host does not forward what comes in by " + interface +
+                (setting.empty() ? std::string() : ": " + setting + " is 0"),
+            setting.empty() ? std::string() : "sysctl -w " + setting + "=1"};
 }
 
 Explanation explain_lost_address(const api::PortRow& row, const IpAddress& address) {

@@ -3,6 +3,7 @@
 #include "common/api/ports.hpp"
 #include "daemon/kernel/packet_rule.hpp"
 #include "daemon/operations/explanation.hpp"
+#include "daemon/operations/port_judgement.hpp"
 
 /// Why a published port cannot work, in words. Pure.
 namespace netlab::operations {
@@ -33,12 +34,32 @@ enum class BlockedPacket : std::uint8_t {
     in_container,
     answer_on_host,
     answer_in_container,
+    answer_of_host,  ///< of a program of the host's
+};
+/// And whose it is.
+struct PacketRole {
+    BlockedPacket kind = BlockedPacket::on_host;
+    bool later = false;  ///< not the first of its direction
+    bool named = false;  ///< the client is one of those whom a rule names
 };
 
 /// What `decision` drops, as its rules see it: `packet`.
 [[nodiscard]] Explanation explain_blocked(const api::PortRow& row, const api::Target& target,
-                                          BlockedPacket kind, const kernel::FilterDecision& decision,
+                                          const PacketRole& role, const kernel::FilterDecision& decision,
                                           const kernel::PacketFacts& packet);
+
+/// The host's routes or policy rules give that packet `route`, and it should leave by `output`; "": it is for
+/// the host itself.
+[[nodiscard]] Explanation explain_unrouted(const api::PortRow& row, const PacketRole& role,
+                                           const kernel::PacketFacts& packet, const HostRoute& route,
+                                           const std::string& output);
+
+/// The host does not send on what comes in by that interface, as that sysctl says.
+[[nodiscard]] Explanation explain_not_forwarded(const std::string& interface, const std::string& setting);
+
+/// A rule redirects it to a port of the host's, which leads elsewhere: to what `carrier` says, or nowhere.
+[[nodiscard]] Explanation explain_redirected(const api::NatRule& rule, std::uint16_t port,
+                                             const std::optional<api::PortCarrier>& carrier);
 
 /// The container's own rule sends it to somebody else.
 [[nodiscard]] Explanation explain_sent_on(const api::Target& target, const api::NatRule& rule,

@@ -2,6 +2,7 @@
 
 #include "common/endpoint.hpp"
 #include "daemon/operations/host_command.hpp"
+#include "daemon/operations/named_clients.hpp"
 #include "daemon/operations/nat_judgement.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/port_explanation.hpp"
@@ -26,13 +27,6 @@ IpAddress loopback(Family family) {
     return family == Family::ipv4 ? *IpAddress::parse("127.0.0.1") : *IpAddress::parse("::1");
 }
 
-api::PortListener described(const HeldListener& held) {
-    api::PortListener out{held.listener.address,   held.listener.port, held.listener.v6only,
-                          held.listener.interface, held.pid,           {}};
-    if (!held.process.empty()) out.process = held.process;
-    return out;
-}
-
 PortVerdict verdict_of(ListenerVerdict verdict) {
     switch (verdict) {
         case ListenerVerdict::takes:
@@ -55,8 +49,9 @@ PortVerdict verdict_of(ListenerVerdict verdict) {
 
 class Judge {
   public:
-    Judge(const HostFacts& host, const ContainerFacts& container, const api::PublishedPort& port)
-        : host_(host), container_(container), port_(port), host_trace_(host, container, port, row_) {
+    Judge(const HostFacts& host, const ContainerFacts& container, const api::PublishedPort& port,
+          const Client& client)
+        : host_(host), container_(container), port_(port), host_trace_(host, container, port, row_, client) {
         row_.target = container.target.name;
         row_.engine = container.target.runtime;
         row_.protocol = port.protocol;
@@ -123,6 +118,10 @@ class Judge {
 
     /// What the host's own programs meet at its loopback address, where that is something else.
     void second_carrier(PortTrace& first, PortTrace second) {
+        if (second.verdict && second.why.explanation != first.why.explanation)
+            row_.notes.push_back("for the host's own programs at " +
+                                 endpoint_text(loopback(row_.family), *port_.host_port) + ": " +
+                                 second.why.explanation);
         if (!second.carrier) {
             if (first.carrier && !second.verdict)
                 row_.notes.push_back("on the host itself " +
@@ -144,14 +143,15 @@ class Judge {
         if (way.verdict) return say(*way.verdict, way.why);
         if (!way.carrier) return say(PortVerdict::not_carried, explain_not_carried(row_));
         const auto carrier = *way.carrier;
+        marked_ = way.marked;
         switch (carrier.kind) {
             case CarrierKind::process:
                 return say(PortVerdict::shadowed, explain_shadowing_process(row_, carrier));
             case CarrierKind::dnat:
-                if (!leads_here(carrier)) return say_elsewhere(carrier);
+                if (!host_trace_.leads_here(carrier)) return say_elsewhere(carrier);
                 return go_in(*carrier.to, from_outside, true);
             case CarrierKind::proxy:
-                if (!leads_here(carrier))
+                if (!host_trace_.leads_here(carrier))
                     return say(PortVerdict::shadowed, explain_stale_proxy(row_, carrier));
                 note_proxy(*carrier.to, from_outside);
                 return go_in(*carrier.to, from_outside, false);
@@ -166,7 +166,7 @@ class Judge {
         const bool forwarded = translated && from_outside;
         row_.to = to;
         const auto on_host = stopped_on_host(to, forwarded);
-        const auto client = host_trace_.client_of_container(to, forwarded);
+        const auto client = host_trace_.client_of_container(to, forwarded, marked_);
         const auto sent_away = arrive(to, client);
         const auto is_certain = [](const auto& stop) {
             return stop && stop->verdict != PortVerdict::unknown;
@@ -185,7 +185,7 @@ class Judge {
         if (auto down = host_trace_.down(to)) return down;
         if (auto broken = container_.broken_path ? container_.broken_path(to.address) : std::nullopt)
             return PortTrace{{}, PortVerdict::blocked, std::move(*broken)};
-        return forwarded ? host_trace_.stopped(to) : host_trace_.stopped_from_host(to);
+        return forwarded ? host_trace_.stopped(to, marked_) : host_trace_.stopped_from_host(to);
     }
 
     /// At the container, whose own rules may send it on, or away; then at what listens there.
@@ -207,7 +207,9 @@ class Judge {
 
     std::optional<PortTrace> stopped_inside(const api::Endpoint& to, const IpAddress& client) {
         const auto back =
-            container_.route_back ? std::optional(container_.route_back(to.address, client)) : std::nullopt;
+            container_.route_back
+                ? std::optional(container_.route_back(host_trace_.answer_inside(*row_.to, client)))
+                : std::nullopt;
         if (back && back->kind == RouteBack::Kind::some && back->refusing.empty())
             row_.notes.push_back(row_.target +
                                  " has no route to all of the outside: whom it has none to gets no answer");
@@ -215,11 +217,6 @@ class Judge {
             row_.notes.push_back(row_.target + " has the route " + list_and(back->refusing) +
                                  ": whom it covers gets no answer");
         return host_trace_.stopped_inside(to, *row_.to, client, back);
-    }
-
-    [[nodiscard]] bool leads_here(const PortCarrier& carrier) const {
-        return carrier.to && host_trace_.is_containers(carrier.to->address) &&
-               carrier.to->port == port_.container_port;
     }
 
     /// Its engine gave it that address, and its kernel does not have it.
@@ -276,7 +273,8 @@ class Judge {
         const auto judged = judge_listeners(listeners, to.address, to.port, came_by);
         row_.verdict = verdict_of(judged.verdict);
         if (judged.verdict != ListenerVerdict::none) {
-            if (const auto* holder = find_held(held, judged.listener)) row_.listener = described(*holder);
+            if (const auto* holder = find_held(held, judged.listener))
+                row_.listener = describe_listener(*holder);
         } else {
             find_other_ports(listeners, to.address, came_by);
         }
@@ -310,46 +308,22 @@ class Judge {
     api::PortRow row_;
     HostTrace host_trace_;
     std::optional<PortCarrier> second_;
+    bool marked_ = false;  ///< a rule has set the mark of what carries it on
 };
-
-/// Whether what comes from outside reaches a socket of the host's.
-void judge_way_to_host(const HostFacts& host, const api::Target& target, const IpAddress& address, bool tcp,
-                       api::PortRow& row) {
-    const auto& rules = host.rules.of(row.family);
-    const auto protocol = static_cast<std::uint8_t>(tcp ? IPPROTO_TCP : IPPROTO_UDP);
-    const auto facts =
-        packet_from_outside(address, protocol, *row.host_port, host.outside(row.family).interface);
-    const auto nat = kernel::find_nat(rules.chains, NF_INET_PRE_ROUTING, facts);
-    const auto dropped = kernel::find_drop(rules.chains, NF_INET_LOCAL_IN, facts);
-    if (!rules.known || nat.uncertain || dropped.uncertain) {
-        row.verdict = PortVerdict::unknown;
-        row.explanation = "not all of the host's rules are understood";
-    } else if (nat.rule != nullptr && nat.rule->action == kernel::RuleAction::dnat) {
-        auto& carrier = row.carried_by.emplace_back();
-        carrier.rule = describe_rule(*nat.chain, *nat.rule);
-        carrier.clients = CarrierClients::outside;
-        carrier.to =
-            api::Endpoint{nat.rule->to_address.value_or(address), nat.rule->to_port.value_or(*row.host_port)};
-        const auto owners = host.way(carrier.to->address).owners;
-        if (!owners.empty()) carrier.owner = owners.front();
-        row.verdict = PortVerdict::shadowed;
-        tell(row, explain_shadowing_rule(row, carrier, false));
-    } else if (dropped.dropped) {
-        row.verdict = PortVerdict::blocked;
-        tell(row, explain_blocked(row, target, BlockedPacket::on_host, dropped, facts));
-    }
-}
 
 }  // namespace
 
-IpAddress somebody_outside(Family family) {
-    return family == Family::ipv4 ? *IpAddress::parse("203.0.113.1") : *IpAddress::parse("2001:db8:203::1");
+api::PortListener describe_listener(const HeldListener& held) {
+    api::PortListener out{held.listener.address,   held.listener.port, held.listener.v6only,
+                          held.listener.interface, held.pid,           {}};
+    if (!held.process.empty()) out.process = held.process;
+    return out;
 }
 
-kernel::PacketFacts packet_from_outside(const IpAddress& to, std::uint8_t protocol, std::uint16_t port,
-                                        const std::string& interface) {
+kernel::PacketFacts packet_from_outside(const IpAddress& client, const IpAddress& to, std::uint8_t protocol,
+                                        std::uint16_t port, const std::string& interface) {
     constexpr std::uint16_t any_port = 40'000;
-    kernel::PacketFacts out{somebody_outside(to.family()), to, protocol, any_port, port};
+    kernel::PacketFacts out{client, to, protocol, any_port, port};
     out.input = interface;
     out.output = "";
     out.destination_local = true;
@@ -361,30 +335,14 @@ kernel::PacketFacts packet_from_outside(const IpAddress& to, std::uint8_t protoc
 
 api::PortRow judge_port(const HostFacts& host, const ContainerFacts& container,
                         const api::PublishedPort& port) {
-    return Judge(host, container, port).judge();
-}
-
-api::PortRow judge_host_socket(const HostFacts& host, const api::Target& target, const HeldListener& held,
-                               bool tcp) {
-    const auto& listener = held.listener;
-    api::PortRow row;
-    row.target = target.name;
-    row.engine = target.runtime;
-    row.protocol = tcp ? "tcp" : "udp";
-    row.host_address = listener.address;
-    row.host_port = row.container_port = listener.port;
-    row.family = listener.address.family();
-    row.carried_by.push_back({CarrierKind::host_network, CarrierClients::all, {}, {}, {}, {}, {}});
-    row.to = api::Endpoint{listener.address, listener.port};
-    row.listener = described(held);
-    row.verdict = PortVerdict::works;
-    const auto& outside = host.outside(row.family).address;
-    if (listener.address.is_loopback()) {
-        row.carried_by.front().clients = CarrierClients::localhost;
-        row.notes.emplace_back("it listens on a loopback address: only the host itself reaches it");
-    } else if (outside) {
-        judge_way_to_host(host, target, *outside, tcp, row);
-    }
+    const auto& clients =
+        container.clients.of(port.host_address ? port.host_address->family() : Family::ipv4);
+    auto row = Judge(host, container, port, clients.anybody).judge();
+    if (!port.host_address || port.host_address->is_loopback()) return row;
+    std::vector<api::PortRow> judged;
+    for (const auto& client : clients.named)
+        judged.push_back(Judge(host, container, port, client).judge());
+    tell_named_clients(row, clients, judged);
     return row;
 }
 

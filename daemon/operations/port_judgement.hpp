@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/api/ports.hpp"
+#include "daemon/operations/client_networks.hpp"
 #include "daemon/operations/explanation.hpp"
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/listeners.hpp"
@@ -35,6 +36,9 @@ struct HostWay {
         down{};  ///< an interface with the address' subnet that is not up, where that is why it has no way
     std::optional<IpAddress> own{};  ///< that the host has in the address' subnet
     int error = 0;                   ///< where it has no way: the errno that a sender gets
+    std::optional<bool> forwards{};  ///< what comes in by `output` is sent on
+    std::string forwarding{};        ///< the sysctl that says so
+    std::string port{};              ///< of the bridge that `output` is: behind it is who has the address
 };
 
 /// Where the outside comes in.
@@ -42,6 +46,25 @@ struct HostOutside {
     std::string interface;               ///< of the default route; "" where there is none
     std::optional<IpAddress> address{};  ///< that the host has there
     std::optional<bool> forwards{};      ///< what comes in there is sent on
+    std::string forwarding{};            ///< the sysctl that says so
+};
+
+/// What the host's routes and policy rules make of one packet.
+struct HostRoute {
+    bool known = false;    ///< the kernel has said so
+    int error = 0;         ///< it goes nowhere: the errno that a sender would get
+    bool local = false;    ///< it is for the host itself
+    std::string output{};  ///< where it leaves
+    /// The policy rule that may be why, and what removes it; empty where there is none.
+    Explanation rule{};
+    std::string by_mark{};  ///< a policy rule that would decide by a mark; "" where there is none
+};
+
+/// Who sends from outside.
+struct ClientsByFamily {
+    Clients v4 = anybody_outside(Family::ipv4);
+    Clients v6 = anybody_outside(Family::ipv6);
+    [[nodiscard]] const Clients& of(Family family) const { return family == Family::ipv4 ? v4 : v6; }
 };
 
 struct HostFacts {
@@ -51,16 +74,19 @@ struct HostFacts {
     HostOutside outside_v4;
     HostOutside outside_v6;
     std::function<HostWay(const IpAddress&)> way;
+    /// Of a packet that comes in by `input`, or is made there; empty: not known.
+    std::function<HostRoute(const kernel::PacketFacts&)> route{};
+    ClientsByFamily clients{};  ///< as its own rules and routes tell them apart
     [[nodiscard]] const HostOutside& outside(Family family) const {
         return family == Family::ipv4 ? outside_v4 : outside_v6;
     }
 };
 
-/// Anybody out there, by a documentation address.
-[[nodiscard]] IpAddress somebody_outside(Family family);
-/// The first packet that he sends to an address of the host's; `interface` of the host where it comes in.
-[[nodiscard]] kernel::PacketFacts packet_from_outside(const IpAddress& to, std::uint8_t protocol,
-                                                      std::uint16_t port, const std::string& interface);
+/// The first packet that a client sends to an address of the host's; `interface` of the host where it comes
+/// in.
+[[nodiscard]] kernel::PacketFacts packet_from_outside(const IpAddress& client, const IpAddress& to,
+                                                      std::uint8_t protocol, std::uint16_t port,
+                                                      const std::string& interface);
 
 struct ContainerAddress {
     IpAddress address;
@@ -88,12 +114,17 @@ struct ContainerFacts {
     std::vector<ContainerAddress> addresses;  ///< as its kernel says
     HeldListeners listeners;
     RuleSet rules;  ///< of its own namespace
-    /// How it answers a client (the second) from an address of its own; empty: not known.
-    std::function<RouteBack(const IpAddress&, const IpAddress&)> route_back = {};
+    /// How it sends that answer of its to a client; empty: not known.
+    std::function<RouteBack(const kernel::PacketFacts& answer)> route_back = {};
     /// What stands between the host and that address of its beneath the rules; empty: not known.
     std::function<std::optional<Explanation>(const IpAddress&)> broken_path = {};
+    ClientsByFamily clients = {};  ///< as the host's rules and routes and its own tell them apart
 };
 
+/// As a report says it.
+[[nodiscard]] api::PortListener describe_listener(const HeldListener& held);
+
+/// Of any client; what becomes of those whom rules name is said besides.
 [[nodiscard]] api::PortRow judge_port(const HostFacts& host, const ContainerFacts& container,
                                       const api::PublishedPort& port);
 

@@ -17,22 +17,6 @@ using api::CarrierKind;
 using api::PortVerdict;
 using kernel::RuleAction;
 
-constexpr std::uint16_t any_port = 40'000;  ///< of a client
-
-/// `whose`: "" of the host's rules.
-PortTrace doubt(const kernel::RuleChain* chain, const kernel::PacketRule* rule,
-                const std::string& whose = {}) {
-    PortTrace out;
-    out.verdict = PortVerdict::unknown;
-    out.why.explanation = "not all that decides is understood";
-    if (rule != nullptr) {
-        const auto described = describe_rule(*chain, *rule);
-        out.why.explanation = place_of(described) + (whose.empty() ? "" : " in " + whose) +
-                              " may decide otherwise: " + described.text;
-    }
-    return out;
-}
-
 }  // namespace
 
 std::vector<api::Listener> without_holders(const std::vector<HeldListener>& held) {
@@ -50,6 +34,37 @@ const HeldListener* find_held(const std::vector<HeldListener>& held, const api::
     return found == held.end() ? nullptr : &*found;
 }
 
+PortTrace doubt(const kernel::RuleChain* chain, const kernel::PacketRule* rule, const std::string& whose) {
+    PortTrace out;
+    out.verdict = PortVerdict::unknown;
+    out.why.explanation = "not all that decides is understood";
+    if (rule != nullptr) {
+        const auto described = describe_rule(*chain, *rule);
+        out.why.explanation = place_of(described) + (whose.empty() ? "" : " in " + whose) +
+                              " may decide otherwise: " + described.text;
+    }
+    return out;
+}
+
+PortTrace explain_untracked(const kernel::RuleChain& chain, const kernel::PacketRule& rule) {
+    PortTrace out;
+    out.verdict = PortVerdict::unknown;
+    const auto described = describe_rule(chain, rule);
+    out.why = {
+        place_of(described) + " takes it from conntrack, so that no rule may translate it: " + described.text,
+        delete_command(described)};
+    return out;
+}
+
+void Stops::add(std::optional<PortTrace> stop) {
+    if (!stop || certain()) return;
+    if (!first_ || stop->verdict != PortVerdict::unknown) first_ = std::move(stop);
+}
+
+bool Stops::certain() const {
+    return first_ && first_->verdict != PortVerdict::unknown;
+}
+
 IpAddress HostTrace::container_address(Family family) const {
     const auto& all = container_.addresses;
     const auto same = std::ranges::find_if(
@@ -63,69 +78,173 @@ bool HostTrace::is_containers(const IpAddress& address) const {
            container_.addresses.end();
 }
 
+bool HostTrace::leads_here(const api::PortCarrier& carrier) const {
+    return carrier.to && is_containers(carrier.to->address) && carrier.to->port == port_.container_port;
+}
+
 kernel::PacketFacts HostTrace::packet(const IpAddress& to, bool from_outside) const {
     const auto protocol = static_cast<std::uint8_t>(is_tcp() ? IPPROTO_TCP : IPPROTO_UDP);
-    auto out = packet_from_outside(to, protocol, *port_.host_port, host_.outside(row_.family).interface);
-    out.source = from_outside ? somebody_outside(row_.family) : to;
+    auto out = packet_from_outside(client_.address, to, protocol, *port_.host_port,
+                                   host_.outside(row_.family).interface);
     if (from_outside) return out;
+    out.source = to;
     out.input = "";
     out.output = "lo";
+    return out;
+}
+
+/// Behind the rule that translates it.
+kernel::PacketFacts HostTrace::translated(const api::Endpoint& to) const {
+    auto out = packet(to.address, true);
+    out.destination_port = to.port;
+    out.destination_local = false;
+    out.flow = kernel::flow_is_new | kernel::flow_has_dnat;
     return out;
 }
 
 kernel::PacketFacts HostTrace::answer(const api::Endpoint& to) const {
     auto out = packet(to.address, true);
     std::swap(out.source, out.destination);
+    out.destination_port = out.source_port;
     out.source_port = to.port;
-    out.destination_port = any_port;
     out.destination_local = false;
     out.flow = kernel::flow_is_established;
     return out;
 }
 
-PortTrace HostTrace::blocked(const kernel::FilterDecision& decision, BlockedPacket kind,
+kernel::PacketFacts HostTrace::later(kernel::PacketFacts packet) const {
+    constexpr std::uint8_t push_and_ack = 0x18;
+    if (packet.flow) packet.flow = (*packet.flow & ~kernel::flow_is_new) | kernel::flow_is_established;
+    if (is_tcp()) packet.tcp_flags = push_and_ack;
+    return packet;
+}
+
+PortTrace HostTrace::blocked(const kernel::FilterDecision& decision, const PacketRole& role,
                              const kernel::PacketFacts& packet) const {
     PortTrace out;
     out.verdict = PortVerdict::blocked;
-    out.why = explain_blocked(row_, container_.target, kind, decision, packet);
+    out.why = explain_blocked(row_, container_.target, role, decision, packet);
     return out;
 }
 
-std::optional<PortTrace> HostTrace::stop_at(const std::vector<kernel::RuleChain>& chains, std::uint32_t hook,
-                                            const kernel::PacketFacts& packet, BlockedPacket kind) const {
-    const auto decision = kernel::find_drop(chains, hook, packet);
+std::optional<PortTrace> HostTrace::stop_of(const kernel::FilterDecision& decision, const PacketRole& role,
+                                            const kernel::PacketFacts& packet) const {
     if (decision.uncertain) {
-        const bool inside = kind == BlockedPacket::in_container || kind == BlockedPacket::answer_in_container;
+        const bool inside =
+            role.kind == BlockedPacket::in_container || role.kind == BlockedPacket::answer_in_container;
         return doubt(decision.doubtful_chain, decision.doubtful, inside ? row_.target : std::string());
     }
     if (!decision.dropped) return std::nullopt;
-    return blocked(decision, kind, packet);
+    return blocked(decision, role, packet);
+}
+
+std::optional<PortTrace> HostTrace::stop_at(const FamilyRules& rules, std::uint32_t hook,
+                                            kernel::PacketFacts& packet, const PacketRole& role) const {
+    const auto decision = kernel::find_drop(rules.chains, hook, packet);
+    if (decision.effects.marks) packet.mark.reset();
+    const auto* untracks = decision.effects.untracks;
+    const bool was_translated = packet.flow && (*packet.flow & kernel::flow_has_dnat) != 0;
+    if (untracks != nullptr) packet.flow.reset();
+    auto stop = stop_of(decision, role, packet);
+    if (untracks == nullptr || !was_translated || (stop && stop->verdict != PortVerdict::unknown))
+        return stop;
+    return explain_untracked(*decision.effects.untrack_chain, *untracks);
+}
+
+std::optional<PortTrace> HostTrace::stop_at(const FamilyRules& rules, const kernel::FramePoint& point,
+                                            const kernel::PacketFacts& packet, const PacketRole& role) const {
+    const auto& frames = rules.frames;
+    if (frames.empty()) return std::nullopt;
+    auto frame = packet;
+    // Conntrack has not seen it, or rules there do not ask it.
+    frame.flow.reset();
+    frame.destination_local.reset();
+    using Kind = kernel::FramePoint::Kind;
+    frame.input = point.kind == Kind::ingress ? std::optional(point.device) : std::nullopt;
+    frame.output = point.kind == Kind::egress ? std::optional(point.device) : std::nullopt;
+    return stop_of(kernel::find_frame_drop(frames, point, frame), role, packet);
+}
+
+std::optional<PortTrace> HostTrace::stop_by_route(const kernel::PacketFacts& packet,
+                                                  const std::string& output, const PacketRole& role) const {
+    if (!host_.route || host_.outside(row_.family).interface.empty()) return std::nullopt;
+    const auto route = host_.route(packet);
+    PortTrace out;
+    if (!packet.mark && !route.by_mark.empty()) {
+        out.verdict = PortVerdict::unknown;
+        out.why.explanation =
+            "a rule sets marks, and the host's policy rule " + route.by_mark + " goes by them";
+        return out;
+    }
+    if (!route.known) return std::nullopt;
+    const bool as_expected =
+        route.error == 0 && (output.empty() ? route.local : !route.local && route.output == output);
+    if (as_expected) return std::nullopt;
+    // An answer may find its way by another interface too, where somebody has seen to that.
+    const bool strays = route.error == 0 && !output.empty() && !route.local;
+    const bool is_answer =
+        role.kind == BlockedPacket::answer_on_host || role.kind == BlockedPacket::answer_of_host;
+    out.verdict = strays && is_answer ? PortVerdict::unknown : PortVerdict::blocked;
+    out.why = explain_unrouted(row_, role, packet, route, output);
+    return out;
 }
 
 PortTrace HostTrace::trace(const IpAddress& to, bool from_outside) const {
-    if (!host_.rules.of(row_.family).known) {
-        PortTrace out;
+    if (auto taken = by_rules(to, from_outside)) return std::move(*taken);
+    return by_socket(to, *port_.host_port, from_outside);
+}
+
+std::optional<PortTrace> HostTrace::by_rules(const IpAddress& to, bool from_outside) const {
+    PortTrace out;
+    if (!rules().known) {
         out.verdict = PortVerdict::unknown;
         out.why.explanation = "the host's rules could not be read as a whole";
         return out;
     }
-    const auto facts = packet(to, from_outside);
+    auto facts = packet(to, from_outside);
     const std::uint32_t hook = from_outside ? NF_INET_PRE_ROUTING : NF_INET_LOCAL_OUT;
-    const auto kind = from_outside ? BlockedPacket::on_host : BlockedPacket::from_host;
-    if (auto stop = stop_at(chains(), hook, facts, kind)) return std::move(*stop);
-    const auto nat = kernel::find_nat(chains(), hook, facts);
+    const auto who = role(from_outside ? BlockedPacket::on_host : BlockedPacket::from_host);
+    Stops stops;
+    if (from_outside)
+        stops.add(stop_at(rules(), {kernel::FramePoint::Kind::ingress, *facts.input}, facts, who));
+    stops.add(stop_at(rules(), hook, facts, who));
+    if (stops.first()) return stops.first();
+    const auto nat = kernel::find_nat(rules().chains, hook, facts);
+    if (nat.rule == nullptr && !nat.uncertain) return std::nullopt;
+    if (!facts.flow) {
+        const auto effects = kernel::find_drop(rules().chains, hook, packet(to, from_outside)).effects;
+        return explain_untracked(*effects.untrack_chain, *effects.untracks);
+    }
     if (nat.uncertain) return doubt(nat.doubtful_chain, nat.doubtful);
-    if (nat.rule == nullptr) return by_socket(to, *port_.host_port, from_outside);
-    if (nat.rule->action == RuleAction::redirect)
-        return by_socket(to, nat.rule->to_port.value_or(*port_.host_port), from_outside);
-    if (nat.rule->action != RuleAction::dnat) return blocked({true, nat.chain, nat.rule, false}, kind, facts);
-    PortTrace out;
+    if (nat.rule->action == RuleAction::redirect) return by_redirect(nat, to, from_outside);
+    if (nat.rule->action != RuleAction::dnat) return blocked({true, nat.chain, nat.rule, false}, who, facts);
+    out.marked = !facts.mark || nat.effects.marks;
     auto& carrier = out.carrier.emplace();
     carrier.kind = CarrierKind::dnat;
     carrier.rule = describe_rule(*nat.chain, *nat.rule);
     carrier.to =
         api::Endpoint{nat.rule->to_address.value_or(to), nat.rule->to_port.value_or(*port_.host_port)};
     carrier.owner = owner_of(carrier.to->address);
+    return out;
+}
+
+/// To another port of the host's, where somebody else may be.
+std::optional<PortTrace> HostTrace::by_redirect(const kernel::NatDecision& nat, const IpAddress& to,
+                                                bool from_outside) const {
+    const auto port = nat.rule->to_port.value_or(*port_.host_port);
+    if (port == *port_.host_port) return std::nullopt;
+    auto taken = by_socket(to, port, from_outside);
+    if (taken.carrier && taken.carrier->kind == CarrierKind::proxy && leads_here(*taken.carrier))
+        return taken;
+    const auto rule = describe_rule(*nat.chain, *nat.rule);
+    PortTrace out;
+    out.verdict = PortVerdict::shadowed;
+    out.why = explain_redirected(rule, port, taken.carrier);
+    auto& carrier = out.carrier.emplace();
+    carrier.kind = CarrierKind::dnat;
+    carrier.rule = rule;
+    carrier.to = api::Endpoint{to, port};
+    carrier.owner = owner_of(to);
     return out;
 }
 
@@ -159,203 +278,63 @@ PortTrace HostTrace::by_socket(const IpAddress& to, std::uint16_t port, bool fro
     if (!proxy) return out;
     carrier.to = holder->to.value_or(api::Endpoint{container_address(row_.family), port_.container_port});
     carrier.owner = owner_of(carrier.to->address);
-    if (!from_outside) return out;
-    if (auto stop = stop_at(chains(), NF_INET_LOCAL_IN, packet(to, true), BlockedPacket::on_host)) {
+    if (auto stop = stopped_at_socket({to, port}, from_outside)) {
         out.verdict = stop->verdict;
         out.why = std::move(stop->why);
     }
     return out;
 }
 
-std::optional<PortTrace> HostTrace::stopped(const api::Endpoint& to) const {
-    const auto& outside = host_.outside(row_.family);
-    const auto way = host_.way(to.address);
-    if (outside.forwards == false) {
-        PortTrace out;
-        out.verdict = PortVerdict::blocked;
-        out.why = {"the host does not forward what comes in by " + outside.interface,
-                   row_.family == Family::ipv4 ? "sysctl -w net.ipv4.ip_forward=1"
-                                               : "sysctl -w net.ipv6.conf.all.forwarding=1"};
-        return out;
+std::optional<PortTrace> HostTrace::stopped_at_socket(const api::Endpoint& to, bool from_outside) const {
+    Stops stops;
+    for (const bool is_later : {false, true}) {
+        reach_socket(to, from_outside, is_later, stops);
+        answer_from_socket(to, from_outside, is_later, stops);
     }
-    auto facts = packet(to.address, true);
+    return stops.first();
+}
+
+void HostTrace::reach_socket(const api::Endpoint& to, bool from_outside, bool is_later, Stops& stops) const {
+    auto facts = packet(to.address, from_outside);
     facts.destination_port = to.port;
-    facts.output = way.output;
-    facts.destination_local = false;
-    facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
-    if (auto stop = stop_at(chains(), NF_INET_FORWARD, facts, BlockedPacket::on_host)) return stop;
-    // Rules of the last hook do not see the interface it came in by with every kernel.
-    facts.input.reset();
-    if (auto stop = stop_at(chains(), NF_INET_POST_ROUTING, facts, BlockedPacket::on_host)) return stop;
+    if (is_later) facts = later(std::move(facts));
+    const auto who = role(from_outside ? BlockedPacket::on_host : BlockedPacket::from_host, is_later);
+    if (from_outside) {
+        stops.add(stop_by_route(facts, {}, who));
+        if (is_later) stops.add(stop_at(rules(), NF_INET_PRE_ROUTING, facts, who));
+        return stops.add(stop_at(rules(), NF_INET_LOCAL_IN, facts, who));
+    }
+    by_loopback(facts, who, stops);
+}
+
+void HostTrace::answer_from_socket(const api::Endpoint& to, bool from_outside, bool is_later,
+                                   Stops& stops) const {
     auto back = answer(to);
-    back.flow = kernel::flow_is_established | kernel::flow_has_dnat;
-    back.input = way.output;
-    back.output = "";
-    for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_FORWARD, NF_INET_POST_ROUTING}) {
-        if (hook != NF_INET_PRE_ROUTING) back.output = outside.interface;
-        if (hook == NF_INET_POST_ROUTING) back.input.reset();
-        if (auto stop = stop_at(chains(), hook, back, BlockedPacket::answer_on_host)) return stop;
-    }
-    return std::nullopt;
-}
-
-std::optional<PortTrace> HostTrace::stopped_from_host(const api::Endpoint& to) const {
-    const auto way = host_.way(to.address);
-    // Its rules may be those of another family than the row's.
-    const auto& rules = host_.rules.of(to.address.family());
-    if (!rules.known || !way.own) return std::nullopt;
-    auto facts = packet(to.address, true);
-    facts.source = *way.own;
-    facts.destination_port = to.port;
-    facts.input = "";
-    facts.output = way.output;
-    facts.destination_local = false;
-    for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING}) {
-        if (auto stop = stop_at(rules.chains, hook, facts, BlockedPacket::from_host)) return stop;
-    }
-    auto back = answer(to);
-    back.destination = *way.own;
-    back.input = way.output;
-    back.output = "";
-    back.destination_local = true;
-    for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN}) {
-        if (auto stop = stop_at(rules.chains, hook, back, BlockedPacket::answer_on_host)) return stop;
-    }
-    return std::nullopt;
-}
-
-std::optional<PortTrace> HostTrace::down(const api::Endpoint& to) const {
-    const auto way = host_.way(to.address);
-    if (way.down.empty()) return std::nullopt;
-    PortTrace out;
-    out.verdict = PortVerdict::blocked;
-    out.why = explain_down(row_, way.down);
-    return out;
-}
-
-std::optional<IpAddress> HostTrace::client_of_container(const api::Endpoint& to, bool translated) const {
-    const auto way = host_.way(to.address);
-    if (!translated) return way.own;
-    auto facts = packet(to.address, true);
-    facts.destination_port = to.port;
-    facts.input.reset();
-    facts.output = way.output;
-    facts.destination_local = false;
-    facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
-    const auto nat = kernel::find_nat(chains(), NF_INET_POST_ROUTING, facts);
-    if (nat.uncertain) return std::nullopt;
-    return nat.rule == nullptr ? std::optional(somebody_outside(row_.family)) : way.own;
-}
-
-/// As it comes in to the container.
-kernel::PacketFacts HostTrace::packet_inside(const api::Endpoint& to, const IpAddress& client) const {
-    const auto home = std::ranges::find(container_.addresses, to.address, &ContainerAddress::address);
-    auto facts = packet(to.address, true);
-    facts.source = client;
-    facts.destination_port = to.port;
-    facts.input = home != container_.addresses.end() ? std::optional(home->interface) : std::nullopt;
-    facts.output = "";
-    return facts;
-}
-
-HostTrace::Inside HostTrace::translated_inside(const api::Endpoint& to, const IpAddress& client) const {
-    Inside out{to, {}, {}};
-    const auto& rules = container_.rules.of(to.address.family());
-    // stopped_inside() says that they are not.
-    if (!rules.known) return out;
-    const auto facts = packet_inside(to, client);
-    const auto nat = kernel::find_nat(rules.chains, NF_INET_PRE_ROUTING, facts);
-    if (nat.uncertain) {
-        out.stop = doubt(nat.doubtful_chain, nat.doubtful, row_.target);
-        return out;
-    }
-    if (nat.rule == nullptr) return out;
-    if (nat.rule->action != RuleAction::dnat && nat.rule->action != RuleAction::redirect) {
-        out.stop = blocked({true, nat.chain, nat.rule, false}, BlockedPacket::in_container, facts);
-        return out;
-    }
-    out.rule = describe_rule(*nat.chain, *nat.rule);
-    out.to.port = nat.rule->to_port.value_or(to.port);
-    if (nat.rule->action == RuleAction::dnat) out.to.address = nat.rule->to_address.value_or(to.address);
-    if (is_containers(out.to.address)) return out;
-    out.stop.emplace();
-    if (out.to.address.is_loopback()) {
-        out.stop->verdict = PortVerdict::unknown;
-        out.stop->why.explanation = place_of(*out.rule) + " in " + row_.target + " sends it on to " +
-                                    endpoint_text(out.to.address, out.to.port) +
-                                    ", which takes route_localnet there";
-        return out;
-    }
-    out.stop->verdict = PortVerdict::shadowed;
-    out.stop->why = explain_sent_on(container_.target, *out.rule, out.to);
-    return out;
-}
-
-std::optional<PortTrace> HostTrace::stopped_inside(const api::Endpoint& to, const api::Endpoint& inside,
-                                                   const IpAddress& client,
-                                                   const std::optional<RouteBack>& route) const {
-    const auto family = to.address.family();
-    const auto& rules = container_.rules.of(family);
-    if (!rules.known) {
-        PortTrace out;
-        out.verdict = PortVerdict::unknown;
-        out.why.explanation = "the rules of " + row_.target + " could not be read as a whole";
-        return out;
-    }
-    auto facts = packet_inside(to, client);
-    const auto interface = facts.input;
-    for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN}) {
-        if (hook == NF_INET_LOCAL_IN && inside != to) {
-            facts.destination = inside.address;
-            facts.destination_port = inside.port;
-            facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
-        }
-        if (auto stop = stop_at(rules.chains, hook, facts, BlockedPacket::in_container)) return stop;
-    }
-    auto back = answer(inside);
-    back.destination = client;
-    if (inside != to) back.flow = kernel::flow_is_established | kernel::flow_has_dnat;
+    if (is_later) back = later(std::move(back));
     back.input = "";
-    back.output = interface;
-    if (route) {
-        if (auto lost = no_way_back(*route, client, interface)) return lost;
-        if (route->kind == RouteBack::Kind::there) back.output = route->interface;
+    const auto who = role(BlockedPacket::answer_of_host, is_later);
+    if (!from_outside) {
+        back.destination = to.address;
+        return by_loopback(back, who, stops);
     }
-    for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING}) {
-        if (auto stop = stop_at(rules.chains, hook, back, BlockedPacket::answer_in_container)) return stop;
-    }
-    return std::nullopt;
+    const auto& outside = host_.outside(row_.family).interface;
+    stops.add(stop_by_route(back, outside, who));
+    back.output = outside;
+    for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING})
+        stops.add(stop_at(rules(), hook, back, who));
+    stops.add(stop_at(rules(), {kernel::FramePoint::Kind::egress, outside}, back, who));
 }
 
-std::optional<PortTrace> HostTrace::no_way_back(const RouteBack& route, const IpAddress& client,
-                                                const std::optional<std::string>& interface) const {
-    PortTrace out;
-    out.verdict = PortVerdict::blocked;
-    switch (route.kind) {
-        case RouteBack::Kind::none:
-            out.why = explain_no_way_back(row_, client.family());
-            return out;
-        case RouteBack::Kind::refused:
-            out.why = explain_refused_back(row_, client, route.why.value_or(Explanation()));
-            return out;
-        case RouteBack::Kind::some:
-            if (client == somebody_outside(client.family())) return std::nullopt;
-            out.why = explain_refused_back(row_, client, {"it has no route there", {}});
-            return out;
-        case RouteBack::Kind::there:
-            break;
+/// Between two sockets of the host's.
+void HostTrace::by_loopback(kernel::PacketFacts facts, const PacketRole& who, Stops& stops) const {
+    for (const std::uint32_t hook :
+         {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING, NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN}) {
+        const bool out = hook == NF_INET_LOCAL_OUT || hook == NF_INET_POST_ROUTING;
+        facts.input = out ? "" : "lo";
+        facts.output = out ? "lo" : "";
+        facts.destination_local = true;
+        stops.add(stop_at(rules(), hook, facts, who));
     }
-    if (route.why) {
-        out.why = *route.why;
-        return out;
-    }
-    if (route.by_host || client != somebody_outside(client.family())) return std::nullopt;
-    out.verdict = PortVerdict::unknown;
-    out.why.explanation = row_.target + " answers the outside by " + route.interface +
-                          (route.gateway ? " and " + route.gateway->to_string() : std::string()) +
-                          ", past the host, which would have to translate it back" +
-                          (interface ? ": it came by " + *interface : std::string());
-    return out;
 }
 
 }  // namespace netlab::operations

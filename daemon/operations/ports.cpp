@@ -5,6 +5,7 @@
 #include "daemon/operations/network_facts.hpp"
 
 #include <algorithm>
+#include <map>
 
 /// `netlab ports`: what the engines publish, held against the host's rules and sockets and the containers'.
 namespace netlab::operations::ports {
@@ -81,9 +82,20 @@ class Inspection {
         handles_.proxies.settle();
         host_.rules = handles_.rules.read(view_.names());
         host_.addresses = view_.addresses();
-        host_.outside_v4 = view_.outside(Family::ipv4);
-        host_.outside_v6 = view_.outside(Family::ipv6);
-        host_.way = [this](const IpAddress& to) { return view_.way(to); };
+        host_.way = [this](const IpAddress& to) {
+            const auto [known, is_new] = ways_.try_emplace(to);
+            if (is_new) known->second = view_.way(to);
+            return known->second;
+        };
+        host_.route = [this](const kernel::PacketFacts& packet) { return view_.route(packet); };
+        for (const auto* rules : {&host_.rules.v4, &host_.rules.v6}) {
+            named_.add(rules->chains);
+            named_.add(rules->frames);
+        }
+        view_.name_networks(named_);
+        host_.outside_v4 = view_.outside(named_.anybody(Family::ipv4));
+        host_.outside_v6 = view_.outside(named_.anybody(Family::ipv6));
+        host_.clients = clients_of(named_, 1);
         auto listeners = read_held(handles_.host_diag.get(), view_.names());
         if (!listeners) return listeners.error();
         host_.listeners = std::move(*listeners);
@@ -101,13 +113,18 @@ class Inspection {
         if (!listeners) return listeners.error();
         auto& rules = handles_.own_rules[i];
         const ContainerPath path(handles_.known, topology_.topology, view_, context_, i);
-        const ContainerFacts container{
-            target,
-            addresses_of(facts),
-            std::move(*listeners),
-            rules ? rules->read(names) : RuleSet(),
-            [&](const IpAddress& address, const IpAddress& client) { return path.back(address, client); },
-            [&](const IpAddress& address) { return path.broken(address); }};
+        ContainerFacts container{target,
+                                 addresses_of(facts),
+                                 std::move(*listeners),
+                                 rules ? rules->read(names) : RuleSet(),
+                                 [&](const kernel::PacketFacts& answer) { return path.back(answer); },
+                                 [&](const IpAddress& address) { return path.broken(address); }};
+        ClientNetworks named(&named_);
+        named.add(container.rules.v4.chains);
+        named.add(container.rules.v6.chains);
+        if (const auto& socket = handles_.known.socket(handles_.known.home(i)))
+            name_routed_networks(socket->get(), named);
+        container.clients = clients_of(named, target.ports.size());
         for (const auto& port : target.ports) {
             if (!port.host_port && !request_.exposed) continue;
             add(judge_port(host_, container, port), rows);
@@ -116,6 +133,19 @@ class Inspection {
     }
 
   private:
+    /// Each client is one more way to be judged, for each of `ports`.
+    [[nodiscard]] ClientsByFamily clients_of(const ClientNetworks& named, std::size_t ports) const {
+        constexpr std::size_t judgements = 2048;
+        const std::size_t most = std::clamp<std::size_t>(judgements / std::max<std::size_t>(ports, 1), 1, 16);
+        ClientsByFamily out;
+        for (const auto family : {Family::ipv4, Family::ipv6}) {
+            const auto& outside = host_.outside(family);
+            (family == Family::ipv4 ? out.v4 : out.v6) = named.clients(
+                family, [&](const IpAddress& address) { return view_.is_outside(address, outside); }, most);
+        }
+        return out;
+    }
+
     /// A container there has no ports of its own: those that its processes listen on are the host's.
     Result<void> host_network(const api::Target& target, Rows& rows) {
         if (!is_container(target)) return {};
@@ -204,6 +234,8 @@ class Inspection {
     ReadTopology topology_;
     HostView view_;
     HostFacts host_;
+    ClientNetworks named_;  ///< by the host
+    std::map<IpAddress, HostWay> ways_;
     bool may_see_host_ = false;
     std::optional<std::vector<NumberedListener>> host_tcp_;
     std::optional<std::vector<NumberedListener>> host_udp_;

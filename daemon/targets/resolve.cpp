@@ -72,6 +72,19 @@ Peer peer_of(const View& view, api::PeerMatch match) {
     return {view.target, view.reference, match};
 }
 
+/// The running containers on a network of that name, the first of them.
+std::vector<std::string> members_of(const Index& index, std::string_view network) {
+    constexpr std::size_t most = 4;
+    std::vector<std::string> out;
+    for (const auto& view : index.views()) {
+        const auto& networks = view.target.networks;
+        const bool member = view.target.state == api::State::running &&
+                            std::ranges::find(networks, network, &api::Membership::name) != networks.end();
+        if (member && out.size() < most) out.push_back(view.target.name);
+    }
+    return out;
+}
+
 std::string engines_down(const Registry& registry, std::optional<api::Runtime> runtime) {
     std::string remark;
     for (const auto engine : {api::Runtime::docker, api::Runtime::podman}) {
@@ -103,6 +116,12 @@ Result<Resolution> Registry::resolve(std::string_view text) const {
         matches = index.find({std::nullopt, text, {}});  // a namespace's name may hold a colon
     if (matches.empty() && text.starts_with('/')) matches = index.find({std::nullopt, text.substr(1), {}});
     if (matches.empty()) {
+        if (const auto there = members_of(index, text); !there.empty()) {
+            return Error{errc::no_such_target,
+                         quoted(text) + " is a network, not a target",
+                         "name who is on it: " + join_or(there),
+                         {}};
+        }
         return no_such_target(word, index.names(word.runtime), engines_down(*this, word.runtime));
     }
     if (matches.size() > 1) {

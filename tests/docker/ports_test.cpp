@@ -36,6 +36,13 @@ bool answers(const std::string& to, bool from_outside = true) {
 bool answers(std::uint16_t port) {
     return answers(std::string(host_address) + ":" + std::to_string(port));
 }
+/// The same by a client of the lab's outside at that address of its.
+bool answers_from(const std::string& client, std::uint16_t port) {
+    const auto url = "http://" + std::string(host_address) + ":" + std::to_string(port) + "/";
+    return support::run(in_namespace(instance() + "inet", {"curl", "--silent", "--interface", client,
+                                                           "--output", "/dev/null", "--max-time", "2", url}))
+               .status == 0;
+}
 
 struct Ports {
     Finished finished;
@@ -296,6 +303,140 @@ TEST_CASE("ports: a rule in DOCKER-USER that drops is named", "[docker][ports]")
     REQUIRE(on_host({"sh", "-c", suggestion}).status == 0);
     (void)row_with(daemon, "p-user", "works");
     CHECK(answers(18009));
+}
+
+TEST_CASE("ports: who is a client decides with rules that name some, and real ones agree",
+          "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-who", {"-p", "18030:80"});
+    serve(container, "80");
+    (void)row_with(daemon, "p-who", "works");
+    const auto user = [](const std::string& rule) {
+        REQUIRE(
+            on_host({"sh", "-c", "iptables -w -F DOCKER-USER; iptables -w -A DOCKER-USER " + rule}).status ==
+            0);
+    };
+    const auto notes = [](const object& row) { return boost::json::serialize(row.at("notes")); };
+    const SavedRules saved_rules;
+    // A filter of bogons.
+    user("-s 203.0.113.0/24 -j DROP; iptables -w -A DOCKER-USER -s 192.0.2.0/24 -j DROP");
+    CHECK(answers_from("198.51.100.1", 18030));
+    CHECK_FALSE(answers_from("203.0.113.8", 18030));
+    CHECK(
+        notes(row_with(daemon, "p-who", "works")).find("not for clients in 203.0.113.0/24: what they send") !=
+        std::string::npos);
+    // Some are kept out.
+    user("-s 198.51.100.0/24 -j DROP");
+    CHECK_FALSE(answers_from("198.51.100.1", 18030));
+    CHECK(answers_from("203.0.113.8", 18030));
+    CHECK(notes(row_with(daemon, "p-who", "works"))
+              .find("not for clients in 198.51.100.0/24: what they send") != std::string::npos);
+    // Some are let in.
+    for (const std::string rule :
+         {"-i eth0 ! -s 198.51.100.0/24 -j DROP",
+          "-i eth0 -s 198.51.100.0/24 -j ACCEPT; iptables -w -A DOCKER-USER -i eth0 -j DROP"}) {
+        INFO(rule);
+        user(rule);
+        CHECK(answers_from("198.51.100.1", 18030));
+        CHECK_FALSE(answers_from("203.0.113.8", 18030));
+        CHECK(text(row_with(daemon, "p-who", "blocked"), "explanation")
+                  .find("; only clients in 198.51.100.0/24 pass (ip filter DOCKER-USER handle ") !=
+              std::string::npos);
+    }
+    user("-j RETURN");
+    REQUIRE(on_host({"ip", "route", "add", "blackhole", "203.0.113.0/24"}).status == 0);
+    CHECK(answers_from("198.51.100.1", 18030));
+    CHECK(text(carrier(row_with(daemon, "p-who", "works")), "kind") == "dnat");
+    CHECK(daemon.netlab({"nat", "p-who"}).status == 0);
+    REQUIRE(on_host({"ip", "route", "del", "blackhole", "203.0.113.0/24"}).status == 0);
+}
+
+TEST_CASE("ports: what a hostile administrator has done is named, and what is said helps",
+          "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container container("p-hostile", {"-p", "18031:80"});
+    serve(container, "80");
+    (void)row_with(daemon, "p-hostile", "works");
+    (void)row_with(daemon, "p-hostile", "works", "ipv6");
+    const auto v6 = std::string(host_address_v6) + ":18031";
+    const auto inside = "nsenter --net=/proc/" + std::to_string(pid_of("p-hostile")) + "/ns/net ";
+    const SavedRules saved_rules;
+    const struct Removed {
+        ~Removed() {
+            (void)on_host({"sh", "-c",
+                           "nft delete table bridge p-frames; nft delete table netdev p-frames; "
+                           "for pref in 4001 4002 4003; do ip rule del pref $pref; done; "
+                           "sysctl -qw net.ipv4.ip_forward=1 net.ipv4.conf.docker0.forwarding=1 "
+                           "net.ipv4.conf.eth0.forwarding=1"});
+        }
+    } removed_at_the_end;
+    struct Harm {
+        std::string does;
+        std::string says;
+        std::string verdict = "blocked";
+        std::string family = "ipv4";
+    };
+    const std::vector<Harm> all{
+        {"sysctl -qw net.ipv4.conf.docker0.forwarding=0",
+         "by docker0: net.ipv4.conf.docker0.forwarding is 0"},
+        {"sysctl -qw net.ipv4.conf.eth0.forwarding=0", "by eth0: net.ipv4.conf.eth0.forwarding is 0"},
+        {"ip rule add pref 4001 from 172.17.0.0/16 blackhole", "4001: from 172.17.0.0/16 blackhole"},
+        {"ip rule add pref 4002 iif eth0 unreachable", "4002: from all iif eth0 unreachable"},
+        {"ip rule add pref 4003 ipproto tcp dport 80 prohibit",
+         "4003: from all ipproto tcp dport 80 prohibit"},
+        {inside + "ip rule add pref 4004 ipproto tcp sport 80 prohibit", "by its policy rule 4004: "},
+        {"ip6tables -w -I OUTPUT -p tcp --sport 18031 -j DROP",
+         "what the host answers from [2001:db8:51::2]:18031 is dropped by ip6 filter OUTPUT", "blocked",
+         "ipv6"},
+        {"nft 'add table bridge p-frames; add chain bridge p-frames out { type filter hook postrouting "
+         "priority "
+         "0; }; add rule bridge p-frames out ip daddr " +
+             address_of("p-hostile", "bridge") + " tcp dport 80 drop'",
+         "is dropped by bridge p-frames out handle "},
+        {"nft 'add table netdev p-frames; add chain netdev p-frames in { type filter hook ingress device "
+         "eth0 "
+         "priority 0; }; add rule netdev p-frames in ip daddr 198.51.100.2 tcp dport 18031 drop'",
+         "is dropped by netdev p-frames in handle "},
+        {"iptables -w -t nat -I PREROUTING -p tcp --dport 18031 -j REDIRECT --to-ports 18032",
+         "redirects it to port 18032 of the host, where nothing takes it", "shadowed"},
+        {"iptables -w -I DOCKER-USER -p tcp --dport 80 --tcp-flags ALL ACK,PSH -j DROP",
+         "behind the first packet, is dropped by ip filter DOCKER-USER"},
+    };
+    for (const auto& [does, says, verdict, family] : all) {
+        INFO(does);
+        const auto works = [&, family = family] { return family == "ipv4" ? answers(18031) : answers(v6); };
+        REQUIRE(on_host({"sh", "-c", does}).status == 0);
+        CHECK_FALSE(works());
+        const auto row = row_with(daemon, "p-hostile", verdict, family);
+        INFO(boost::json::serialize(row));
+        CHECK(text(row, "explanation").find(says) != std::string::npos);
+        CHECK(on_host({"sh", "-c", text(row, "suggestion")}).status == 0);
+        (void)row_with(daemon, "p-hostile", "works", family);
+        CHECK(works());
+    }
+    // What is not certain is said to be so.
+    for (const auto& [does, says] : std::vector<std::pair<std::string, std::string>>{
+             {"iptables -w -t mangle -I PREROUTING -p tcp --dport 18031 -j MARK --set-mark 7; "
+              "iptables -w -I DOCKER-USER -m mark --mark 7 -j DROP",
+              "DOCKER-USER handle "},
+             {"iptables -w -t raw -I PREROUTING -p tcp --dport 18031 -j CT --notrack",
+              "takes it from conntrack"}}) {
+        INFO(does);
+        REQUIRE(on_host({"sh", "-c", does}).status == 0);
+        CHECK(text(row_with(daemon, "p-hostile", "unknown"), "explanation").find(says) != std::string::npos);
+        REQUIRE(on_host({"sh", "-c",
+                         "iptables -w -t mangle -F; iptables -w -t raw -F; iptables -w -F DOCKER-USER"})
+                    .status == 0);
+        (void)row_with(daemon, "p-hostile", "works");
+    }
+    // And what is asleep drops nothing.
+    REQUIRE(on_host({"nft",
+                     "delete table netdev p-frames; add table netdev p-frames { flags dormant; }; add chain "
+                     "netdev p-frames in { type filter "
+                     "hook ingress device eth0 priority 0; policy drop; }"})
+                .status == 0);
+    CHECK(answers(18031));
+    (void)row_with(daemon, "p-hostile", "works");
 }
 
 TEST_CASE("ports: a rule of the container's own that drops is named, and so is a missing route",

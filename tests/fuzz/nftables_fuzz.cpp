@@ -27,6 +27,10 @@ void meet(const std::vector<RuleChain>& chains, std::uint32_t hook, const Packet
     const auto filter = find_drop(chains, NF_INET_FORWARD, packet);
     check(!filter.dropped || is_of(chains, filter.chain, filter.rule));
     check(filter.doubtful == nullptr || is_of(chains, filter.doubtful_chain, filter.doubtful));
+    for (const auto kind : {FramePoint::Kind::ingress, FramePoint::Kind::bridge}) {
+        const auto frame = find_frame_drop(chains, {kind, "veth1"}, packet);
+        check(!frame.dropped || is_of(chains, frame.chain, frame.rule));
+    }
 }
 
 /// A question to Docker's resolver, and what comes from outside, with as little known of it as there may be
@@ -80,6 +84,7 @@ void follow(std::vector<RuleChain> chains) {
 /// Each set has all the elements that there are, whatever set they are of.
 NftTables::Content content_of(std::span<const std::byte> bytes) {
     NftTables::Content content{parse_nft_chains(bytes), parse_nft_rules(bytes)};
+    content.tables = parse_nft_tables(bytes);
     constexpr std::size_t most = 8;
     for (auto& set : parse_nft_sets(bytes)) {
         if (content.sets.size() == most) break;
@@ -102,6 +107,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto content = content_of(bytes);
         follow(rule_chains(content));
         follow(rule_chains(content, Family::ipv6));
+        follow(frame_chains(content));
+        follow(frame_chains(content, Family::ipv6));
         return 0;
     }
     XtBytes table;

@@ -1,3 +1,4 @@
+#include "daemon/operations/client_networks.hpp"
 #include "daemon/operations/nat_judgement.hpp"
 #include "tests/netns/test_network.hpp"
 #include "tests/support/catch.hpp"
@@ -278,8 +279,8 @@ TEST_CASE("host rules: what a map jumps to is reached, and a rule behind another
     const auto found = operations::find_dnat_rules(rules.v4.chains);
     std::vector<std::string> told;
     for (const auto& one : found) {
-        const auto by =
-            operations::find_shadowing(rules.v4.chains, one, *IpAddress::parse("192.0.2.1"), "out");
+        const auto by = operations::find_shadowing(rules.v4.chains, one, *IpAddress::parse("192.0.2.1"),
+                                                   *IpAddress::parse("203.0.113.1"), "out");
         told.push_back(one.rule->to_string() + (one.reached ? "" : " unreached") +
                        (by ? " behind " + by->text : ""));
     }
@@ -589,4 +590,151 @@ TEST_CASE("host rules: what is for a broadcast is not for a local address", "[ne
         packet.destination_local = false;
         CHECK(kernel::find_drop(rules.v4.chains, NF_INET_LOCAL_IN, packet).uncertain);
     }
+}
+
+TEST_CASE("host rules: a table that is dormant is met by nothing, and who owns one is known", "[netns]") {
+    const Host host;
+    host.run(
+        "nft -f - <<END\n"
+        "table inet sleeps { flags dormant;\n"
+        " chain f { type filter hook forward priority 0; policy drop; }\n"
+        " chain n { type nat hook prerouting priority -100; tcp dport 8080 dnat ip to 172.17.0.9; }\n"
+        "}\n"
+        "table ip awake { chain f { type filter hook forward priority 0; tcp dport 81 drop; }; }\n"
+        "END");
+    const auto rules = host.rules();
+    const auto packet = web("203.0.113.1", "172.17.0.2", "eth0");
+    CHECK_FALSE(kernel::find_drop(rules.v4.chains, NF_INET_FORWARD, packet).dropped);
+    CHECK(translated(rules.v4, packet) == "nothing");
+    CHECK(operations::find_dnat_rules(rules.v4.chains).empty());
+    REQUIRE(rules.v4.chains.size() == 1);
+    CHECK_FALSE(rules.v4.chains[0].owner);
+    host.run("nft add table inet sleeps");  // awakes it
+    CHECK(kernel::find_drop(host.rules().v4.chains, NF_INET_FORWARD, packet).dropped);
+    // As long as the program is there.
+    const support::Process owner({"ip", "netns", "exec", host.network.name('a'), "sh", "-ec",
+                                  "f=$(mktemp -u); mkfifo $f; exec 3<>$f; rm $f; "
+                                  "echo 'add table ip owned { flags owner; }' >&3; "
+                                  "echo 'add chain ip owned f { type filter hook forward priority 7; }' >&3; "
+                                  "echo 'add rule ip owned f drop' >&3; exec nft -i <&3"});
+    const kernel::RuleChain* owned = nullptr;
+    RuleSet read;
+    CHECK(support::eventually(
+        [&] {
+            read = host.rules();
+            const auto found = std::ranges::find(read.v4.chains, "ip owned", &kernel::RuleChain::table);
+            owned = found == read.v4.chains.end() || found->rules.empty() ? nullptr : &*found;
+            return owned != nullptr;
+        },
+        std::chrono::seconds(5)));
+    REQUIRE(owned != nullptr);
+    CHECK(owned->owner);
+    CHECK(operations::delete_command(operations::describe_rule(*owned, owned->rules[0])).empty());
+}
+
+TEST_CASE("host rules: what bridges and devices see is read, too", "[netns]") {
+    const Host host;
+    host.run(
+        "nft -f - <<END\n"
+        "table bridge b { chain f { type filter hook output priority 0;\n"
+        "  ether type ip6 drop\n"
+        "  ip daddr 172.17.0.2 tcp dport 8080 drop\n"
+        "}; }\n"
+        "table netdev n {\n"
+        " set blocked { type ipv4_addr; flags interval; elements = { 10.0.0.0/8 }; }\n"
+        " chain in { type filter hook ingress device \"out\" priority 0; ip saddr @blocked drop; }\n"
+        "}\n"
+        "table inet i { chain in { type filter hook ingress device \"out\" priority 1; tcp dport 81 drop; }; "
+        "}\n"
+        "END");
+    const auto rules = host.rules();
+    CHECK(rules.v4.chains.size() == 1);  // its hook is another
+    constexpr std::uint32_t bridge_output = 3;
+    using Kind = kernel::FramePoint::Kind;
+    auto packet = web("203.0.113.1", "172.17.0.2", "eth0");
+    packet.input.reset();
+    const auto at = [&](const kernel::FramePoint& point, const operations::FamilyRules& of) {
+        return kernel::find_frame_drop(of.frames, point, packet);
+    };
+    auto decision = at({Kind::bridge, {}, bridge_output}, rules.v4);
+    CHECK(decision.dropped);
+    CHECK_FALSE(decision.uncertain);
+    CHECK_FALSE(at({Kind::ingress, "out"}, rules.v4).dropped);
+    packet.source = *IpAddress::parse("10.1.2.3");
+    CHECK(at({Kind::ingress, "out"}, rules.v4).dropped);
+    CHECK_FALSE(at({Kind::ingress, "other"}, rules.v4).dropped);
+    packet.source = *IpAddress::parse("203.0.113.1");
+    packet.destination_port = 81;
+    CHECK(at({Kind::ingress, "out"}, rules.v4).dropped);
+    packet.source = *IpAddress::parse("2001:db8::1");
+    packet.destination = *IpAddress::parse("2001:db8::2");
+    CHECK(at({Kind::bridge, {}, bridge_output}, rules.v6).dropped);
+}
+
+TEST_CASE("host rules: marks and what conntrack does not see, whichever program made the rules", "[netns]") {
+    for (const std::string iptables : {"iptables-nft", "iptables-legacy"}) {
+        INFO(iptables);
+        const Host host;
+        host.run(iptables + " -t mangle -A PREROUTING -p tcp --dport 8080 -j MARK --set-mark 1;" + iptables +
+                 " -t raw -A PREROUTING -p tcp --dport 8081 -j CT --notrack");
+        const auto rules = host.rules();
+        auto packet = web("203.0.113.1", "198.51.100.2", "eth0");
+        const auto effects = [&] {
+            return kernel::find_drop(rules.v4.chains, NF_INET_PRE_ROUTING, packet).effects;
+        };
+        CHECK(effects().marks);
+        CHECK(effects().untracks == nullptr);
+        packet.destination_port = 8081;
+        CHECK_FALSE(effects().marks);
+        REQUIRE(effects().untracks != nullptr);
+        CHECK(effects().untrack_chain->name == "PREROUTING");
+    }
+    const Host host;
+    host.run(
+        "nft 'add table ip t; add chain ip t pre { type filter hook prerouting priority raw; }; "
+        "add rule ip t pre tcp dport 8080 meta mark set 1; add rule ip t pre tcp dport 8081 notrack; "
+        "add rule ip t pre meta priority set 1:1'");
+    const auto rules = host.rules();
+    auto packet = web("203.0.113.1", "198.51.100.2", "eth0");
+    CHECK(kernel::find_drop(rules.v4.chains, NF_INET_PRE_ROUTING, packet).effects.marks);
+    packet.destination_port = 8081;
+    const auto effects = kernel::find_drop(rules.v4.chains, NF_INET_PRE_ROUTING, packet).effects;
+    CHECK_FALSE(effects.marks);
+    CHECK(effects.untracks != nullptr);
+}
+
+TEST_CASE("host rules: the networks that sets name are clients' networks", "[netns]") {
+    const Host host;
+    host.run(
+        "nft -f - <<END\n"
+        "table ip t {\n"
+        " set some { type ipv4_addr; flags interval; elements = { 203.0.113.0/24, 192.0.2.4-192.0.2.7, "
+        "255.0.0.0/8 }; }\n"
+        " set pairs { type inet_service . ipv4_addr; flags interval; elements = { 80 . 198.18.0.0/15 }; }\n"
+        " chain f { type filter hook forward priority 0;\n"
+        "  ip saddr @some drop\n"
+        "  tcp dport . ip saddr @pairs drop\n"
+        "  ip saddr { 198.51.100.9, 198.51.100.77 } drop\n"
+        "  ip saddr vmap { 10.0.0.0/8 : drop }\n"
+        "}; }\nEND");
+    const auto rules = host.rules();
+    operations::ClientNetworks networks;
+    networks.add(rules.v4.chains);
+    const auto clients = networks.clients(
+        Family::ipv4, [](const IpAddress&) { return true; }, 16);
+    std::vector<std::string> told;
+    for (const auto& client : clients.named) {
+        told.push_back(client.network->to_string());
+        CHECK(client.network->contains(client.address));
+        CHECK_FALSE(client.named_by.empty());
+    }
+    std::ranges::sort(told);
+    CHECK(told == std::vector<std::string>{"10.0.0.0/8", "192.0.2.4/30", "198.18.0.0/15", "198.51.100.77/32",
+                                           "198.51.100.9/32", "203.0.113.0/24", "255.0.0.0/8"});
+    CHECK(clients.anybody.address == *IpAddress::parse("192.0.2.1"));
+    CHECK_FALSE(clients.more);
+    CHECK(networks
+              .clients(
+                  Family::ipv4, [](const IpAddress&) { return true; }, 2)
+              .more);
 }

@@ -84,6 +84,12 @@ TEST_CASE("nat: as text the way out, the way in and the rules with their counter
           "  out  172.17.0.2 (eth0) -> 172.17.0.1 (docker0) -> ens3 as 198.51.100.2\n"
           "  in   *:8080/tcp -> 172.17.0.2:80 (co1)\n"
           "       ip nat DOCKER handle 11: tcp dport 8080 dnat to 172.17.0.2:80  [14 packets, 840 bytes]\n");
+    // A target's two families have one heading, and what comes in by either is below it.
+    auto out_v6 = out;
+    out_v6.family = in.family == Family::ipv6 ? Family::ipv4 : Family::ipv6;
+    const auto both = cli::nat_text::page({out, out_v6}, {in}, false);
+    CHECK(both.find("other rules") == both.npos);
+    CHECK(both.ends_with("[14 packets, 840 bytes]\n"));
     in.shadowed_by = rule();
     CHECK(cli::nat_text::page({out}, {in}, false)
               .ends_with("       NEVER MET, first comes ip nat DOCKER handle 11: tcp dport 8080 dnat to "

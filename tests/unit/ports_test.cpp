@@ -1,3 +1,4 @@
+#include "daemon/kernel/interface_settings.hpp"
 #include "daemon/operations/port_judgement.hpp"
 #include "daemon/operations/proxy_processes.hpp"
 #include "tests/support/catch.hpp"
@@ -73,14 +74,22 @@ struct Stage {
         port = {address("0.0.0.0"), 8080, 80, "tcp"};
     }
     [[nodiscard]] api::PortRow judge() const {
-        const ContainerFacts container{target,
-                                       {{address("172.17.0.2"), "eth0"}},
-                                       listeners,
-                                       own,
-                                       [this](const IpAddress&, const IpAddress& client) {
-                                           const RouteBack on_link{RouteBack::Kind::there, "eth0"};
-                                           return client == address("172.17.0.1") ? on_link : back;
-                                       }};
+        ContainerFacts container{target,
+                                 {{address("172.17.0.2"), "eth0"}},
+                                 listeners,
+                                 own,
+                                 [this](const kernel::PacketFacts& answer) {
+                                     const RouteBack on_link{RouteBack::Kind::there, "eth0"};
+                                     return answer.destination == address("172.17.0.1") ? on_link : back;
+                                 }};
+        ClientNetworks networks;
+        networks.add(host.rules.v4.chains);
+        for (const auto* avoided : avoided_networks)
+            networks.add(*IpPrefix::parse(avoided));
+        const auto is_outside = [](const IpAddress& one) {
+            return !IpPrefix::parse("172.17.0.0/16")->contains(one) && one != address("198.51.100.2");
+        };
+        container.clients.v4 = networks.clients(Family::ipv4, is_outside, 16);
         return judge_port(host, container, port);
     }
 
@@ -90,7 +99,20 @@ struct Stage {
     RuleSet own{{{}, true}, {{}, true}};
     RouteBack back{RouteBack::Kind::there, "eth0"};
     api::PublishedPort port;
+    std::vector<const char*> avoided_networks;
 };
+
+PacketRule of_source(const char* prefix, RuleAction action, bool inverted = false) {
+    PacketRule rule;
+    rule.handle = 30;
+    rule.source = {*IpPrefix::parse(prefix), inverted};
+    rule.action = action;
+    return rule;
+}
+
+bool has_note(const api::PortRow& row, std::string_view begin) {
+    return std::ranges::any_of(row.notes, [&](const std::string& note) { return note.starts_with(begin); });
+}
 
 }  // namespace
 
@@ -364,12 +386,22 @@ TEST_CASE("ports: what a policy drops is accepted by a rule in that very chain",
     stage.host.way = [](const IpAddress&) {
         return HostWay{"docker0", false, {}, true, {}, address("172.17.0.1")};
     };
-    const auto with = [&](std::string table, std::string name, unsigned hook) {
+    PacketRule answers;
+    answers.flow = {kernel::flow_is_established, false};
+    answers.action = RuleAction::accept;
+    const auto with = [&](std::string table, std::string name, unsigned hook,
+                          std::vector<PacketRule> rules = {}) {
         stage.host.rules.v4.chains[1] = {
-            false, std::move(table), std::move(name), kernel::NftHook{hook, 0}, false, {}, true};
+            false, std::move(table), std::move(name), kernel::NftHook{hook, 0}, false, std::move(rules),
+            true};
         return stage.judge();
     };
     auto row = with("ip filter", "OUTPUT", NF_INET_LOCAL_OUT);
+    CHECK(
+        row.explanation.starts_with("what the host answers from 198.51.100.2:8080 is dropped by the policy"));
+    CHECK(row.suggestion ==
+          "iptables-nft -t filter -A OUTPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT");
+    row = with("ip filter", "OUTPUT", NF_INET_LOCAL_OUT, {answers});
     CHECK(row.explanation ==
           "what the host itself sends to 172.17.0.2:80 is dropped by the policy of ip filter "
           "OUTPUT, as no rule accepts it");
@@ -477,4 +509,304 @@ TEST_CASE("ports: docker-proxy's arguments say where it leads", "[unit]") {
     CHECK_FALSE(parse_docker_proxy(words("docker-proxy -container-ip nonsense -container-port x ")));
     CHECK_FALSE(parse_docker_proxy(words("docker-proxy -container-ip")));
     CHECK_FALSE(parse_docker_proxy(""));
+}
+
+TEST_CASE("ports: a rule for some clients alone is no verdict on all", "[unit]") {
+    Stage stage;
+    auto& rules = stage.host.rules.v4.chains[1].rules;
+    // A filter of bogons has the documentation networks in it.
+    for (const auto* bogon : {"203.0.113.0/24", "192.0.2.0/24", "198.51.100.0/24"})
+        rules.push_back(of_source(bogon, RuleAction::drop));
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::works);
+    REQUIRE(row.notes.size() == 3);
+    CHECK(has_note(row,
+                   "not for clients in 203.0.113.0/24: what they send to 172.17.0.2:80 is dropped by "
+                   "ip filter FORWARD handle 30: ip saddr 203.0.113.0/24 drop"));
+    // What is dropped of the answers is dropped for them.
+    rules = {of_source("10.0.0.0/8", RuleAction::drop)};
+    std::swap(rules[0].source, rules[0].destination);
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::works);
+    CHECK(has_note(row, "not for clients in 10.0.0.0/8: what co1 answers from 172.17.0.2:80 is dropped by"));
+}
+
+TEST_CASE("ports: where rules let only some clients in, the others are told", "[unit]") {
+    Stage stage;
+    auto& rules = stage.host.rules.v4.chains[1].rules;
+    rules = {of_source("10.0.0.0/8", RuleAction::drop, true)};
+    rules[0].input = {"eth0", false};
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(
+        row.explanation.ends_with("ip saddr != 10.0.0.0/8 drop; only clients in 10.0.0.0/8 pass (ip filter "
+                                  "FORWARD handle 30: iifname \"eth0\" ip saddr != 10.0.0.0/8 drop)"));
+    PacketRule drop;
+    drop.input = {"eth0", false};
+    drop.action = RuleAction::drop;
+    rules = {of_source("10.1.0.0/16", RuleAction::drop), of_source("10.0.0.0/8", RuleAction::accept), drop};
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.ends_with(
+        "; only clients in 10.0.0.0/8 pass (ip filter FORWARD handle 30: ip saddr 10.0.0.0/8 accept)"));
+    // The host's own containers are no clients from outside.
+    rules = {of_source("172.17.0.0/16", RuleAction::accept), drop};
+    CHECK(stage.judge().explanation.find("only clients") == std::string::npos);
+}
+
+TEST_CASE("ports: a client whom nothing names is nobody that a route names", "[unit]") {
+    Stage stage;
+    stage.avoided_networks = {"203.0.113.0/24", "192.0.2.0/24", "0.0.0.0/0"};
+    IpAddress asked;
+    stage.host.route = [&](const kernel::PacketFacts& packet) {
+        if (packet.input == "eth0") asked = packet.source;
+        return HostRoute{true, 0, false, packet.input == "eth0" ? "docker0" : "eth0"};
+    };
+    CHECK(stage.judge().verdict == PortVerdict::works);
+    CHECK(asked == address("198.51.100.77"));
+    // Where all have a word said for them it is one of the largest network.
+    ClientNetworks networks;
+    for (const auto* half : {"0.0.0.0/1", "128.0.0.0/1", "203.0.113.0/24"})
+        networks.add(*IpPrefix::parse(half));
+    CHECK(networks.anybody(Family::ipv4) == address("192.0.2.1"));
+    CHECK(ClientNetworks(&networks).anybody(Family::ipv4) == address("192.0.2.1"));
+}
+
+TEST_CASE("ports: the interface that an answer comes in by must forward, too", "[unit]") {
+    Stage stage;
+    stage.host.way = [](const IpAddress&) {
+        HostWay way{"docker0", false, {}, true};
+        way.forwards = false;
+        way.forwarding = "net.ipv4.conf.docker0.forwarding";
+        return way;
+    };
+    const auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation ==
+          "the host does not forward what comes in by docker0: net.ipv4.conf.docker0.forwarding is 0");
+    CHECK(row.suggestion == "sysctl -w net.ipv4.conf.docker0.forwarding=1");
+    kernel::InterfaceSettings settings;
+    settings.all_forwarding = true;
+    CHECK(kernel::forwarding_sysctl(Family::ipv4, settings, "eth0.7") == "net/ipv4/conf/eth0.7/forwarding");
+    settings.all_forwarding = false;
+    CHECK(kernel::forwarding_sysctl(Family::ipv4, settings, "docker0") == "net.ipv4.ip_forward");
+    CHECK(kernel::forwarding_sysctl(Family::ipv6, settings, "docker0") == "net.ipv6.conf.all.forwarding");
+}
+
+namespace {
+
+RuleChain filter(const char* name, std::uint32_t hook, std::vector<PacketRule> rules, bool drops = false) {
+    return {false, "ip filter", name, kernel::NftHook{hook, 0}, false, std::move(rules), drops};
+}
+
+}  // namespace
+
+TEST_CASE("ports: what a process of the host's answers meets the host's rules", "[unit]") {
+    Stage stage;
+    PacketRule drop;
+    drop.handle = 6;
+    drop.protocol = {IPPROTO_TCP, false};
+    drop.source_port = {{8080, 8080}, false};
+    drop.action = RuleAction::drop;
+    auto& chains = stage.host.rules.v4.chains;
+    for (const auto& [name, hook] :
+         {std::pair("OUTPUT", NF_INET_LOCAL_OUT), std::pair("POSTROUTING", NF_INET_POST_ROUTING)}) {
+        chains = {filter(name, static_cast<std::uint32_t>(hook), {drop})};
+        const auto row = stage.judge();
+        CHECK(row.verdict == PortVerdict::blocked);
+        CHECK(row.explanation.starts_with(
+            std::string("what the host answers from 198.51.100.2:8080 is dropped by ip filter ") + name));
+    }
+    // A rule of the loopback interface is for the host's own programs alone.
+    PacketRule on_loopback;
+    on_loopback.handle = 7;
+    on_loopback.input = {"lo", false};
+    on_loopback.action = RuleAction::drop;
+    chains = {prerouting({dnat(8080, "172.17.0.2", 80)}), filter("INPUT", NF_INET_LOCAL_IN, {on_loopback})};
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::works);
+    CHECK(has_note(row,
+                   "for the host's own programs at 127.0.0.1:8080: what the host itself sends to "
+                   "127.0.0.1:8080 is dropped by ip filter INPUT handle 7"));
+    stage.port.host_address = address("127.0.0.1");
+    CHECK(stage.judge().verdict == PortVerdict::blocked);
+
+    // Of a container on the host's network there is nothing else.
+    chains = {filter("OUTPUT", NF_INET_LOCAL_OUT, {drop})};
+    row = judge_host_socket(stage.host, stage.target, listener("0.0.0.0", 8080), true);
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.starts_with("what the host answers from 198.51.100.2:8080 is dropped by"));
+    PacketRule redirect = dnat(8080, "172.17.0.2", 9999);
+    redirect.action = RuleAction::redirect;
+    redirect.to_address.reset();
+    chains = {prerouting({redirect})};
+    row = judge_host_socket(stage.host, stage.target, listener("0.0.0.0", 8080), true);
+    CHECK(row.verdict == PortVerdict::shadowed);
+    CHECK(row.suggestion == "nft delete rule ip nat PREROUTING handle 11");
+}
+
+TEST_CASE("ports: a redirection that comes first is named", "[unit]") {
+    Stage stage;
+    PacketRule redirect = dnat(8080, "172.17.0.2", 9999);
+    redirect.handle = 44;
+    redirect.action = RuleAction::redirect;
+    redirect.to_address.reset();
+    auto& rules = stage.host.rules.v4.chains[0].rules;
+    rules.insert(rules.begin(), redirect);
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::shadowed);
+    CHECK(row.explanation ==
+          "ip nat PREROUTING handle 44 comes first and redirects it to port 9999 of the "
+          "host, where nothing takes it");
+    CHECK(row.suggestion == "nft delete rule ip nat PREROUTING handle 44");
+    stage.host.listeners.tcp.push_back(listener("0.0.0.0", 9999, "nginx", 5));
+    CHECK(stage.judge().explanation.ends_with("where nginx, PID 5, has it"));
+    // To where its own proxy is it leads to the same.
+    rules[0].to_port = 8081;
+    stage.host.listeners.tcp.push_back(proxy("0.0.0.0", 8081, "172.17.0.2", 80));
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::works);
+    rules[0].to_port.reset();
+    CHECK(stage.judge().verdict == PortVerdict::works);
+}
+
+TEST_CASE("ports: a mark that a rule sets is not known behind it", "[unit]") {
+    Stage stage;
+    PacketRule sets;
+    sets.sets_mark = true;
+    PacketRule drops;
+    drops.handle = 8;
+    drops.mark = {{1, ~0U}, false};
+    drops.action = RuleAction::drop;
+    auto& chains = stage.host.rules.v4.chains;
+    chains[1] = forward({drops}, false);
+    CHECK(stage.judge().verdict == PortVerdict::works);
+    chains[1] = forward({sets, drops}, false);
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+    // Also where another chain of an earlier hook does.
+    chains[1] = forward({drops}, false);
+    chains.push_back(
+        {false, "ip mangle", "PREROUTING", kernel::NftHook{NF_INET_PRE_ROUTING, -150}, false, {sets}, false});
+    const auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::unknown);
+    CHECK(row.explanation.find("ip filter FORWARD handle 8") != std::string::npos);
+    // A policy rule may go by it.
+    chains[1] = forward({}, false);
+    CHECK(stage.judge().verdict == PortVerdict::works);
+    stage.host.route = [](const kernel::PacketFacts& packet) {
+        HostRoute route{true, 0, false, packet.input == "eth0" ? "docker0" : "eth0"};
+        route.by_mark = "100: from all fwmark 0x1 prohibit";
+        return route;
+    };
+    CHECK(stage.judge().explanation.find("100: from all fwmark 0x1 prohibit") != std::string::npos);
+}
+
+TEST_CASE("ports: what conntrack does not see is not translated", "[unit]") {
+    Stage stage;
+    PacketRule notrack;
+    notrack.handle = 2;
+    notrack.protocol = {IPPROTO_TCP, false};
+    notrack.destination_port = {{8080, 8080}, false};
+    notrack.untracks = true;
+    auto& chains = stage.host.rules.v4.chains;
+    chains.push_back(
+        {false, "ip raw", "PREROUTING", kernel::NftHook{NF_INET_PRE_ROUTING, -300}, false, {notrack}, false});
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::unknown);
+    CHECK(row.explanation.find("ip raw PREROUTING handle 2 takes it from conntrack") != std::string::npos);
+    // The answer as well.
+    chains.back().rules[0].destination_port.reset();
+    chains.back().rules[0].source_port = {{80, 80}, false};
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+    // What a process carries needs no translation.
+    chains.erase(chains.begin());
+    CHECK(stage.judge().verdict == PortVerdict::works);
+}
+
+TEST_CASE("ports: what follows the first packets may be dropped", "[unit]") {
+    Stage stage;
+    PacketRule first;
+    first.flow = {kernel::flow_is_new, false};
+    first.action = RuleAction::accept;
+    PacketRule answers;
+    answers.input = {"docker0", false};
+    answers.action = RuleAction::accept;
+    stage.host.rules.v4.chains[1] = forward({first, answers}, true);
+    stage.host.rules.v4.chains[1].table = "inet fw";
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation ==
+          "what comes from outside for 172.17.0.2:80, behind the first packet, is dropped by the policy of "
+          "inet fw FORWARD, as no rule accepts it");
+    CHECK(row.suggestion == "nft add rule inet fw FORWARD ct state established,related accept");
+    PacketRule data;
+    data.handle = 5;
+    data.tcp_flags = {{0x18, 0x3F}, false};
+    data.action = RuleAction::drop;
+    stage.host.rules.v4.chains[1] = forward({data}, false);
+    CHECK(stage.judge().verdict == PortVerdict::blocked);
+}
+
+TEST_CASE("ports: rules that see frames are looked at", "[unit]") {
+    Stage stage;
+    stage.host.way = [](const IpAddress&) {
+        HostWay way{"docker0", false, {}, true};
+        way.port = "veth1";
+        return way;
+    };
+    PacketRule drop;
+    drop.handle = 3;
+    drop.destination_port = {{80, 80}, false};
+    drop.action = RuleAction::drop;
+    const auto with = [&](std::string table, kernel::NftHook hook, const PacketRule& rule) {
+        stage.host.rules.v4.frames = {{false, std::move(table), "c", std::move(hook), false, {rule}, false}};
+        return stage.judge();
+    };
+    constexpr std::uint32_t bridge_postrouting = 4;
+    constexpr std::uint32_t bridge_forward = 2;
+    const auto row = with("bridge b", {bridge_postrouting, 0}, drop);
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.find("is dropped by bridge b c handle 3") != std::string::npos);
+    CHECK(row.suggestion == "nft delete rule bridge b c handle 3");
+    CHECK(with("bridge b", {bridge_forward, 0}, drop).verdict == PortVerdict::works);
+    drop.destination_port = {{8080, 8080}, false};
+    CHECK(with("netdev n", {NF_NETDEV_INGRESS, 0, {"eth0"}}, drop).verdict == PortVerdict::blocked);
+    CHECK(with("inet n", {NF_INET_INGRESS, 0, {"eth0"}}, drop).verdict == PortVerdict::blocked);
+    CHECK(with("netdev n", {NF_NETDEV_INGRESS, 0, {"eth9"}}, drop).verdict == PortVerdict::works);
+    drop.more_conditions = true;
+    CHECK(with("netdev n", {NF_NETDEV_INGRESS, 0, {"eth*"}}, drop).verdict == PortVerdict::unknown);
+    drop.more_conditions = false;
+    drop.destination_port.reset();
+    drop.source_port = {{8080, 8080}, false};
+    stage.host.rules.v4.chains.clear();
+    CHECK(with("netdev n", {NF_NETDEV_EGRESS, 0, {"eth0"}}, drop).verdict == PortVerdict::blocked);
+}
+
+TEST_CASE("ports: the host's policy rules are asked of the packet and of its answer", "[unit]") {
+    Stage stage;
+    HostRoute refused{true, EINVAL, false, {}, {"5: from 172.17.0.0/16 blackhole", "ip rule del pref 5"}};
+    const HostRoute in{true, 0, false, "docker0"};
+    HostRoute back = refused;
+    stage.host.route = [&](const kernel::PacketFacts& packet) { return packet.input == "eth0" ? in : back; };
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.find("does not send on what co1 answers from 172.17.0.2:80") != std::string::npos);
+    CHECK(row.explanation.ends_with("5: from 172.17.0.0/16 blackhole"));
+    CHECK(row.suggestion == "ip rule del pref 5");
+    back = {true, 0, false, "wg0"};
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+    back = {true, 0, false, "eth0"};
+    CHECK(stage.judge().verdict == PortVerdict::works);
+}
+
+TEST_CASE("ports: a rule in a table with an owner is his alone to remove", "[unit]") {
+    Stage stage;
+    PacketRule drop;
+    drop.handle = 3;
+    drop.action = RuleAction::drop;
+    stage.host.rules.v4.chains[1] = forward({drop}, false);
+    stage.host.rules.v4.chains[1].owner = 4711;
+    const auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.suggestion.starts_with("ps -p 4711  # the program with netlink port 4711"));
 }

@@ -341,6 +341,10 @@ TEST_CASE("registry: the running members of a network, and the nearest name of o
     CHECK(unknown.error().code == errc::no_such_target);
     CHECK(unknown.error().hint == "did you mean bridge?");
     CHECK(!registry.members(""));
+    const auto as_target = registry.resolve("net");
+    REQUIRE(!as_target);
+    CHECK(as_target.error().message == "'net' is a network, not a target");
+    CHECK(as_target.error().hint == "name who is on it: co1 or co2");
 
     // Containers of the host's network live in its namespace, whose target is the host itself.
     registry.apply(facts("", 1));
