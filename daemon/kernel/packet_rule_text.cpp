@@ -5,6 +5,8 @@
 #include <array>
 #include <cstdio>
 
+#include <netinet/in.h>
+
 namespace netlab::kernel {
 
 namespace {

@@ -29,6 +29,8 @@ std::string_view zone_of(std::string_view chain) {
 }
 
 std::string firewalld_permission(std::string_view chain, const StoppedFlow& flow) {
+    // Others, as that of reverse paths, have no such command.
+    if (!chain.starts_with("filter_IN") && !chain.starts_with("filter_F")) return {};
     const auto zone = zone_of(chain);
     if (flow.output.empty() && !flow.protocol.empty() && is_plain_word(zone))
         return "firewall-cmd --zone=" + std::string(zone) + " --add-port=" + std::to_string(flow.port) + "/" +

@@ -1,6 +1,7 @@
 #include "daemon/operations/port_explanation.hpp"
 
 #include "common/endpoint.hpp"
+#include "daemon/operations/firewall_programs.hpp"
 #include "daemon/operations/host_command.hpp"
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/network_facts.hpp"
@@ -175,6 +176,26 @@ std::string removal_of(const api::NatRule& rule, const api::Target* target = nul
     return target == nullptr ? command : command_in(*target, command);
 }
 
+/// ufw keeps iptables' chains by chains of its own, and sets their policies.
+bool leads_to_ufw(const kernel::RuleChain& chain) {
+    return std::ranges::any_of(chain.rules, [](const kernel::PacketRule& rule) {
+        const auto next = kernel::next_chains(rule);
+        return !next.empty() && owner_by_names({}, next.front()) == "ufw";
+    });
+}
+
+/// By the program that keeps the firewall; "" where it is not one that can.
+std::string permission_of_program(const kernel::FilterDecision& decision, const PacketRole& role,
+                                  const kernel::PacketFacts& packet, const std::string& protocol) {
+    if (role.kind != BlockedPacket::on_host || role.later || !packet.input) return {};
+    const auto& chain = *decision.chain;
+    const auto table = std::string_view(chain.table).substr(chain.table.find(' ') + 1);
+    const auto owner = decision.rule == nullptr && leads_to_ufw(chain) ? std::string("ufw")
+                                                                       : owner_by_names(table, chain.name);
+    return permission_by(owner, chain.name,
+                         {*packet.input, packet.output.value_or(""), protocol, packet.destination_port});
+}
+
 std::string host_end(const api::PortRow& row) {
     return endpoint_text(row.host_address.value_or(IpAddress()), row.host_port.value_or(0));
 }
@@ -291,6 +312,8 @@ Explanation explain_blocked(const api::PortRow& row, const api::Target& target, 
     if (decision.rule != nullptr) {
         const auto rule = describe_rule(chain, *decision.rule);
         const auto said = what + place_of(rule) + ": " + rule.text;
+        if (auto program = permission_of_program(decision, role, packet, row.protocol); !program.empty())
+            return {said, std::move(program)};
         if (chain.owner) return {said, ask_owner(chain.owner)};
         // A map has more to say than this.
         const auto command = decision.rule->verdicts ? accept_command(decision, role, packet, row.protocol)
@@ -299,6 +322,8 @@ Explanation explain_blocked(const api::PortRow& row, const api::Target& target, 
     }
     const auto policy = what + "the policy of " + chain.table + " " + chain.name + ", as no rule accepts it";
     if (inside) return {policy, "netlab firewall " + target.name + "  # shows what it accepts"};
+    if (auto program = permission_of_program(decision, role, packet, row.protocol); !program.empty())
+        return {policy, std::move(program)};
     if (!is_engines_policy(chain)) return {policy, accept_command(decision, role, packet, row.protocol)};
     // Docker's rules are for Docker's own bridges, and it sets the policy for all.
     if (row.engine == api::Runtime::podman)

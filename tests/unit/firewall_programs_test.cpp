@@ -20,6 +20,7 @@ TEST_CASE("firewall programs: what they stop they let in by their own commands",
         CHECK(permission_by("firewalld", chain, to_host) == trusted + "eth0");
     CHECK(permission_by("firewalld", "filter_FWD_public", forwarded) == trusted + "br-net");
     CHECK(permission_by("firewalld", "filter_IN_public", echo) == trusted + "br-net");
+    CHECK(permission_by("firewalld", "filter_PREROUTING", to_host).empty());
     CHECK(permission_by("docker", "DOCKER", to_host).empty());
     CHECK(permission_by("ufw", "INPUT", {"eth0; rm", "", "tcp", 1}).empty());
     CHECK(permission_by("ufw", "FORWARD", {"eth0", "x y", "tcp", 1}).empty());

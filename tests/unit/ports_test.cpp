@@ -810,3 +810,32 @@ TEST_CASE("ports: a rule in a table with an owner is his alone to remove", "[uni
     CHECK(row.verdict == PortVerdict::blocked);
     CHECK(row.suggestion.starts_with("ps -p 4711  # the program with netlink port 4711"));
 }
+
+TEST_CASE("ports: what ufw and firewalld stop they let in themselves", "[unit]") {
+    Stage stage;
+    // Without Docker's rules its process takes the port.
+    PacketRule jump;
+    jump.action = RuleAction::jump;
+    jump.chain = "ufw-before-input";
+    const RuleChain input{false, "ip filter", "INPUT", kernel::NftHook{NF_INET_LOCAL_IN, 0},
+                          false, {jump},      true};
+    stage.host.rules.v4.chains = {input, {false, "ip filter", "ufw-before-input", {}, false, {}, false}};
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.suggestion == "ufw allow in on eth0 to any port 8080 proto tcp");
+    jump.chain = "filter_IN_public";
+    PacketRule reject;
+    reject.handle = 72;
+    reject.action = RuleAction::reject;
+    stage.host.rules.v4.chains = {{false,
+                                   "inet firewalld",
+                                   "filter_INPUT",
+                                   kernel::NftHook{NF_INET_LOCAL_IN, 10},
+                                   false,
+                                   {jump},
+                                   false},
+                                  {false, "inet firewalld", "filter_IN_public", {}, false, {reject}, false}};
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.suggestion == "firewall-cmd --zone=public --add-port=8080/tcp");
+}
