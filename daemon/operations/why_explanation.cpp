@@ -170,7 +170,9 @@ class Explainer {
         if (!decision_.last)
             return {what() + " has not left " + from().name + ": a rule of its own rejects it",
                     "netlab firewall " + facts_.request.from};
-        return {what() + " was refused, and has not come as far as TO: a rule on the way there rejects it",
+        return {what() + " was refused, and has not come as far as " +
+                    (facts_.final_target.empty() ? facts_.flow.remote.to_string() : facts_.final_target) +
+                    ": a rule on the way there rejects it",
                 facts_.host.empty() ? std::string() : "netlab firewall " + facts_.host};
     }
 
