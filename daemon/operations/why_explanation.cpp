@@ -167,8 +167,12 @@ class Explainer {
 
     /// A refusal that is not TO's, and no trace says whose.
     [[nodiscard]] Explanation rejected_on_way() const {
-        return {facts_.final_target + " has not seen " + what() +
-                    ", and yet it was refused: a rule on the way there rejects it",
+        if (!decision_.last)
+            return {what() + " has not left " + from().name + ": a rule of its own rejects it",
+                    "netlab firewall " + facts_.request.from};
+        return {what() + " was refused, and has not come as far as " +
+                    (facts_.final_target.empty() ? facts_.flow.remote.to_string() : facts_.final_target) +
+                    ": a rule on the way there rejects it",
                 facts_.host.empty() ? std::string() : "netlab firewall " + facts_.host};
     }
 

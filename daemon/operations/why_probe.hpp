@@ -6,6 +6,7 @@
 #include "daemon/operations/flow_view.hpp"
 #include "daemon/operations/scoped_address.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 
@@ -40,6 +41,8 @@ class WhyProbe {
                                                EchoSocket* echo, std::uint16_t id);
 
     [[nodiscard]] const Flow& flow() const { return flow_; }
+    /// Before send(): of a datagram at least that many bytes.
+    void fill(std::uint32_t bytes) { payload_ = std::max(payload_, bytes); }
     /// Once; an end where that is decided at once.
     [[nodiscard]] std::optional<ProbeEnd> send();
     /// To be waited for before look().

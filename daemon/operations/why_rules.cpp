@@ -121,8 +121,6 @@ kernel::PacketFacts packet_facts(const HostPassage& passage, const Flow& flow, c
 
 std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
                                       std::optional<std::size_t> place, bool bridges_filter) {
-    if (way.end == api::RouteStep::unknown && !way.points.empty() && way.points.back().forwards)
-        return std::nullopt;
     HostPassage passage;
     passage.target = host;
     passage.lost = place && way.end_place == place && is_lost_by_routing(way.end);
@@ -130,7 +128,8 @@ std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
     for (const auto& point : way.points) {
         if (!place || point.place != place) continue;
         const auto& kind = point.hop.kind;
-        if (point.forwards && !bridges_filter) return std::nullopt;
+        const bool stays = point.forwards && way.ends_on_bridge && way.end_place == place;
+        if (stays || (point.forwards && !bridges_filter)) return std::nullopt;
         there = true;
         if (point.forwards) {
             // Rules see the bridge, not its ports.

@@ -21,9 +21,8 @@ struct HostPassage {
 };
 
 /// nullopt where it does not, or a bridge there passes it on without a look at addresses; with
-/// `bridges_filter` (net.bridge.bridge-nf-call-iptables) those look. Nor does it where nobody on that bridge
-/// has its next hop's address: then it is never sent. `host` is what it is called, `place` its
-/// place.
+/// `bridges_filter` (net.bridge.bridge-nf-call-iptables) those look. Nor does it where the frame stays on
+/// that bridge. `host` is what it is called, `place` its place.
 [[nodiscard]] std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
                                                     std::optional<std::size_t> place,
                                                     bool bridges_filter = false);

@@ -16,6 +16,8 @@ Result<void> WhySending::send(const std::vector<api::Endpoint>& ways) {
     facts_.probed = true;
     const bool published = !ways.empty() && handles_.host;
     const auto legs = published ? ProxyLegs(handles_.sight.sockets(handles_.host->place), ways) : ProxyLegs();
+    // docker-proxy passes an empty datagram on to nobody.
+    if (published) probe->fill(1);
     facts_.end = probe->send();
     if (!facts_.end) {
         if (auto waited = wait(*probe); !waited) return waited;

@@ -125,8 +125,7 @@ class Decider {
 
     /// No namespace that is known has the address that is to be asked for.
     [[nodiscard]] bool ends_at_nobody() const {
-        const auto& way = facts_.way;
-        return way.end == RouteStep::unknown && !way.points.empty() && way.points.back().forwards;
+        return facts_.way.end == RouteStep::unknown && facts_.way.ends_on_bridge;
     }
 
     /// Where the queue is full the kernel says nothing.
@@ -211,9 +210,15 @@ class Decider {
     void by_error(const ProbeEnd& end) {
         if (end.kind == ProbeEnd::Kind::reset || end.no_port) {
             const auto* last = final_point();
-            // Not TO's own no where TO has not seen the packet: a rule on the way.
-            if (last != nullptr && watched(*last) && !is_seen(*last) && out_.last) {
+            // Not TO's own no where TO, or the last point before it, has not seen the packet: a rule on the
+            // way.
+            const bool unseen_by_to = last != nullptr && watched(*last) && !is_seen(*last);
+            if (out_.last && (unseen_by_to || (is_followed() && !is_last_watched(*out_.last)))) {
                 settle(WhyVerdict::rejected, between(facts_.way, *out_.last, false));
+                return;
+            }
+            if (!out_.last && is_followed() && facts_.observed.contains(0)) {
+                settle(WhyVerdict::rejected, api::WhyPlace{facts_.request.from, ""});
                 return;
             }
             settle(WhyVerdict::refused, final_place());
@@ -277,6 +282,18 @@ class Decider {
         return std::ranges::any_of(facts_.sightings, [&](const Sighting& one) {
             return !one.answer && one.outgoing && one.port.place == facts_.way.end_place;
         });
+    }
+
+    /// A SYN is known again wherever it passes, with whatever addresses; and it has passed nowhere but on the
+    /// way that the tables say.
+    [[nodiscard]] bool is_followed() const {
+        const auto is_on_way = [&](const Sighting& one) {
+            return one.answer || std::ranges::any_of(facts_.way.points, [&](const WayPoint& point) {
+                       return point.port == one.port || (point.forwards && point.place == one.port.place);
+                   });
+        };
+        return facts_.saw_all && facts_.flow.protocol == WhyProtocol::tcp &&
+               std::ranges::all_of(facts_.sightings, is_on_way);
     }
 
     /// Of what is there nothing can be seen.

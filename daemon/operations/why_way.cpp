@@ -32,13 +32,7 @@ class Builder {
                 add_bridge(hop);
                 break;
             case RouteStep::routed:
-                if (first) {
-                    add_source(hop);
-                } else {
-                    add_input(hop, "routed by " + hop.target);
-                    point(hop, hop.output, "route", next_hop(hop));
-                }
-                point(hop, hop.output_port, "port", {});
+                add_routed(hop, first);
                 break;
             case RouteStep::delivered:
                 add_port(hop);
@@ -48,10 +42,7 @@ class Builder {
                 point(hop, std::nullopt, "outside", hop.note);
                 break;
             default:
-                if (is_bridge_of_nobody(hop))
-                    add_bridge(hop);
-                else
-                    add_end(hop, first);
+                add_lost(hop, first);
         }
     }
 
@@ -67,9 +58,27 @@ class Builder {
         return text;
     }
 
-    /// It would pass the frame on, and nobody is known to whom.
-    static bool is_bridge_of_nobody(const PlacedHop& hop) {
-        return hop.step == RouteStep::unknown && !hop.route && hop.input && hop.next_hop;
+    void add_routed(const PlacedHop& hop, bool first) {
+        if (first) {
+            add_source(hop);
+        } else {
+            add_input(hop, "routed by " + hop.target);
+            point(hop, hop.output, "route", next_hop(hop));
+        }
+        point(hop, hop.output_port, "port", {});
+    }
+
+    void add_lost(const PlacedHop& hop, bool first) {
+        const bool on_link = hop.step == RouteStep::link_down || hop.step == RouteStep::blocked;
+        const bool on_bridge = !hop.route && hop.input && hop.next_hop;
+        if (on_bridge && (on_link || hop.step == RouteStep::unknown)) {
+            add_bridge(hop);
+            way_.ends_on_bridge = true;
+        } else if (on_link && hop.route && hop.output) {
+            add_routed(hop, first);
+        } else {
+            add_end(hop, first);
+        }
     }
 
     void add_bridge(const PlacedHop& hop) {
@@ -143,6 +152,7 @@ Way until(Way way, std::size_t place, const std::string& target) {
     way.end_target = target;
     way.end_place = place;
     way.note.clear();
+    way.ends_on_bridge = false;
     return way;
 }
 
@@ -164,6 +174,7 @@ Way joined(Way first, const Way& rest, const std::string& translation) {
     first.end_target = rest.end_target;
     first.end_place = rest.end_place;
     first.note = rest.note;
+    first.ends_on_bridge = rest.ends_on_bridge;
     return first;
 }
 

@@ -25,6 +25,8 @@ struct Way {
     std::string end_target;                        ///< whose that is
     std::optional<std::size_t> end_place;
     std::string note;  ///< why it ends there, where it is lost
+    bool ends_on_bridge =
+        false;  ///< that does not pass the frame on: nobody has the address, a port is down, …
 };
 
 /// A hop of a walk(), and whose namespace it is; absent where the packet leaves.

@@ -107,6 +107,18 @@ TEST_CASE("why: behind docker-proxy a socket takes no datagram, or a queue is fu
     INFO(report);
     CHECK(verdict(report) == "refused");
     CHECK(report.at("where").at("target") == "why-silent");
+    const auto echo = start_in("why-silent", {"python3", "-c", R"(
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("0.0.0.0", 53))
+while True:
+    s.sendto(b"x", s.recvfrom(9)[1])
+)"});
+    REQUIRE(support::eventually([] { return contains(in_container("why-silent", "ss -lun"), ":53 "); }, 5s));
+    // By its own gateway: by another address of the host's the process' answer has the wrong source.
+    const auto gateway = text(ip_json("co1", {"route", "show", "default"}).front().as_object(), "gateway");
+    check_delivered(daemon, {"co1", gateway + ":18094/udp"});
+    check_delivered(daemon, {"host", "127.0.0.1:18094/udp"});
     const auto full = start_full_queue("why-silent");
     for (const auto& question : {Words{"co1", "198.51.100.2:18094"}, Words{"host", "127.0.0.1:18094"}}) {
         report = ask_why(daemon, question);

@@ -170,9 +170,12 @@ TEST_CASE("why: a datagram for a namespace outside of the lab's host is not lost
           "[docker]") {
     const support::Daemon daemon(settings());
     const support::Process listener(
-        {"nsenter", "--net=/run/netns/" + outside_target().substr(6), "python3", "-c",
-         "import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); "
-         "s.bind(('198.51.100.1', 9998)); time.sleep(60)"});
+        {"nsenter", "--net=/run/netns/" + outside_target().substr(6), "python3", "-c", R"(
+import socket, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("198.51.100.1", 9998))
+time.sleep(60)
+)"});
     REQUIRE(support::eventually([] { return contains(outside("ss -lun"), ":9998"); }, 5s));
     const auto report = ask_why(daemon, {"co1", "198.51.100.1:9998/udp"});
     INFO(report);

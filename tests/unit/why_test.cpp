@@ -387,6 +387,7 @@ TEST_CASE("why: nobody on a bridge is sent nothing, so that no rule sees it", "[
     way.points.push_back(bridge);
     way.end = RouteStep::unknown;
     way.end_place = 2;
+    way.ends_on_bridge = true;
     CHECK_FALSE(passage_of(way, "host", 2, true));
     Case one;
     one.facts.way = way;
@@ -454,6 +455,48 @@ TEST_CASE("why: a reset is not TO's where TO has not seen the packet", "[unit]")
     one.facts.end.emplace().kind = ProbeEnd::Kind::reset;
     const auto decision = one.decide({{0, {syn(2, true, co2, 80)}}, {2, {syn(10, false, co2, 80)}}});
     CHECK(decision.verdict == WhyVerdict::rejected);
+}
+
+TEST_CASE("why: a refusal of what FROM has not even sent is FROM's own", "[unit]") {
+    Case one;
+    one.facts.end.emplace().kind = ProbeEnd::Kind::error;
+    one.facts.end->no_port = true;
+    one.facts.observed = {0, 2};
+    auto decision = one.decide({});
+    CHECK(decision.verdict == WhyVerdict::rejected);
+    CHECK(decision.where->target == "co1");
+    // Nor is it TO's where the host has not sent it on.
+    decision = one.decide({{0, {syn(2, true, co2, 80)}}, {2, {syn(10, false, co2, 80)}}});
+    CHECK(decision.verdict == WhyVerdict::rejected);
+    CHECK(decision.where->target == "host");
+    decision =
+        one.decide({{0, {syn(2, true, co2, 80)}}, {2, {syn(10, false, co2, 80), syn(11, true, co2, 80)}}});
+    CHECK(decision.verdict == WhyVerdict::refused);
+}
+
+TEST_CASE("why: a link that is down behind the host's routing still has the host's output", "[unit]") {
+    std::vector<NamespaceFacts> facts(3);
+    facts[2].target = "host";
+    const Topology topology(std::move(facts));
+    PlacedHop first;
+    first.target = "co1";
+    first.place = 0;
+    first.step = RouteStep::routed;
+    first.output = "eth0";
+    PlacedHop down;
+    down.target = "host";
+    down.place = 2;
+    down.step = RouteStep::link_down;
+    down.input = "br-1";
+    down.output = "br-2";
+    down.route.emplace();
+    auto way = way_of(topology, {first, down});
+    CHECK(passage_of(way, "host", 2) == HostPassage{"host", "br-1", "br-2", false, false});
+    down.route.reset();
+    down.next_hop = co2;
+    way = way_of(topology, {first, down});
+    CHECK(way.ends_on_bridge);
+    CHECK_FALSE(passage_of(way, "host", 2, true));
 }
 
 TEST_CASE("why: another flow's drop does not end the waiting", "[unit]") {
