@@ -84,14 +84,12 @@ std::optional<bool> forwards(Family family, const InterfaceSettings& settings) {
     return settings.all_forwarding;
 }
 
-std::string forwarding_sysctl(Family family, const InterfaceSettings& settings,
-                              const std::string& interface) {
+std::string forwarding_sysctl(Family family, const InterfaceSettings& settings, std::string interface) {
     if (family == Family::ipv6) return "net.ipv6.conf.all.forwarding";
-    if (settings.all_forwarding == false) return "net.ipv4.ip_forward";
-    // With slashes a name may have dots; sysctl(8) takes either.
-    if (interface.find('/') != std::string::npos) return {};
-    const bool dots = interface.find('.') != std::string::npos;
-    return dots ? "net/ipv4/conf/" + interface + "/forwarding" : "net.ipv4.conf." + interface + ".forwarding";
+    if (!settings.all_forwarding.value_or(false)) return "net.ipv4.ip_forward";
+    // sysctl(8) takes a slash for a dot that is part of a name.
+    std::ranges::replace(interface, '.', '/');
+    return "net.ipv4.conf." + interface + ".forwarding";
 }
 
 Result<InterfaceSettings> query_settings(int route_socket, Family family, std::uint32_t index) {

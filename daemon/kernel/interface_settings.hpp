@@ -25,10 +25,10 @@ struct InterfaceSettings {
 /// all interfaces, or by force_forwarding of the one (net/ipv6/ip6_output.c, ip6_forward). nullopt: unknown.
 [[nodiscard]] std::optional<bool> forwards(Family family, const InterfaceSettings& settings);
 
-/// The sysctl that has to be set so that what comes in there is sent on: that of the interface's own where
-/// those of all do not decide, or are set. "" where its name has no place in one.
+/// The setting, as sysctl(8) names it, that keeps a namespace from sending on what comes in by `interface`:
+/// that of its own where those of all are set, or do not decide.
 [[nodiscard]] std::string forwarding_sysctl(Family family, const InterfaceSettings& settings,
-                                            const std::string& interface);
+                                            std::string interface);
 
 /// Needs no capability. All absent where the kernel refuses to say (no IPv6). errc as ask().
 [[nodiscard]] Result<InterfaceSettings> query_settings(int route_socket, Family family, std::uint32_t index);

@@ -30,11 +30,6 @@ bool asks_for_mark(const kernel::Rule& rule) {
     return rule.mark != 0 || rule.mask.has_value();
 }
 
-bool refuses(const kernel::Rule& rule) {
-    return rule.action == FR_ACT_BLACKHOLE || rule.action == FR_ACT_UNREACHABLE ||
-           rule.action == FR_ACT_PROHIBIT;
-}
-
 /// As far as its conditions are understood; a mark is passed over.
 bool concerns(const kernel::Rule& rule, const kernel::PacketFacts& packet) {
     if (rule.family != (packet.destination.is_v4() ? AF_INET : AF_INET6)) return false;
@@ -51,6 +46,11 @@ bool concerns(const kernel::Rule& rule, const kernel::PacketFacts& packet) {
 
 }  // namespace
 
+bool refuses(const kernel::Rule& rule) {
+    return rule.action == FR_ACT_BLACKHOLE || rule.action == FR_ACT_UNREACHABLE ||
+           rule.action == FR_ACT_PROHIBIT;
+}
+
 std::string policy_rule_text(const kernel::Rule& rule) {
     std::string text = (rule.flags & FIB_RULE_INVERT) != 0 ? "not " : "";
     text += "from " + (rule.from ? prefix_text(*rule.from) : std::string("all"));
@@ -64,6 +64,17 @@ std::string policy_rule_text(const kernel::Rule& rule) {
     if (rule.action == FR_ACT_TO_TBL) return text + " lookup " + kernel::table_name(rule.table);
     if (refuses(rule)) return text + " " + kernel::route_kind_name(rule.action);
     return text + (rule.action == FR_ACT_GOTO ? " goto" : " nop");
+}
+
+std::string delete_command(const kernel::Rule& rule) {
+    const auto command = std::string(rule.family == AF_INET6 ? "ip -6" : "ip") + " rule del pref " +
+                         std::to_string(rule.priority);
+    // Of names that are more than words, and of what ip(8) takes with more words, the priority alone.
+    const auto is_plain = [](const std::string& name) { return name.empty() || is_plain_word(name); };
+    const bool whole = is_plain(rule.input) && is_plain(rule.output) &&
+                       (refuses(rule) || rule.action == FR_ACT_TO_TBL) &&
+                       is_plain_word(kernel::table_name(rule.table));
+    return whole ? command + " " + policy_rule_text(rule) : command;
 }
 
 bool is_default_rule(const kernel::Rule& rule) {
@@ -85,8 +96,7 @@ Explanation find_policy_rule(const std::vector<kernel::Rule>& rules, const kerne
     if (found == rules.end()) found = find(false);
     if (found == rules.end()) return {};
     const auto priority = std::to_string(found->priority);
-    return {priority + ": " + policy_rule_text(*found),
-            ip_command(packet.destination) + "rule del pref " + priority};
+    return {priority + ": " + policy_rule_text(*found), delete_command(*found)};
 }
 
 std::string find_rule_by_mark(const std::vector<kernel::Rule>& rules, const kernel::PacketFacts& packet) {

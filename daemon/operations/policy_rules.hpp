@@ -14,6 +14,12 @@ namespace netlab::operations {
 /// As ip(8) takes it: "from 172.17.0.0/16 blackhole", "fwmark 0x1 lookup 100".
 [[nodiscard]] std::string policy_rule_text(const kernel::Rule& rule);
 
+/// Removes that one, also where others have its priority: "ip rule del pref 5 from 172.17.0.0/16 blackhole".
+[[nodiscard]] std::string delete_command(const kernel::Rule& rule);
+
+/// It says on purpose that nothing goes there: blackhole, unreachable, prohibit.
+[[nodiscard]] bool refuses(const kernel::Rule& rule);
+
 /// One of those that every kernel begins with: the tables local, main and default.
 [[nodiscard]] bool is_default_rule(const kernel::Rule& rule);
 

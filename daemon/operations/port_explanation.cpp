@@ -367,7 +367,7 @@ Explanation explain_unrouted(const api::PortRow& row, const PacketRole& role,
 Explanation explain_not_forwarded(const std::string& interface, const std::string& setting) {
     return {"the host does not forward what comes in by " + interface +
                 (setting.empty() ? std::string() : ": " + setting + " is 0"),
-            setting.empty() ? std::string() : "sysctl -w " + setting + "=1"};
+            is_plain_word(setting) ? "sysctl -w " + setting + "=1" : std::string()};
 }
 
 Explanation explain_lost_address(const api::PortRow& row, const IpAddress& address) {

@@ -3,6 +3,7 @@
 #include "daemon/kernel/route_names.hpp"
 #include "daemon/operations/decisive_route.hpp"
 #include "daemon/operations/host_command.hpp"
+#include "daemon/operations/policy_rules.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -59,19 +60,9 @@ const kernel::Route* look_up(std::span<const kernel::Route> routes, std::uint32_
     return best;
 }
 
-std::string family_command(const kernel::Rule& rule) {
-    return rule.family == AF_INET6 ? "ip -6 " : "ip ";
-}
-
 RouteRefusal refusal_of(const kernel::Rule& rule) {
-    const std::string kind = rule.action == FR_ACT_BLACKHOLE     ? "blackhole"
-                             : rule.action == FR_ACT_UNREACHABLE ? "unreachable"
-                                                                 : "prohibit";
-    const auto from = rule.from ? rule.from->to_string() : std::string("all");
-    const auto to = rule.to ? " to " + rule.to->to_string() : std::string();
-    const auto priority = std::to_string(rule.priority);
-    return {"the policy rule " + priority + ": from " + from + to + " " + kind,
-            family_command(rule) + "rule del priority " + priority + " from " + from + to};
+    return {"the policy rule " + std::to_string(rule.priority) + ": " + policy_rule_text(rule),
+            delete_command(rule)};
 }
 
 RouteRefusal refusal_of(const kernel::Route& route) {
@@ -82,11 +73,6 @@ RouteRefusal refusal_of(const kernel::Route& route) {
     return {"the route " + text + (main ? "" : " in its table " + name),
             is_plain_word(name) ? ip_command(route.destination.address()) + "route del " + text + where
                                 : std::string()};
-}
-
-bool refuses(const kernel::Rule& rule) {
-    return rule.action == FR_ACT_BLACKHOLE || rule.action == FR_ACT_UNREACHABLE ||
-           rule.action == FR_ACT_PROHIBIT;
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 
 #include "daemon/operations/network_facts.hpp"
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -98,7 +97,7 @@ class Case {
     std::string why_not_forwarded(const kernel::InterfaceSettings& settings) const {
         const auto& target = topology_[place_].target;
         const auto interface = topology_.name({place_, query_.input});
-        const auto setting = shut_setting(family(), settings, interface);
+        const auto setting = kernel::forwarding_sysctl(family(), settings, interface);
         const bool all = !settings.all_forwarding.value_or(false);
         return setting + " is 0: " + target + " forwards nothing" +
                (all ? "" : " that comes in by " + interface) + " (sysctl -w " + setting + "=1)";
@@ -178,14 +177,6 @@ Verdict judge(const Topology& topology, const AskKernel& ask, std::size_t place,
     const Case asked(topology, ask, place, query, reply);
     const auto step = step_of(reply);
     return query.input != 0 ? asked.incoming(step) : asked.own(step);
-}
-
-std::string shut_setting(Family family, const kernel::InterfaceSettings& settings, std::string interface) {
-    if (family == Family::ipv6) return "net.ipv6.conf.all.forwarding";
-    if (!settings.all_forwarding.value_or(false)) return "net.ipv4.ip_forward";
-    // sysctl(8) takes a slash for a dot that is part of a name.
-    std::ranges::replace(interface, '.', '/');
-    return "net.ipv4.conf." + interface + ".forwarding";
 }
 
 RouteStep step_of(const kernel::RouteReply& reply) {

@@ -30,10 +30,6 @@ struct Verdict {
 [[nodiscard]] Verdict judge(const Topology& topology, const AskKernel& ask, std::size_t place,
                             const kernel::RouteQuery& query, const kernel::RouteReply& reply);
 
-/// The setting, as sysctl(8) names it, that keeps a namespace from sending on what comes in by `interface`.
-[[nodiscard]] std::string shut_setting(Family family, const kernel::InterfaceSettings& settings,
-                                       std::string interface);
-
 /// What the reply means by itself.
 [[nodiscard]] api::RouteStep step_of(const kernel::RouteReply& reply);
 

@@ -110,7 +110,7 @@ std::optional<std::string> WhyTables::shut_setting() const {
     const auto family = asked->family;
     const auto settings = ask().settings(*last.place, family, input->index);
     if (!settings) return std::nullopt;
-    return operations::shut_setting(family, *settings, input->name);
+    return kernel::forwarding_sysctl(family, *settings, input->name);
 }
 
 std::optional<RouteRefusal> WhyTables::refusal(const IpAddress& destination,

@@ -587,7 +587,7 @@ TEST_CASE("ports: the interface that an answer comes in by must forward, too", "
     CHECK(row.suggestion == "sysctl -w net.ipv4.conf.docker0.forwarding=1");
     kernel::InterfaceSettings settings;
     settings.all_forwarding = true;
-    CHECK(kernel::forwarding_sysctl(Family::ipv4, settings, "eth0.7") == "net/ipv4/conf/eth0.7/forwarding");
+    CHECK(kernel::forwarding_sysctl(Family::ipv4, settings, "eth0.7") == "net.ipv4.conf.eth0/7.forwarding");
     settings.all_forwarding = false;
     CHECK(kernel::forwarding_sysctl(Family::ipv4, settings, "docker0") == "net.ipv4.ip_forward");
     CHECK(kernel::forwarding_sysctl(Family::ipv6, settings, "docker0") == "net.ipv6.conf.all.forwarding");

@@ -65,7 +65,7 @@ TEST_CASE("route refusal: a policy rule comes before the tables behind it, and a
     const auto found = find_refusal(rules, routes, to(outside), "");
     REQUIRE(found);
     CHECK(found->what == "the policy rule 100: from all to 203.0.113.0/24 prohibit");
-    CHECK(found->command == "ip rule del priority 100 from all to 203.0.113.0/24");
+    CHECK(found->command == "ip rule del pref 100 from all to 203.0.113.0/24 prohibit");
     rules = usual();
     rules.push_back(rule(40'000, FR_ACT_UNREACHABLE));
     CHECK_FALSE(find_refusal(rules, routes, to(outside), ""));
