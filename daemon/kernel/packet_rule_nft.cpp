@@ -73,8 +73,8 @@ std::vector<RuleChain> chains_of(const NftTables::Content& content, Family packe
 }  // namespace
 
 std::vector<RuleChain> rule_chains(const NftTables::Content& content, Family wanted) {
-    const std::array<std::uint8_t, 2> families{wanted == Family::ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6,
-                                               NFPROTO_INET};
+    const std::uint8_t own = wanted == Family::ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
+    const std::array<std::uint8_t, 2> families{own, NFPROTO_INET};
     return chains_of(content, wanted, families);
 }
 

@@ -44,12 +44,12 @@ Clients anybody_outside(Family family) {
     return {{candidates(family).front(), {}, {}}, {}, false};
 }
 
-void ClientNetworks::name(Named named, bool of_clients) {
+void ClientNetworks::name(const Named& named, bool of_clients) {
     const auto length = named.network.length();
     if (length == 0) return;
     const auto first = first_of(named.network);
     by_length_[length].insert(first);
-    if (of_clients && of_clients_.emplace(length, first).second) named_.push_back(std::move(named));
+    if (of_clients && of_clients_.emplace(length, first).second) named_.push_back(named);
 }
 
 void ClientNetworks::add(const IpPrefix& network, bool of_clients) {

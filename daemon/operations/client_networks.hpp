@@ -55,7 +55,7 @@ class ClientNetworks {
         const kernel::RuleChain* chain = nullptr;
         const kernel::PacketRule* rule = nullptr;
     };
-    void name(Named named, bool of_clients);
+    void name(const Named& named, bool of_clients);
     void add(const kernel::SetCondition& set, const Named& by);
     /// How long the longest prefix is that has it; 0: none has.
     [[nodiscard]] unsigned longest(const IpAddress& address) const;

@@ -2,6 +2,7 @@
 
 #include "daemon/kernel/interface_settings.hpp"
 #include "daemon/kernel/route_query.hpp"
+#include "daemon/operations/decisive_route.hpp"
 #include "daemon/operations/policy_rules.hpp"
 #include "daemon/operations/segment_owners.hpp"
 
@@ -121,18 +122,21 @@ HostRoute HostView::route(const kernel::PacketFacts& packet) const {
 
 bool HostView::is_outside(const IpAddress& address, const HostOutside& outside) const {
     const auto reply = kernel::query_route(socket_, {address, {}, 0, 0, 0, false});
-    return reply && reply->error == 0 && reply->route && reply->route->kind == RTN_UNICAST &&
+    if (!reply) return false;
+    // Whom the host may not answer is no container of its.
+    if (reply->error != 0) return true;
+    return reply->route && reply->route->kind == RTN_UNICAST &&
            names_[reply->route->hop.index] == outside.interface;
 }
 
 void HostView::name_networks(ClientNetworks& networks) const {
-    name_routed_networks(socket_, networks);
+    name_routed_networks(socket_, networks, true);
 }
 
-void name_routed_networks(int route_socket, ClientNetworks& networks) {
+void name_routed_networks(int route_socket, ClientNetworks& networks, bool refused_clients) {
     const auto routes = kernel::dump_routes(route_socket, RT_TABLE_MAIN);
     for (const auto& route : routes ? routes->rows : std::vector<kernel::Route>())
-        networks.add(route.destination);
+        networks.add(route.destination, refused_clients && refuses(route));
     const auto rules = kernel::dump_rules(route_socket);
     for (const auto& rule : rules ? rules->rows : std::vector<kernel::Rule>()) {
         if (rule.from) networks.add(*rule.from, true);

@@ -53,8 +53,9 @@ class HostView {
     std::vector<kernel::Rule> policy_rules_;
 };
 
-/// Adds the networks that a namespace's routes and policy rules name.
-void name_routed_networks(int route_socket, ClientNetworks& networks);
+/// Adds the networks that a namespace's routes and policy rules name; with `refused_clients` those that
+/// routes refuse as networks of clients.
+void name_routed_networks(int route_socket, ClientNetworks& networks, bool refused_clients = false);
 
 /// False where that interface is known to be down.
 [[nodiscard]] bool is_up(const NamespaceFacts& facts, std::uint32_t index);

@@ -59,8 +59,9 @@ void HostTrace::pass_bridge(const FamilyRules& rules, const HostWay& way, const 
     const auto device = back ? Kind::ingress : Kind::egress;
     if (!way.port.empty()) {
         stops.add(stop_at(rules, {device, way.port}, packet, role));
-        for (const std::uint32_t hook :
-             {back ? NF_BR_PRE_ROUTING : NF_BR_LOCAL_OUT, back ? NF_BR_LOCAL_IN : NF_BR_POST_ROUTING})
+        const std::uint32_t first = back ? NF_BR_PRE_ROUTING : NF_BR_LOCAL_OUT;
+        const std::uint32_t last = back ? NF_BR_LOCAL_IN : NF_BR_POST_ROUTING;
+        for (const auto hook : {first, last})
             stops.add(stop_at(rules, {Kind::bridge, {}, hook}, packet, role));
     }
     stops.add(stop_at(rules, {device, way.output}, packet, role));

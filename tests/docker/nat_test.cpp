@@ -233,6 +233,18 @@ TEST_CASE("nat: with ip_forward 0 nothing leaves, and what is said helps", "[doc
     CHECK(said.finished.status == 1);
     CHECK(text(out_of(said), "verdict") == "not_forwarded");
     CHECK(text(out_of(said), "suggestion") == "sysctl -w net.ipv4.ip_forward=1");
+    // One interface's own setting, of the way out and of the way back.
+    for (const auto& interface : {bridge_of("net"), std::string("eth0")}) {
+        const auto setting = "net.ipv4.conf." + interface + ".forwarding";
+        REQUIRE(on_host({"sysctl", "-qw", setting + "=0"}).status == 0);
+        CHECK(try_docker({"exec", "co1", "ping", "-c1", "-W1", std::string(outside_address)}).status != 0);
+        const auto row = out_of(nat_of(daemon, "co1"));
+        CHECK(text(row, "verdict") == "not_forwarded");
+        CHECK(text(row, "explanation").find("what comes in by " + interface) != std::string::npos);
+        CHECK(on_host({"sh", "-c", text(row, "suggestion")}).status == 0);
+        CHECK(text(out_of(nat_of(daemon, "co1")), "verdict") == "translated");
+        CHECK(try_docker({"exec", "co1", "ping", "-c1", "-W1", std::string(outside_address)}).status == 0);
+    }
 }
 
 TEST_CASE("nat: without its MASQUERADE rule a packet leaves with an address that nobody can answer",

@@ -349,6 +349,16 @@ TEST_CASE("ports: who is a client decides with rules that name some, and real on
     CHECK(text(carrier(row_with(daemon, "p-who", "works")), "kind") == "dnat");
     CHECK(daemon.netlab({"nat", "p-who"}).status == 0);
     REQUIRE(on_host({"ip", "route", "del", "blackhole", "203.0.113.0/24"}).status == 0);
+    // Whom a policy rule keeps from his answers.
+    REQUIRE(on_host({"sh", "-c", "ip rule add pref 4005 to 198.51.100.0/24 prohibit"}).status == 0);
+    CHECK_FALSE(answers_from("198.51.100.1", 18030));
+    CHECK(answers_from("203.0.113.8", 18030));
+    const auto noted = notes(row_with(daemon, "p-who", "works"));
+    REQUIRE(on_host({"sh", "-c", "ip rule del pref 4005"}).status == 0);
+    INFO(noted);
+    CHECK(noted.find("not for clients in 198.51.100.0/24: the host does not send on what p-who answers") !=
+          std::string::npos);
+    CHECK(noted.find("4005: from all to 198.51.100.0/24 prohibit") != std::string::npos);
 }
 
 TEST_CASE("ports: what a hostile administrator has done is named, and what is said helps",
@@ -419,13 +429,17 @@ TEST_CASE("ports: what a hostile administrator has done is named, and what is sa
              {"iptables -w -t mangle -I PREROUTING -p tcp --dport 18031 -j MARK --set-mark 7; "
               "iptables -w -I DOCKER-USER -m mark --mark 7 -j DROP",
               "DOCKER-USER handle "},
+             {"iptables -w -t mangle -I PREROUTING -p tcp --dport 18031 -j MARK --set-mark 7; "
+              "ip rule add pref 4001 fwmark 7 prohibit",
+              "the host's policy rule 4001: from all fwmark 0x7 prohibit goes by them"},
              {"iptables -w -t raw -I PREROUTING -p tcp --dport 18031 -j CT --notrack",
               "takes it from conntrack"}}) {
         INFO(does);
         REQUIRE(on_host({"sh", "-c", does}).status == 0);
         CHECK(text(row_with(daemon, "p-hostile", "unknown"), "explanation").find(says) != std::string::npos);
         REQUIRE(on_host({"sh", "-c",
-                         "iptables -w -t mangle -F; iptables -w -t raw -F; iptables -w -F DOCKER-USER"})
+                         "iptables -w -t mangle -F; iptables -w -t raw -F; iptables -w -F DOCKER-USER; "
+                         "ip rule del pref 4001 || true"})
                     .status == 0);
         (void)row_with(daemon, "p-hostile", "works");
     }
@@ -873,6 +887,15 @@ TEST_CASE("ports: on the host's network a container's own sockets are its ports"
     CHECK(both.rows.size() == 2);
     CHECK(text(row_of(both), "verdict") == "works");
     CHECK(answers(std::string(host_address_v6) + ":18014"));
+    // Its answers meet the host's rules.
+    REQUIRE(on_host({"sh", "-c", "iptables -w -I OUTPUT -p tcp --sport 18014 -j DROP"}).status == 0);
+    CHECK_FALSE(answers(18014));
+    const auto dropped = row_with(daemon, "p-host", "blocked");
+    CHECK(text(dropped, "explanation")
+              .starts_with("what the host answers from 198.51.100.2:18014 is dropped by"));
+    REQUIRE(on_host({"sh", "-c", text(dropped, "suggestion")}).status == 0);
+    (void)row_with(daemon, "p-host", "works");
+    CHECK(answers(18014));
 }
 
 TEST_CASE("ports: exposed and not published only where it is asked for", "[docker][ports]") {

@@ -612,11 +612,12 @@ TEST_CASE("host rules: a table that is dormant is met by nothing, and who owns o
     host.run("nft add table inet sleeps");  // awakes it
     CHECK(kernel::find_drop(host.rules().v4.chains, NF_INET_FORWARD, packet).dropped);
     // As long as the program is there.
-    const support::Process owner({"ip", "netns", "exec", host.network.name('a'), "sh", "-ec",
-                                  "f=$(mktemp -u); mkfifo $f; exec 3<>$f; rm $f; "
-                                  "echo 'add table ip owned { flags owner; }' >&3; "
-                                  "echo 'add chain ip owned f { type filter hook forward priority 7; }' >&3; "
-                                  "echo 'add rule ip owned f drop' >&3; exec nft -i <&3"});
+    const std::string script =
+        "f=$(mktemp -u); mkfifo $f; exec 3<>$f; rm $f; "
+        "echo 'add table ip owned { flags owner; }' >&3; "
+        "echo 'add chain ip owned f { type filter hook forward priority 7; }' >&3; "
+        "echo 'add rule ip owned f drop' >&3; exec nft -i <&3";
+    const support::Process owner({"ip", "netns", "exec", host.network.name('a'), "sh", "-ec", script});
     const kernel::RuleChain* owned = nullptr;
     RuleSet read;
     CHECK(support::eventually(

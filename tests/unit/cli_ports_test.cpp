@@ -14,7 +14,7 @@ IpAddress address(const char* text) {
 }
 
 api::NatRule rule() {
-    return {"nft", "ip", "nat", "DOCKER", 11, {}, "tcp dport 8080 dnat to 172.17.0.2:80", 14, 840};
+    return {"nft", "ip", "nat", "DOCKER", 11, {}, "tcp dport 8080 dnat to 172.17.0.2:80", 14, 840, {}};
 }
 
 /// co1 publishes 8080 as 80.
