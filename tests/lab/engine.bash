@@ -52,8 +52,10 @@ start_dockerd() {
   "log-level": "warn"
 }
 END_OF_JSON
-    start_daemon docker "$host_netns" dockerd --config-file "$run/daemon.json" --data-root "$data/docker" \
-        --exec-root "$run/exec" --pidfile "$run/docker.pid" -H "unix://$docker_socket"
+    # A firewalld on the machine's bus would put this Docker's rules into its own namespace.
+    start_daemon docker "$host_netns" env DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nonexistent \
+        dockerd --config-file "$run/daemon.json" --data-root "$data/docker" --exec-root "$run/exec" \
+        --pidfile "$run/docker.pid" -H "unix://$docker_socket"
 }
 
 start_engine() {
