@@ -10,6 +10,7 @@
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
 #include <linux/rtnetlink.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
@@ -47,6 +48,12 @@ Match match(const std::optional<Condition<T>>& condition, const std::optional<Fa
     if (!condition) return Match::yes;
     if (!fact) return Match::maybe;
     return as_match(holds(*fact, condition->value) != condition->inverted);
+}
+
+/// Without an entry of conntrack's a packet is invalid (nft_ct_get_eval() of net/netfilter/nft_ct.c,
+/// conntrack_mt() of xt_conntrack.c).
+std::optional<std::uint32_t> flow_as_seen(const PacketFacts& packet) {
+    return packet.tracked ? packet.flow : std::optional<std::uint32_t>(flow_is_invalid);
 }
 
 /// RFC 792, RFC 4443.
@@ -98,7 +105,7 @@ std::optional<std::vector<std::byte>> value_of(PacketField field, const PacketFa
         case PacketField::mark:
             return packet.mark ? Value(whole(*packet.mark)) : std::nullopt;
         case PacketField::flow:
-            return packet.flow ? Value(whole(*packet.flow & states)) : std::nullopt;
+            return flow_as_seen(packet) ? Value(whole(*flow_as_seen(packet) & states)) : std::nullopt;
         case PacketField::icmp_type:
             if (const auto type = icmp_type_of(packet)) return std::vector{std::byte(*type)};
             return std::nullopt;
@@ -163,7 +170,8 @@ Match match(const PacketRule& rule, const PacketFacts& packet) {
          {match(rule.input, packet.input, is_called), match(rule.output, packet.output, is_called),
           is_so(rule.destination_local, packet.destination_local),
           is_so(rule.reverse_path, packet.reverse_path), match(rule.mark, packet.mark, has_mark),
-          match(rule.flow, packet.flow, has_one), match(rule.tcp_flags, tcp_flags_of(packet), has_flags),
+          match(rule.flow, flow_as_seen(packet), has_one),
+          match(rule.tcp_flags, tcp_flags_of(packet), has_flags),
           match(rule.icmp_type, icmp_type_of(packet), std::equal_to<>())})
         all = std::min(all, one == Match::yes ? all : one);
     for (const auto& set : rule.sets)
@@ -176,7 +184,15 @@ class Walk {
   public:
     Walk(const std::vector<RuleChain>& chains, const PacketFacts& packet) : packet_(packet) {
         for (const auto& chain : chains)
-            by_name_.emplace(std::tuple(chain.legacy, chain.table, chain.name), &chain);
+            by_name_.emplace(ChainName(chain.legacy, chain.table, chain.name), &chain);
+    }
+
+    /// For the next base chain, with the packet as it is then.
+    void restart(const PacketFacts& packet) {
+        packet_ = packet;
+        decision = {};
+        effects = {};
+        may_accept = may_else = left_early = false;
     }
 
     enum class After : std::uint8_t { next, back, accepted, decided };
@@ -237,7 +253,7 @@ class Walk {
                 return After::back;
             case RuleAction::jump:
             case RuleAction::go_to: {
-                const auto to = by_name_.find(std::tuple(chain.legacy, chain.table, acting.chain));
+                const auto to = by_name_.find(ChainName(chain.legacy, chain.table, acting.chain));
                 if (to == by_name_.end()) return After::next;
                 const auto after = go(*to->second, depth + 1);
                 // A jump that comes back goes on here, a goto where this chain was jumped to from.
@@ -277,8 +293,10 @@ class Walk {
         return After::accepted;
     }
 
+    using ChainName = std::tuple<bool, std::string_view, std::string_view>;
+
     PacketFacts packet_;
-    std::map<std::tuple<bool, std::string, std::string>, const RuleChain*> by_name_;
+    std::map<ChainName, const RuleChain*> by_name_;
     std::size_t looked_at_ = 0;
 };
 
@@ -323,16 +341,39 @@ std::vector<const RuleChain*> bases(const std::vector<RuleChain>& chains, std::u
     return in_order(std::move(out));
 }
 
-bool is_drop(const NatDecision& decision) {
-    return decision.action == RuleAction::drop || decision.action == RuleAction::reject;
+bool is_in(HookPart part, const RuleChain& chain) {
+    if (part == HookPart::whole) return true;
+    return (chain.hook->priority < NF_IP_PRI_NAT_DST) == (part == HookPart::before_dnat);
+}
+
+/// The packet as a chain of that hook sees it. What comes by loopback has been seen on its way out.
+PacketFacts as_seen_by(const RuleChain& chain, std::uint32_t hook, PacketFacts packet) {
+    const bool first = hook == NF_INET_LOCAL_OUT || (hook == NF_INET_PRE_ROUTING && packet.input != "lo");
+    const auto priority = chain.hook->priority;
+    if (!first || priority > NF_IP_PRI_CONNTRACK) return packet;
+    packet.tracked = false;
+    // Of equal priority it is not known which comes first.
+    if (priority < NF_IP_PRI_CONNTRACK) return packet;
+    packet.tracked = true;
+    packet.flow.reset();
+    return packet;
 }
 
 }  // namespace
 
+bool is_drop(const NatDecision& decision) {
+    return decision.action == RuleAction::drop || decision.action == RuleAction::reject;
+}
+
 NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook, const PacketFacts& packet) {
     Walk walk(chains, packet);
     for (const auto* base : bases(chains, hook, true)) {
-        if (walk.base(*base) == Walk::After::decided) break;
+        const auto after = walk.base(*base);
+        if (after == Walk::After::decided) break;
+        if (after != Walk::After::back || !base->drops) continue;
+        walk.decision.chain = base;
+        walk.decision.action = RuleAction::drop;
+        break;
     }
     walk.decision.effects = walk.effects;
     return walk.decision;
@@ -340,11 +381,14 @@ NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook, c
 
 namespace {
 
+/// `as_seen` says how each of them sees the packet.
+template <class AsSeen>
 FilterDecision pass_each(const std::vector<RuleChain>& chains, const std::vector<const RuleChain*>& in_order,
-                         PacketFacts packet) {
+                         PacketFacts packet, AsSeen as_seen) {
     FilterDecision passed;
+    Walk walk(chains, packet);
     for (const auto* base : in_order) {
-        Walk walk(chains, packet);
+        walk.restart(as_seen(*base, packet));
         const auto after = walk.base(*base);
         if (walk.effects.marks) packet.mark.reset();
         passed.effects.marks = passed.effects.marks || walk.effects.marks;
@@ -390,9 +434,14 @@ bool is_at(const RuleChain& chain, const FramePoint& point) {
 
 }  // namespace
 
-FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hook,
-                         const PacketFacts& packet) {
-    return pass_each(chains, bases(chains, hook, false), packet);
+FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hook, const PacketFacts& packet,
+                         HookPart part) {
+    auto at = bases(chains, hook, false);
+    std::erase_if(at, [&](const RuleChain* chain) { return !is_in(part, *chain); });
+    if (at.empty()) return {};
+    return pass_each(chains, at, packet, [&](const RuleChain& chain, const PacketFacts& as_it_is) {
+        return as_seen_by(chain, hook, as_it_is);
+    });
 }
 
 FilterDecision find_frame_drop(const std::vector<RuleChain>& chains, const FramePoint& point,
@@ -401,7 +450,9 @@ FilterDecision find_frame_drop(const std::vector<RuleChain>& chains, const Frame
     for (const auto& chain : chains) {
         if (is_at(chain, point)) at.push_back(&chain);
     }
-    return at.empty() ? FilterDecision() : pass_each(chains, in_order(std::move(at)), packet);
+    if (at.empty()) return {};
+    const auto as_it_is = [](const RuleChain&, const PacketFacts& frame) { return frame; };
+    return pass_each(chains, in_order(std::move(at)), packet, as_it_is);
 }
 
 void name_interfaces(std::vector<RuleChain>& chains, const std::function<std::string(std::uint32_t)>& name) {

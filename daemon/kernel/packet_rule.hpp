@@ -47,6 +47,7 @@ struct MarkBits {
 /// What conntrack says of a packet, as bits that iptables and nft have in common (NF_CT_STATE_BIT), and those
 /// of <linux/netfilter/xt_conntrack.h> for what NAT has done.
 enum : std::uint32_t {
+    flow_is_invalid = 1,
     flow_is_established = 2,
     flow_is_new = 8,
     flow_has_snat = 64,
@@ -164,6 +165,7 @@ struct PacketFacts {
     std::optional<bool> reverse_path{};       ///< the source's route leads back by `input`
     std::optional<std::uint32_t> mark{};
     std::optional<std::uint32_t> flow{};  ///< flow_is_new, …; of ICMP's it is an echo, or its reply
+    bool tracked = true;                  ///< conntrack has seen it by then: rules know of its flow
     /// As a byte of the header has them; absent: of TCP's new flow SYN, of an answer ACK too.
     std::optional<std::uint8_t> tcp_flags{};
 };
@@ -181,7 +183,8 @@ struct SideEffects {
 /// What becomes of the first packet of a flow in the NAT chains of one hook.
 struct NatDecision {
     const RuleChain* chain = nullptr;      ///< points into the chains; nullptr: no rule decides
-    const PacketRule* rule = nullptr;      ///< a dnat, snat, masquerade, redirect or drop
+    const PacketRule* rule = nullptr;      ///< a dnat, snat, masquerade, redirect or drop; nullptr where the
+                                           ///< chain's policy drops
     RuleAction action = RuleAction::none;  ///< the rule's, or what its map says
     bool uncertain =
         false;  ///< a rule before it has conditions or an action that are not looked at; it was passed over
@@ -191,6 +194,11 @@ struct NatDecision {
 };
 [[nodiscard]] NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook,
                                    const PacketFacts& packet);
+/// By a rule or a policy.
+[[nodiscard]] bool is_drop(const NatDecision& decision);
+
+/// Chains of a hook by whether they come before or behind those that translate destinations.
+enum class HookPart : std::uint8_t { whole, before_dnat, behind_dnat };
 
 /// Whether the other chains of one hook let it pass: each of them must.
 struct FilterDecision {
@@ -204,7 +212,7 @@ struct FilterDecision {
     SideEffects effects{};
 };
 [[nodiscard]] FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hook,
-                                       const PacketFacts& packet);
+                                       const PacketFacts& packet, HookPart part = HookPart::whole);
 
 /// Where frames meet rules.
 struct FramePoint {

@@ -85,7 +85,11 @@ Octets part(const std::vector<std::byte>& key, std::size_t at, std::size_t lengt
     return out;
 }
 
+/// Of an address list with hundreds of thousands of ranges some are enough.
+constexpr std::size_t most_prefixes = 4096;
+
 void append(std::vector<IpPrefix>& out, const Octets& first, const Octets& last) {
+    if (out.size() >= most_prefixes) return;
     if (first.empty() || first.size() != last.size()) return;
     std::ranges::move(prefixes_between(IpAddress::from_bytes(first), IpAddress::from_bytes(last)),
                       std::back_inserter(out));

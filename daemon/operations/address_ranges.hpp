@@ -11,7 +11,7 @@ namespace netlab::operations {
 [[nodiscard]] std::vector<IpPrefix> prefixes_between(const IpAddress& first, const IpAddress& last);
 
 /// What elements of the set say of that field, which is an address; none where the set is not looked up by
-/// it.
+/// it. Of very many some thousands.
 [[nodiscard]] std::vector<IpPrefix> prefixes_in(const kernel::SetCondition& set, kernel::PacketField field);
 
 /// Its first address.

@@ -8,6 +8,7 @@
 #include "daemon/operations/conntrack_row.hpp"
 
 #include <algorithm>
+#include <set>
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
@@ -50,6 +51,23 @@ std::optional<std::string> sent_to_nobody(const Conntrack& entry, const Conntrac
     return "no target has " + to.to_string() + " any more: while packets of this flow come, they go there";
 }
 
+/// Interfaces that rules ask for, of those that who is outside may come in by.
+std::set<std::string> named_inputs(const ConntrackSurroundings& around) {
+    std::set<std::string> out;
+    for (const auto& chain : around.chains) {
+        for (const auto& rule : chain.rules) {
+            if (!rule.input || rule.input->inverted) continue;
+            auto name = rule.input->value;
+            if (name.ends_with('*')) name.back() = '0';
+            const bool inside =
+                name == "lo" ||
+                std::ranges::find(around.bridges, name, &BridgeAddress::name) != around.bridges.end();
+            if (!inside) out.insert(std::move(name));
+        }
+    }
+    return out;
+}
+
 /// The DNAT rule that the first packet of such a flow would meet now; nullptr where there is none, or that is
 /// not certain.
 const PacketRule* rule_for(const ConntrackSurroundings& around, const kernel::ConntrackTuple& tuple) {
@@ -62,8 +80,14 @@ const PacketRule* rule_for(const ConntrackSurroundings& around, const kernel::Co
     packet.output = from_host ? "lo" : "";
     packet.destination_local = true;
     packet.flow = kernel::flow_is_new;
-    const auto found =
-        kernel::find_nat(around.chains, from_host ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING, packet);
+    const auto hook = from_host ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
+    const auto found = kernel::find_nat(around.chains, hook, packet);
+    // By one that a rule names it may have come, too.
+    for (const auto& name :
+         bridge == nullptr && !from_host ? named_inputs(around) : std::set<std::string>()) {
+        packet.input = name;
+        if (kernel::find_nat(around.chains, hook, packet).rule != found.rule) return nullptr;
+    }
     const bool translates = found.rule != nullptr && found.action == kernel::RuleAction::dnat &&
                             found.rule->to_address && !found.uncertain;
     // A rule for every port is about something else than a published one.

@@ -35,7 +35,7 @@ std::string firewalld_permission(std::string_view chain, const StoppedFlow& flow
     if (flow.output.empty() && !flow.protocol.empty() && is_plain_word(zone))
         return "firewall-cmd --zone=" + std::string(zone) + " --add-port=" + std::to_string(flow.port) + "/" +
                flow.protocol;
-    return "firewall-cmd --zone=trusted --add-interface=" + flow.input;
+    return flow.from_containers ? "firewall-cmd --zone=trusted --add-interface=" + flow.input : std::string();
 }
 
 }  // namespace

@@ -14,6 +14,7 @@ struct StoppedFlow {
     std::string output;    ///< "": it is for the host itself
     std::string protocol;  ///< "tcp", "udp"; "" of an echo
     std::uint16_t port = 0;
+    bool from_containers = false;  ///< `input` leads to them alone, and may be trusted
 };
 
 /// What lets it in, tried with ufw 0.36 and firewalld 1.3: "ufw allow in on eth0 to any port 80 proto tcp".

@@ -214,7 +214,7 @@ void judge_way_out(const FamilyRules& rules, const WayOut& way, api::NatOutRow& 
                    "the host does not forward " +
                        (one ? "what comes in by " + interface + " (" + setting + " is 0)" : family) + ": " +
                        (out ? "nothing leaves" : "no answer comes back"),
-                   setting.empty() ? std::string() : "sysctl -w " + setting + "=1");
+                   is_plain_word(setting) ? "sysctl -w " + setting + "=1" : std::string());
     }
     if (way.refused) return say(row, NatVerdict::no_route, way.refused->explanation, way.refused->suggestion);
     if (way.output.empty())

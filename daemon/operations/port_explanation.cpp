@@ -6,6 +6,7 @@
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/rule_owner.hpp"
+#include "daemon/operations/sysctl_table.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -337,6 +338,12 @@ Explanation explain_sent_on(const api::Target& target, const api::NatRule& rule,
             removal_of(rule, &target)};
 }
 
+Explanation explain_sent_elsewhere(const api::NatRule& rule, const api::Endpoint& to) {
+    return {place_of(rule) + " of the host's sends elsewhere what its own programs send to " +
+                endpoint_text(to.address, to.port) + ", docker-proxy, too: " + rule.text,
+            removal_of(rule)};
+}
+
 Explanation explain_unrouted(const api::PortRow& row, const PacketRole& role,
                              const kernel::PacketFacts& packet, const HostRoute& route,
                              const std::string& output) {
@@ -346,10 +353,13 @@ Explanation explain_unrouted(const api::PortRow& row, const PacketRole& role,
     std::string out;
     if (route.error == EXDEV) {
         // fib_validate_source() of net/ipv4/fib_frontend.c.
-        return {"rp_filter of " + packet.input.value_or("") + " refuses " + what +
-                    ": the host would answer " + packet.source.to_string() + " by another interface",
-                "netlab routes host  # or let it be: sysctl -w net.ipv4.conf." +
-                    packet.input.value_or("all") + ".rp_filter=2"};
+        const auto input = packet.input.value_or("all");
+        return {"rp_filter of " + input + " refuses " + what + ": the host would answer " +
+                    packet.source.to_string() + " by another interface",
+                "netlab routes host" + (is_plain_word(input)
+                                            ? "  # or let it be: sysctl -w " +
+                                                  sysctl_name("ipv4/conf/" + input + "/rp_filter") + "=2"
+                                            : std::string())};
     }
     if (route.error != 0) {
         out = text + ("does not send on " + what + came_by + ": " + std::strerror(route.error));

@@ -65,6 +65,9 @@ struct PacketRole {
 [[nodiscard]] Explanation explain_sent_on(const api::Target& target, const api::NatRule& rule,
                                           const api::Endpoint& to);
 
+/// A rule of the host's sends what its own process (docker-proxy) sends to the container somewhere else.
+[[nodiscard]] Explanation explain_sent_elsewhere(const api::NatRule& rule, const api::Endpoint& to);
+
 /// The container's answers to the outside have no route.
 [[nodiscard]] Explanation explain_no_way_back(const api::PortRow& row, Family family);
 

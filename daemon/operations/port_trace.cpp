@@ -11,13 +11,10 @@
 
 namespace netlab::operations {
 
-namespace {
-
 using api::CarrierKind;
 using api::PortVerdict;
+using kernel::HookPart;
 using kernel::RuleAction;
-
-}  // namespace
 
 std::vector<api::Listener> without_holders(const std::vector<HeldListener>& held) {
     std::vector<api::Listener> out;
@@ -139,8 +136,9 @@ std::optional<PortTrace> HostTrace::stop_of(const kernel::FilterDecision& decisi
 }
 
 std::optional<PortTrace> HostTrace::stop_at(const FamilyRules& rules, std::uint32_t hook,
-                                            kernel::PacketFacts& packet, const PacketRole& role) const {
-    const auto decision = kernel::find_drop(rules.chains, hook, packet);
+                                            kernel::PacketFacts& packet, const PacketRole& role,
+                                            kernel::HookPart part) const {
+    const auto decision = kernel::find_drop(rules.chains, hook, packet, part);
     if (decision.effects.marks) packet.mark.reset();
     const auto* untracks = decision.effects.untracks;
     const bool was_translated = packet.flow && (*packet.flow & kernel::flow_has_dnat) != 0;
@@ -207,10 +205,13 @@ std::optional<PortTrace> HostTrace::by_rules(const IpAddress& to, bool from_outs
     Stops stops;
     if (from_outside)
         stops.add(stop_at(rules(), {kernel::FramePoint::Kind::ingress, *facts.input}, facts, who));
-    stops.add(stop_at(rules(), hook, facts, who));
+    stops.add(stop_at(rules(), hook, facts, who, HookPart::before_dnat));
     if (stops.first()) return stops.first();
     const auto nat = kernel::find_nat(rules().chains, hook, facts);
-    if (nat.rule == nullptr && !nat.uncertain) return std::nullopt;
+    if (kernel::is_drop(nat) && !nat.uncertain)
+        return blocked({true, nat.chain, nat.rule, false}, who, facts);
+    if (nat.rule == nullptr && !nat.uncertain)
+        return stop_at(rules(), hook, facts, who, HookPart::behind_dnat);
     if (!facts.flow) {
         const auto effects = kernel::find_drop(rules().chains, hook, packet(to, from_outside)).effects;
         return explain_untracked(*effects.untrack_chain, *effects.untracks);
@@ -218,13 +219,24 @@ std::optional<PortTrace> HostTrace::by_rules(const IpAddress& to, bool from_outs
     if (nat.uncertain) return doubt(nat.doubtful_chain, nat.doubtful);
     if (nat.rule->action == RuleAction::redirect) return by_redirect(nat, to, from_outside);
     if (nat.rule->action != RuleAction::dnat) return blocked({true, nat.chain, nat.rule, false}, who, facts);
-    out.marked = !facts.mark || nat.effects.marks;
+    const api::Endpoint target{nat.rule->to_address.value_or(to),
+                               nat.rule->to_port.value_or(*port_.host_port)};
+    if (nat.effects.marks) facts.mark.reset();
+    out.marked = !facts.mark;
     auto& carrier = out.carrier.emplace();
     carrier.kind = CarrierKind::dnat;
     carrier.rule = describe_rule(*nat.chain, *nat.rule);
-    carrier.to =
-        api::Endpoint{nat.rule->to_address.value_or(to), nat.rule->to_port.value_or(*port_.host_port)};
-    carrier.owner = owner_of(carrier.to->address);
+    carrier.to = target;
+    carrier.owner = owner_of(target.address);
+    auto behind = facts;
+    behind.destination = target.address;
+    behind.destination_port = target.port;
+    behind.destination_local = false;
+    *behind.flow |= kernel::flow_has_dnat;
+    if (auto stop = stop_at(rules(), hook, behind, who, HookPart::behind_dnat)) {
+        out.verdict = stop->verdict;
+        out.why = std::move(stop->why);
+    }
     return out;
 }
 

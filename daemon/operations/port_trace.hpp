@@ -100,7 +100,8 @@ class HostTrace {
                                                    const kernel::PacketFacts& packet) const;
     /// Whether the hook's chains let it pass: nullopt. What they do to it besides is in the packet then.
     [[nodiscard]] std::optional<PortTrace> stop_at(const FamilyRules& rules, std::uint32_t hook,
-                                                   kernel::PacketFacts& packet, const PacketRole& role) const;
+                                                   kernel::PacketFacts& packet, const PacketRole& role,
+                                                   kernel::HookPart part = kernel::HookPart::whole) const;
     /// The same where frames meet rules.
     [[nodiscard]] std::optional<PortTrace> stop_at(const FamilyRules& rules, const kernel::FramePoint& point,
                                                    const kernel::PacketFacts& packet,
@@ -115,6 +116,10 @@ class HostTrace {
     [[nodiscard]] std::optional<PortTrace> not_forwarded(const HostWay& way) const;
     void forward(const api::Endpoint& to, const HostWay& way, bool marked, bool is_later, Stops& stops) const;
     void forward_answer(const api::Endpoint& to, const HostWay& way, bool is_later, Stops& stops) const;
+    /// Whether a chain of NAT's drops it, or sends on what a process of the host's sends to the container.
+    [[nodiscard]] std::optional<PortTrace> stop_by_nat(const FamilyRules& rules, std::uint32_t hook,
+                                                       const kernel::PacketFacts& packet,
+                                                       const PacketRole& role) const;
     void by_loopback(kernel::PacketFacts facts, const PacketRole& role, Stops& stops) const;
     void reach_socket(const api::Endpoint& to, bool from_outside, bool is_later, Stops& stops) const;
     void answer_from_socket(const api::Endpoint& to, bool from_outside, bool is_later, Stops& stops) const;

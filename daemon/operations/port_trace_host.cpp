@@ -8,6 +8,7 @@
 namespace netlab::operations {
 
 using api::PortVerdict;
+using kernel::HookPart;
 
 std::optional<PortTrace> HostTrace::not_forwarded(const HostWay& way) const {
     const auto& outside = host_.outside(row_.family);
@@ -41,7 +42,8 @@ void HostTrace::forward(const api::Endpoint& to, const HostWay& way, bool marked
             port_.host_address->is_unspecified() ? host_.outside(row_.family).address : port_.host_address;
         is_later && own) {
         auto arriving = later(packet(*own, true));
-        stops.add(stop_at(rules(), NF_INET_PRE_ROUTING, arriving, who));
+        stops.add(stop_at(rules(), NF_INET_PRE_ROUTING, arriving, who, HookPart::before_dnat));
+        stops.add(stop_at(rules(), NF_INET_PRE_ROUTING, facts, who, HookPart::behind_dnat));
     }
     stops.add(stop_by_route(facts, way.output, who));
     facts.output = way.output;
@@ -49,7 +51,31 @@ void HostTrace::forward(const api::Endpoint& to, const HostWay& way, bool marked
     // Rules of the last hook do not see the interface it came in by with every kernel.
     facts.input.reset();
     stops.add(stop_at(rules(), NF_INET_POST_ROUTING, facts, who));
+    if (!is_later) stops.add(stop_by_nat(rules(), NF_INET_POST_ROUTING, facts, who));
     pass_bridge(rules(), way, facts, who, stops);
+}
+
+std::optional<PortTrace> HostTrace::stop_by_nat(const FamilyRules& rules, std::uint32_t hook,
+                                                const kernel::PacketFacts& packet,
+                                                const PacketRole& role) const {
+    const auto nat = kernel::find_nat(rules.chains, hook, packet);
+    // Whose address a translated packet has is asked by who has to know it.
+    if (nat.uncertain)
+        return hook == NF_INET_LOCAL_OUT ? std::optional(doubt(nat.doubtful_chain, nat.doubtful))
+                                         : std::nullopt;
+    if (kernel::is_drop(nat)) return blocked({true, nat.chain, nat.rule, false}, role, packet);
+    if (hook != NF_INET_LOCAL_OUT || nat.rule == nullptr) return std::nullopt;
+    const auto to = nat.rule->action == kernel::RuleAction::dnat
+                        ? nat.rule->to_address.value_or(packet.destination)
+                        : IpAddress();
+    if (to == packet.destination &&
+        nat.rule->to_port.value_or(packet.destination_port) == packet.destination_port)
+        return std::nullopt;
+    PortTrace out;
+    out.verdict = PortVerdict::shadowed;
+    out.why = explain_sent_elsewhere(describe_rule(*nat.chain, *nat.rule),
+                                     {packet.destination, packet.destination_port});
+    return out;
 }
 
 void HostTrace::pass_bridge(const FamilyRules& rules, const HostWay& way, const kernel::PacketFacts& packet,
@@ -102,8 +128,10 @@ std::optional<PortTrace> HostTrace::stopped_from_host(const api::Endpoint& to) c
         auto who = role(BlockedPacket::from_host, is_later);
         stops.add(stop_by_route(facts, way.output, who));
         facts.output = way.output;
-        for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING})
+        for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING}) {
             stops.add(stop_at(rules, hook, facts, who));
+            if (!is_later) stops.add(stop_by_nat(rules, hook, facts, who));
+        }
         pass_bridge(rules, way, facts, who, stops);
         auto back = answer(to);
         back.destination = *way.own;
@@ -138,7 +166,9 @@ std::optional<IpAddress> HostTrace::client_of_container(const api::Endpoint& to,
     if (marked) facts.mark.reset();
     const auto nat = kernel::find_nat(rules().chains, NF_INET_POST_ROUTING, facts);
     if (nat.uncertain) return std::nullopt;
-    return nat.rule == nullptr ? std::optional(client_.address) : way.own;
+    if (nat.rule == nullptr) return client_.address;
+    const bool given = nat.rule->action == kernel::RuleAction::snat && nat.rule->to_address;
+    return given ? nat.rule->to_address : way.own;
 }
 
 }  // namespace netlab::operations

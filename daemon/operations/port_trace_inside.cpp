@@ -71,13 +71,17 @@ std::optional<PortTrace> HostTrace::stopped_inside(const api::Endpoint& to, cons
     auto output = interface;
     if (route) {
         if (auto lost = no_way_back(*route, client, interface)) return lost;
-        if (route->kind == RouteBack::Kind::there) output = route->interface;
+        if (route->kind == RouteBack::Kind::there && !route->interface.empty()) output = route->interface;
     }
     const auto nat = inside == to ? std::uint32_t{0} : std::uint32_t{kernel::flow_has_dnat};
     Stops stops;
     for (const bool is_later : {false, true}) {
         auto facts = packet_inside(to, client);
         if (is_later) facts = later(std::move(facts));
+        using Kind = kernel::FramePoint::Kind;
+        if (interface)
+            stops.add(stop_at(rules, {Kind::ingress, *interface}, facts,
+                              role(BlockedPacket::in_container, is_later)));
         stops.add(stop_at(rules, NF_INET_PRE_ROUTING, facts, role(BlockedPacket::in_container, is_later)));
         facts.destination = inside.address;
         facts.destination_port = inside.port;
@@ -89,6 +93,9 @@ std::optional<PortTrace> HostTrace::stopped_inside(const api::Endpoint& to, cons
         if (is_later) back = later(std::move(back));
         for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING})
             stops.add(stop_at(rules, hook, back, role(BlockedPacket::answer_in_container, is_later)));
+        if (output)
+            stops.add(stop_at(rules, {Kind::egress, *output}, back,
+                              role(BlockedPacket::answer_in_container, is_later)));
     }
     return stops.first();
 }

@@ -38,7 +38,8 @@ class Explainer {
         return answer_ ? "; it is the answer that it " + std::string(rejects() ? "rejects" : "drops") : "";
     }
     [[nodiscard]] bool rejects() const {
-        return step_ != nullptr ? step_->rejects : rule_.text.find("reject") != std::string::npos;
+        const auto& rules = answer_ ? facts_.rules_back : facts_.rules;
+        return step_ != nullptr ? step_->rejects : rules && rules->rejects;
     }
     [[nodiscard]] std::string verb() const { return rejects() ? "rejects it" : "drops it"; }
 
@@ -280,7 +281,7 @@ class Explainer {
         const bool filter = step_ == nullptr || step_->step.hook == "forward" || step_->step.hook == "input";
         if (!is_host() || answer_ || !filter) return {};
         const auto way = passage();
-        StoppedFlow flow{way.input, way.output, {}, 0};
+        StoppedFlow flow{way.input, way.output, {}, 0, is_container(from())};
         if (facts_.flow.protocol != api::WhyProtocol::icmp) {
             flow.protocol = facts_.flow.protocol == api::WhyProtocol::tcp ? "tcp" : "udp";
             flow.port = met().port;

@@ -36,6 +36,7 @@ struct RulesDecision {
     std::string input;                 ///< interface that it has come in by there; "" none
     std::string output;                ///< that it is to leave by; "" none, or not known there
     std::string doubt;                 ///< a rule that is not understood may decide otherwise
+    bool rejects = false;              ///< that one sends an error, too
 };
 
 /// TO has no way to send its answer, as its kernel says.

@@ -39,18 +39,7 @@ api::WhyRule rule_of(const kernel::FilterDecision& decision, const std::string& 
     return rule;
 }
 
-/// Chains on a hook by whether they come before or behind those that translate destinations.
-enum class Part : std::uint8_t { whole, before_dnat, behind_dnat };
-
-/// All chains, but of those on that hook only these are still on it.
-std::vector<kernel::RuleChain> on_hook(std::vector<kernel::RuleChain> chains, std::uint32_t hook, Part part) {
-    constexpr std::int32_t dnat = -100;  // NF_IP_PRI_NAT_DST
-    for (auto& chain : chains) {
-        if (!chain.hook || chain.hook->number != hook || part == Part::whole) continue;
-        if ((chain.hook->priority < dnat) != (part == Part::before_dnat)) chain.hook.reset();
-    }
-    return chains;
-}
+using kernel::HookPart;
 
 /// What the routing decision itself says; a link that is down shows when the packet is sent.
 bool is_lost_by_routing(api::RouteStep step) {
@@ -59,7 +48,9 @@ bool is_lost_by_routing(api::RouteStep step) {
            step == RouteStep::not_forwarded || step == RouteStep::refused;
 }
 
-std::string doubt_of(const kernel::FilterDecision& decision) {
+/// Of a FilterDecision or a NatDecision.
+template <class Decision>
+std::string doubt_of(const Decision& decision) {
     if (decision.doubtful_chain == nullptr) return "a rule that netlab does not understand";
     auto text = decision.doubtful_chain->table + " " + decision.doubtful_chain->name;
     if (decision.doubtful != nullptr) text += ": " + decision.doubtful->to_string();
@@ -82,16 +73,25 @@ class HookWalk {
     [[nodiscard]] kernel::PacketFacts& facts() { return facts_; }
     [[nodiscard]] RulesDecision take() { return std::move(out_); }
 
-    void look(std::uint32_t hook, Part part) {
-        const auto chains = on_hook(rules_.chains, hook, part);
-        const auto decision = kernel::find_drop(chains, hook, facts_);
+    void look(std::uint32_t hook, HookPart part = HookPart::whole) {
+        const auto decision = kernel::find_drop(rules_.chains, hook, facts_, part);
+        if (decision.effects.marks) facts_.mark.reset();
+        if (decision.effects.untracks != nullptr) facts_.flow.reset();
         if (decision.uncertain && out_.doubt.empty()) out_.doubt = doubt_of(decision);
         if (!decision.dropped || decision.uncertain || out_.rule || decision.chain == nullptr) return;
         out_.rule = rule_of(decision, passage_.target);
+        out_.rejects = decision.rule != nullptr && decision.rule->action == kernel::RuleAction::reject;
         out_.legacy = decision.chain->legacy;
         out_.destination = {facts_.destination, facts_.destination_port};
         if (hook != NF_INET_LOCAL_OUT && hook != NF_INET_POST_ROUTING) out_.input = passage_.input;
         if (hook != NF_INET_PRE_ROUTING && hook != NF_INET_LOCAL_IN) out_.output = passage_.output;
+    }
+
+    /// Whether a rule may translate it that is not understood: what comes behind then meets another packet.
+    bool may_be_translated(std::uint32_t hook) {
+        const auto nat = kernel::find_nat(rules_.chains, hook, facts_);
+        if (nat.uncertain && out_.doubt.empty()) out_.doubt = doubt_of(nat);
+        return nat.uncertain;
     }
 
   private:
@@ -158,22 +158,23 @@ RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passa
     if (local && passage.lost && !translated) return walk.take();
     const std::uint32_t first = local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
     if (local) facts.output = passage.output;
-    walk.look(first, Part::before_dnat);
+    walk.look(first, HookPart::before_dnat);
+    if (!translated && walk.may_be_translated(first)) return walk.take();
     if (translated) {
         facts.destination = destination.address;
         facts.destination_port = destination.port;
         facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
     }
     facts.output = passage.output;
-    walk.look(first, Part::behind_dnat);
+    walk.look(first, HookPart::behind_dnat);
     if (passage.lost) return walk.take();
     facts.destination_local = passage.for_host;
     if (passage.for_host) {
-        walk.look(NF_INET_LOCAL_IN, Part::whole);
+        walk.look(NF_INET_LOCAL_IN);
         return walk.take();
     }
-    if (!local) walk.look(NF_INET_FORWARD, Part::whole);
-    walk.look(NF_INET_POST_ROUTING, Part::whole);
+    if (!local) walk.look(NF_INET_FORWARD);
+    walk.look(NF_INET_POST_ROUTING);
     return walk.take();
 }
 
@@ -193,10 +194,7 @@ RulesDecision decide_answer_by_rules(const FamilyRules& rules, const HostPassage
     facts.flow = kernel::flow_is_established | (translated ? kernel::flow_has_dnat : 0U);
     HookWalk walk(rules, back, facts);
     if (passage.lost) return walk.take();
-    walk.look(passage.for_host ? NF_INET_LOCAL_OUT
-              : for_host       ? NF_INET_LOCAL_IN
-                               : NF_INET_FORWARD,
-              Part::whole);
+    walk.look(passage.for_host ? NF_INET_LOCAL_OUT : for_host ? NF_INET_LOCAL_IN : NF_INET_FORWARD);
     return walk.take();
 }
 

@@ -72,7 +72,7 @@ class Decider {
         } else if (const auto* step = ending_step(facts_.trace)) {
             stopped_by(*step);
         } else if (legacy_stops()) {
-            stopped_by_table(*facts_.rules->rule);
+            stopped_by_table(*facts_.rules);
         } else if (facts_.end) {
             by_error(*facts_.end);
         } else {
@@ -101,7 +101,7 @@ class Decider {
     void by_tables() {
         const auto& way = facts_.way;
         if (facts_.rules && facts_.rules->rule) {
-            stopped_by_table(*facts_.rules->rule);
+            stopped_by_table(*facts_.rules);
             return;
         }
         if (is_lost(way.end)) {
@@ -182,14 +182,13 @@ class Decider {
     }
 
     /// Not as the kernel told it, but as its rules read.
-    void stopped_by_table(const api::WhyRule& rule) {
-        settle(is_reject(rule) ? WhyVerdict::rejected : WhyVerdict::dropped,
+    void stopped_by_table(const RulesDecision& rules) {
+        const auto& rule = *rules.rule;
+        settle(rules.rejects ? WhyVerdict::rejected : WhyVerdict::dropped,
                api::WhyPlace{rule.target, rule.family + " " + rule.table + " " + rule.chain});
         out_.rule = rule;
         out_.by_table = true;
     }
-
-    static bool is_reject(const api::WhyRule& rule) { return rule.text.find("reject") != std::string::npos; }
 
     /// nf_tables tells nothing of iptables-legacy's rules.
     [[nodiscard]] bool is_untold(const std::optional<RulesDecision>& rules) const {
@@ -199,7 +198,7 @@ class Decider {
         if (!is_untold(facts_.rules)) return false;
         const auto& end = facts_.end;
         const bool refused = end && (end->kind == ProbeEnd::Kind::reset || end->no_port);
-        if (refused && !is_reject(*facts_.rules->rule)) return false;
+        if (refused && !facts_.rules->rejects) return false;
         // What comes to an interface is seen before the host's input chains; behind the others, what was seen
         // counts for more than what a table says.
         const auto* last = final_point();
@@ -317,7 +316,7 @@ class Decider {
         out_.answer = true;
         if (is_untold(facts_.rules_back) &&
             facts_.way.points[*back].hop.target == facts_.rules_back->rule->target)
-            stopped_by_table(*facts_.rules_back->rule);
+            stopped_by_table(*facts_.rules_back);
         else
             settle(WhyVerdict::lost, between(facts_.way, *back, true));
         return true;

@@ -739,3 +739,47 @@ TEST_CASE("host rules: the networks that sets name are clients' networks", "[net
                   Family::ipv4, [](const IpAddress&) { return true; }, 2)
               .more);
 }
+
+TEST_CASE("host rules: before conntrack no packet is of a flow, but for what comes by loopback", "[netns]") {
+    for (const std::string rules :
+         {"nft 'table inet r { chain pre { type filter hook prerouting priority raw; ct state invalid drop; "
+          "}; }'",
+          "iptables-nft -t raw -A PREROUTING -m conntrack --ctstate INVALID -j DROP",
+          "iptables-legacy -t raw -A PREROUTING -m conntrack --ctstate INVALID -j DROP"}) {
+        INFO(rules);
+        const Host host;
+        host.run(std::string(rules));
+        const auto read = host.rules();
+        auto packet = web("203.0.113.1", "198.51.100.2", "eth0");
+        const auto drop = [&] { return kernel::find_drop(read.v4.chains, NF_INET_PRE_ROUTING, packet); };
+        CHECK(drop().dropped);
+        CHECK_FALSE(drop().uncertain);
+        packet.input = "lo";
+        CHECK_FALSE(drop().dropped);
+    }
+    const Host host;
+    host.run(
+        "nft 'table inet r { chain pre { type filter hook prerouting priority -200; ct state new accept; "
+        "drop; }; "
+        "chain post { type filter hook prerouting priority -190; ct state invalid drop; }; }'");
+    CHECK(kernel::find_drop(host.rules().v4.chains, NF_INET_PRE_ROUTING,
+                            web("203.0.113.1", "198.51.100.2", "eth0"))
+              .uncertain);
+}
+
+TEST_CASE("host rules: the policy of a chain of NAT's drops", "[netns]") {
+    const Host host;
+    host.run(
+        docker_rules("iptables-nft", "172.17.0.2:80") +
+        "; nft 'table ip x { chain pre { type nat hook prerouting priority -110; policy drop; tcp dport 22 "
+        "accept; }; }'");
+    const auto rules = host.rules();
+    auto packet = web("203.0.113.1", "198.51.100.2", "eth0");
+    const auto dropped = kernel::find_nat(rules.v4.chains, NF_INET_PRE_ROUTING, packet);
+    CHECK(kernel::is_drop(dropped));
+    REQUIRE(dropped.chain != nullptr);
+    CHECK(dropped.chain->table == "ip x");
+    CHECK(dropped.rule == nullptr);
+    packet.destination_port = 22;
+    CHECK_FALSE(kernel::is_drop(kernel::find_nat(rules.v4.chains, NF_INET_PRE_ROUTING, packet)));
+}

@@ -288,6 +288,13 @@ TEST_CASE("conntrack: a UDP entry that goes elsewhere than its port's rule says 
     auto host = published(IPPROTO_UDP, "198.51.100.1", 53);
     host.original.source = ip("198.51.100.1");
     CHECK_FALSE(find_stale(host, around, names));
+    // It may have come by an interface whose packets another rule sends elsewhere.
+    auto with_interface = around;
+    auto elsewhere = with_interface.chains[0].rules.back();
+    elsewhere.input = kernel::Condition<std::string>{"eth1", false};
+    elsewhere.to_address = ip("172.17.0.4");
+    with_interface.chains[0].rules.insert(with_interface.chains[0].rules.begin(), elsewhere);
+    CHECK_FALSE(find_stale(published(IPPROTO_UDP, "172.17.0.4", 53), with_interface, names));
     // A rule before it that is not understood may send them elsewhere.
     kernel::PacketRule limited;
     limited.more_conditions = true;

@@ -839,3 +839,80 @@ TEST_CASE("ports: what ufw and firewalld stop they let in themselves", "[unit]")
     CHECK(row.verdict == PortVerdict::blocked);
     CHECK(row.suggestion == "firewall-cmd --zone=public --add-port=8080/tcp");
 }
+
+TEST_CASE("ports: a chain behind the translation sees where the packet is sent", "[unit]") {
+    Stage stage;
+    PacketRule drop;
+    drop.handle = 5;
+    drop.protocol = {IPPROTO_TCP, false};
+    drop.action = RuleAction::drop;
+    const auto verdict = [&](std::int32_t priority, std::uint16_t port) {
+        drop.destination_port = {{port, port}, false};
+        stage.host.rules.v4.chains = {
+            prerouting({dnat(8080, "172.17.0.2", 80)}),
+            forward({}, false),
+            {false, "inet fw", "pre", kernel::NftHook{NF_INET_PRE_ROUTING, priority}, false, {drop}, false}};
+        return stage.judge().verdict;
+    };
+    CHECK(verdict(0, 80) == PortVerdict::blocked);
+    CHECK(verdict(0, 8080) == PortVerdict::works);
+    CHECK(verdict(-150, 8080) == PortVerdict::blocked);
+    CHECK(verdict(-150, 80) == PortVerdict::works);
+}
+
+TEST_CASE("ports: chains of NAT drop, too, and translate what the host's process sends", "[unit]") {
+    Stage stage;
+    const auto nat_chain = [](const char* name, std::uint32_t hook, std::int32_t priority,
+                              std::vector<PacketRule> rules, bool drops = false) {
+        return RuleChain{false, "inet x",         name, kernel::NftHook{hook, priority},
+                         true,  std::move(rules), drops};
+    };
+    const auto usual = stage.host.rules.v4.chains;
+    auto& chains = stage.host.rules.v4.chains;
+    chains.push_back(nat_chain("pre", NF_INET_PRE_ROUTING, -110, {}, true));
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.find("the policy of inet x pre") != std::string::npos);
+
+    PacketRule drop;
+    drop.handle = 8;
+    drop.destination = {*IpPrefix::parse("172.17.0.2/32"), false};
+    drop.action = RuleAction::drop;
+    chains = usual;
+    chains.push_back(nat_chain("post", NF_INET_POST_ROUTING, 90, {drop}));
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.find("inet x post handle 8") != std::string::npos);
+
+    // A transparent proxy for the host's own programs; Docker's rules are gone, so its process has the port.
+    stage.host.way = [](const IpAddress&) {
+        HostWay way{"docker0", false, {}, true};
+        way.own = address("172.17.0.1");
+        return way;
+    };
+    PacketRule redirect;
+    redirect.handle = 9;
+    redirect.protocol = {IPPROTO_TCP, false};
+    redirect.destination_port = {{80, 80}, false};
+    redirect.action = RuleAction::redirect;
+    redirect.to_port = 3128;
+    chains = {nat_chain("out", NF_INET_LOCAL_OUT, -100, {redirect})};
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::shadowed);
+    CHECK(row.suggestion == "nft delete rule inet x out handle 9");
+}
+
+TEST_CASE("ports: what sees frames inside the container is looked at", "[unit]") {
+    Stage stage;
+    PacketRule drop;
+    drop.handle = 4;
+    drop.protocol = {IPPROTO_TCP, false};
+    drop.destination_port = {{80, 80}, false};
+    drop.action = RuleAction::drop;
+    kernel::NftHook hook{0, 0};
+    hook.devices = {"eth0"};
+    stage.own.v4.frames = {{false, "netdev t", "in", hook, false, {drop}, false}};
+    const auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.find("in co1 by netdev t in handle 4") != std::string::npos);
+}

@@ -353,11 +353,13 @@ TEST_CASE("why: without a trace a rule of the host's input is told from a port w
     rules.input = "br-1";
     rules.rule.emplace().target = "host";
     rules.rule->text = "tcp dport 80 reject";
+    rules.rejects = true;
     one.facts.rules = rules;
     const std::map<std::size_t, std::vector<SeenPacket>> seen{{0, {syn(2, true, co2, 80)}},
                                                               {2, {syn(10, false, co2, 80)}}};
     CHECK(one.decide(seen).verdict == WhyVerdict::rejected);
-    one.facts.rules->rule->text = "tcp dport 80 drop";
+    one.facts.rules->rule->text = "tcp dport 80 drop comment \"reject web\"";
+    one.facts.rules->rejects = false;
     CHECK(one.decide(seen).verdict == WhyVerdict::refused);
     one.facts.end.reset();
     CHECK(one.decide(seen).verdict == WhyVerdict::dropped);
