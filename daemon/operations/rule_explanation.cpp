@@ -115,6 +115,12 @@ class Explainer {
     }
     [[nodiscard]] std::string permission_of_answer(const Passage& way) const {
         if (is_legacy()) return legacy_permission(way, true);
+        // Chains that see frames, and those before conntrack, know of no flow.
+        if (rule_.family == "bridge" || rule_.family == "netdev" || rule_.table == "raw") {
+            return rule_.handle ? typed("nft delete rule " + rule_.family + " " + rule_.table + " " +
+                                        rule_.chain + " handle " + std::to_string(*rule_.handle))
+                                : std::string();
+        }
         const auto iptables = iptables_program(rule_.family, rule_.table);
         if (!iptables.empty())
             return typed(iptables + " -t " + rule_.table + " -I " + rule_.chain + " " +

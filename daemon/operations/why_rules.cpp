@@ -157,7 +157,8 @@ RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passa
     // What is made here is routed before any hook sees it.
     if (local && passage.lost && !translated) return walk.take();
     const std::uint32_t first = local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
-    if (local) facts.output = passage.output;
+    // A hook keeps the interface that it began with, whatever a translation in it leads to.
+    if (local && !translated) facts.output = passage.output;
     walk.look(first, HookPart::before_dnat);
     if (!translated && walk.may_be_translated(first)) return walk.take();
     if (translated) {
@@ -165,8 +166,8 @@ RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passa
         facts.destination_port = destination.port;
         facts.flow = kernel::flow_is_new | kernel::flow_has_dnat;
     }
-    facts.output = passage.output;
     walk.look(first, HookPart::behind_dnat);
+    facts.output = passage.output;
     if (passage.lost) return walk.take();
     facts.destination_local = passage.for_host;
     if (passage.for_host) {
