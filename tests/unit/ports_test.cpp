@@ -434,7 +434,10 @@ TEST_CASE("ports: what a policy drops is accepted by a rule in that very chain",
         chain = before;
         return suggestion.starts_with("netlab firewall host");
     };
-    CHECK(shown("pre", NF_INET_PRE_ROUTING, -300, {accept}));
+    PacketRule comes_in;
+    comes_in.input = {"eth0", false};
+    comes_in.action = RuleAction::accept;
+    CHECK(shown("pre", NF_INET_PRE_ROUTING, -300, {comes_in}));
     CHECK(shown("pre", NF_INET_PRE_ROUTING, 0, {}));
     CHECK_FALSE(shown("pre", NF_INET_PRE_ROUTING, -150, {}));
     PacketRule leaves;

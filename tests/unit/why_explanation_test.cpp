@@ -272,6 +272,7 @@ TEST_CASE("why: a rejected answer is not called dropped", "[unit]") {
     one.facts.trace.front().rejects = true;
     CHECK(explain_rule(one.facts, reject, true).explanation.find("drops") == std::string::npos);
     one.facts.trace.clear();
+    one.facts.rules.emplace().rejects = true;
     CHECK(explain_rule(one.facts, reject, false).explanation.find("rejects it") != std::string::npos);
     one.facts.final_target = "co2";
     CHECK(one.explain(WhyVerdict::rejected).explanation.find("does not send it") == std::string::npos);
