@@ -1,5 +1,7 @@
 #include "daemon/kernel/rule_parts.hpp"
 
+#include "daemon/kernel/route_names.hpp"
+
 #include <algorithm>
 #include <bit>
 
@@ -309,6 +311,21 @@ void take_target(PacketRule& rule, const XtExtension& target, Family family) {
     rule.action = nat->action;
     if ((range->flags & NF_NAT_RANGE_MAP_IPS) != 0) rule.to_address = range->address;
     if ((range->flags & NF_NAT_RANGE_PROTO_SPECIFIED) != 0) rule.to_port = range->port;
+}
+
+std::string prefix_text(const IpPrefix& prefix) {
+    const unsigned whole = prefix.address().is_v4() ? 32 : 128;
+    return prefix.length() == whole ? prefix.address().to_string() : prefix.to_string();
+}
+
+std::string ports_text(const std::pair<std::uint16_t, std::uint16_t>& ports) {
+    const auto first = std::to_string(ports.first);
+    return ports.first == ports.second ? first : first + "-" + std::to_string(ports.second);
+}
+
+std::string mark_text(std::uint32_t mark, std::uint32_t mask) {
+    const auto value = hexadecimal(mark);
+    return mask == 0xFFFFFFFF ? value : value + "/" + hexadecimal(mask);
 }
 
 std::string protocol_name(std::uint8_t protocol) {

@@ -33,6 +33,12 @@ void take_target(PacketRule& rule, const XtExtension& target, Family family = Fa
 /// As nft(8) writes a comment behind a rule: ` comment "words"`; what would end the string is escaped.
 [[nodiscard]] std::string comment_text(std::string_view comment);
 
+/// "192.0.2.0/24"; of one address alone "192.0.2.1".
+[[nodiscard]] std::string prefix_text(const IpPrefix& prefix);
+/// "80", or "80-90": first and last.
+[[nodiscard]] std::string ports_text(const std::pair<std::uint16_t, std::uint16_t>& ports);
+/// "0x1", or "0x1/0xff" where only those bits are compared.
+[[nodiscard]] std::string mark_text(std::uint32_t mark, std::uint32_t mask);
 /// "tcp", or the number.
 [[nodiscard]] std::string protocol_name(std::uint8_t protocol);
 /// "echo-request", or the number.

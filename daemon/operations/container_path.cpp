@@ -3,7 +3,7 @@
 #include "daemon/kernel/interface_settings.hpp"
 #include "daemon/kernel/route_query.hpp"
 #include "daemon/operations/host_command.hpp"
-#include "daemon/operations/policy_rules.hpp"
+#include "daemon/operations/route_refusal.hpp"
 #include "daemon/operations/wrong_neighbour.hpp"
 
 #include <algorithm>
@@ -189,7 +189,7 @@ RouteBack ContainerPath::find_back(const kernel::PacketFacts& answer) const {
         back.why = refusing
                        ? Explanation{"by its route " + refusing->entry,
                                      command_in(target_, ip_command(client) + "route del " + refusing->entry)}
-                       : explain_policy(std::strerror(reply->error), answer);
+                       : explain_policy(query, reply->error);
         return back;
     }
     const bool others = !dump || std::ranges::any_of(routes, [&](const kernel::Route& route) {
@@ -199,12 +199,16 @@ RouteBack ContainerPath::find_back(const kernel::PacketFacts& answer) const {
     return back;
 }
 
-/// The policy rule that is why the container does not send it.
-Explanation ContainerPath::explain_policy(const std::string& error, const kernel::PacketFacts& answer) const {
-    const auto rules = kernel::dump_rules(known_.socket(place_)->get());
-    const auto rule = rules ? find_policy_rule(rules->rows, answer) : Explanation();
-    if (rule.explanation.empty()) return {error, "netlab rules " + target_.name};
-    return {error + ", by its policy rule " + rule.explanation, command_in(target_, rule.suggestion)};
+/// What of its policy rules and their tables is why the container does not send it.
+Explanation ContainerPath::explain_policy(const kernel::RouteQuery& query, int error) const {
+    const int socket = known_.socket(place_)->get();
+    const std::string said = std::strerror(error);
+    const auto rules = kernel::dump_rules(socket);
+    const auto routes = kernel::dump_routes(socket, 0);
+    const auto rule =
+        rules && routes ? find_policy_rule(rules->rows, routes->rows, query, "", error) : Explanation();
+    if (rule.explanation.empty()) return {said, "netlab rules " + target_.name};
+    return {said + ", by its policy rule " + rule.explanation, command_in(target_, rule.suggestion)};
 }
 
 /// By which interface and gateway, whose MAC address it has, and whether that is the host.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/kernel/route_query.hpp"
 #include "daemon/operations/decisive_route.hpp"
 #include "daemon/operations/host_view.hpp"
 
@@ -39,8 +40,7 @@ class ContainerPath {
     enum class Answers : std::uint8_t { no, unknown, yes };
     [[nodiscard]] Answers somebody_answers(Port output, Family family) const;
     [[nodiscard]] RouteBack find_back(const kernel::PacketFacts& answer) const;
-    [[nodiscard]] Explanation explain_policy(const std::string& error,
-                                             const kernel::PacketFacts& answer) const;
+    [[nodiscard]] Explanation explain_policy(const kernel::RouteQuery& query, int error) const;
     void lead_back(const kernel::Route& route, const IpAddress& address, const IpAddress& client,
                    RouteBack& back) const;
     /// As what its namespace is known: the first of those that share it.

@@ -4,9 +4,12 @@
 #include "daemon/kernel/route_query.hpp"
 #include "daemon/operations/decisive_route.hpp"
 #include "daemon/operations/policy_rules.hpp"
+#include "daemon/operations/reverse_path.hpp"
+#include "daemon/operations/route_refusal.hpp"
 #include "daemon/operations/segment_owners.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <net/if.h>
 #include <sys/stat.h>
@@ -107,7 +110,7 @@ HostRoute HostView::route(const kernel::PacketFacts& packet) const {
         if (const auto index = names_.find(*packet.input)) query.input = *index;
     }
     HostRoute out;
-    out.by_mark = find_rule_by_mark(policy_rules_, packet);
+    out.by_mark = find_rule_by_mark(policy_rules_, query, packet.input);
     const auto reply = kernel::query_route(socket_, query);
     if (!reply) return out;
     out.known = true;
@@ -116,8 +119,33 @@ HostRoute HostView::route(const kernel::PacketFacts& packet) const {
         out.local = reply->route->kind == RTN_LOCAL;
         out.output = names_[reply->route->hop.index];
     }
-    out.rule = find_policy_rule(policy_rules_, packet);
+    out.rule = policy_rule(query, packet.input.value_or(""), out.error);
+    // A route or rule that refuses comes before the filter.
+    if (out.error == EINVAL && out.rule.explanation.empty() && is_filtered(query)) out.error = EXDEV;
     return out;
+}
+
+Explanation HostView::policy_rule(const kernel::RouteQuery& query, const std::string& input,
+                                  int error) const {
+    // A port range has thousands of packets, and without rules of one's own there is nothing to tell.
+    if (error == EXDEV || (error == 0 && std::ranges::all_of(policy_rules_, is_default_rule))) return {};
+    if (!routes_) {
+        auto dump = kernel::dump_routes(socket_, 0);
+        if (!dump) return {};
+        routes_ = std::move(dump->rows);
+    }
+    // Nor is a router's whole table gone through for each of them.
+    constexpr std::size_t most = 10'000;
+    if (routes_->size() > most) return {};
+    auto rule = find_policy_rule(policy_rules_, *routes_, query, input, error);
+    if (!rule.explanation.empty() && rule.suggestion.empty()) rule.suggestion = "netlab rules host";
+    return rule;
+}
+
+bool HostView::is_filtered(const kernel::RouteQuery& query) const {
+    return query.input != 0 && query.from &&
+           is_path_filtered(query, kernel::query_settings(socket_, query.destination.family(), query.input),
+                            kernel::query_route(socket_, way_back(query)));
 }
 
 bool HostView::is_outside(const IpAddress& address, const HostOutside& outside) const {

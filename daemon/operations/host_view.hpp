@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/kernel/processes.hpp"
+#include "daemon/kernel/route_query.hpp"
 #include "daemon/kernel/rule.hpp"
 #include "daemon/operations/port_judgement.hpp"
 #include "daemon/operations/proxy_processes.hpp"
@@ -44,6 +45,9 @@ class HostView {
   private:
     [[nodiscard]] std::string down_interface(const IpAddress& to) const;
     [[nodiscard]] std::optional<IpAddress> own_address(const IpAddress& to) const;
+    [[nodiscard]] Explanation policy_rule(const kernel::RouteQuery& query, const std::string& input,
+                                          int error) const;
+    [[nodiscard]] bool is_filtered(const kernel::RouteQuery& query) const;
 
     const Topology& topology_;
     bool whole_;
@@ -51,6 +55,7 @@ class HostView {
     int socket_;
     InterfaceNames names_;
     std::vector<kernel::Rule> policy_rules_;
+    mutable std::optional<std::vector<kernel::Route>> routes_;  // of all tables, when they are wanted
 };
 
 /// Adds the networks that a namespace's routes and policy rules name; with `refused_clients` those that

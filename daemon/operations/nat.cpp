@@ -8,6 +8,7 @@
 #include "daemon/operations/network_facts.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 
 /// `netlab nat`: the way of packets between containers and the outside of the host.
@@ -260,6 +261,10 @@ class Inspection {
             way.forwards_answers = back.forwards;
             way.answers_forwarding = back.setting;
         }
+        if (route.error == EXDEV)
+            way.refused = Explanation{"rp_filter of " + way.bridge + " refuses what comes from " +
+                                          source.to_string() + ": the host would answer by another interface",
+                                      "netlab routes host"};
         if (route.error != 0 && !route.rule.explanation.empty())
             way.refused =
                 Explanation{std::string("the host does not send it on: ") + std::strerror(route.error) +

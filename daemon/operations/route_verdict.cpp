@@ -1,6 +1,7 @@
 #include "daemon/operations/route_verdict.hpp"
 
 #include "daemon/operations/network_facts.hpp"
+#include "daemon/operations/reverse_path.hpp"
 
 #include <cerrno>
 #include <cstring>
@@ -93,14 +94,14 @@ class Case {
         return {RouteStep::unreachable, cause(RouteStep::unreachable, own ? own->error : reply_.error)};
     }
 
-    /// The setting that decided, and how it is changed.
+    /// The setting that decided; its interface has the name that a container's root gave it.
     std::string why_not_forwarded(const kernel::InterfaceSettings& settings) const {
         const auto& target = topology_[place_].target;
         const auto interface = topology_.name({place_, query_.input});
         const auto setting = kernel::forwarding_sysctl(family(), settings, interface);
         const bool all = !settings.all_forwarding.value_or(false);
         return setting + " is 0: " + target + " forwards nothing" +
-               (all ? "" : " that comes in by " + interface) + " (sysctl -w " + setting + "=1)";
+               (all ? "" : " that comes in by " + interface);
     }
 
     /// What follows from the reply, `error` being the errno that counts.
@@ -150,15 +151,10 @@ class Case {
         return back && back->route && back->route->kind != RTN_UNICAST;
     }
 
-    /// Newer kernels say EINVAL for whatever they do not take in (inet_rtm_getroute() in net/ipv4/route.c).
     bool is_filtered() const {
-        if (family() != Family::ipv4 || !query_.from) return false;
-        const auto settings = ask_.settings(place_, family(), query_.input);
-        const auto filter = settings ? settings->rp_filter.value_or(0) : 0;
-        if (filter == 0) return false;
-        const auto back = ask_.route(place_, {*query_.from, std::nullopt, 0, 0, 0, false});
-        const bool none = back && back->error != 0;
-        return none || (filter == 1 && back && back->route && back->route->hop.index != query_.input);
+        if (!query_.from || (ask_.refuses && ask_.refuses(place_, query_))) return false;
+        return is_path_filtered(query_, ask_.settings(place_, family(), query_.input),
+                                ask_.route(place_, way_back(query_)));
     }
 
     [[nodiscard]] Family family() const { return query_.destination.family(); }

@@ -146,3 +146,40 @@ TEST_CASE("route: a way that goes in circles ends", "[unit]") {
     CHECK(hops->back().step == api::RouteStep::unknown);
     CHECK(hops->back().note.find("circles") != std::string::npos);
 }
+
+TEST_CASE("route: what a namespace does not forward is said without a command that has its interface's name",
+          "[unit]") {
+    const auto all = lab();
+    AskKernel ask;
+    ask.settings = [](std::size_t, Family, std::uint32_t) -> Result<kernel::InterfaceSettings> {
+        return kernel::InterfaceSettings{false, true, std::nullopt, false};
+    };
+    kernel::RouteQuery query{*IpAddress::parse("203.0.113.8"), *IpAddress::parse("192.0.2.2")};
+    query.input = 2;
+    kernel::RouteReply reply{0, kernel::Route()};
+    const auto verdict = judge(all, ask, 1, query, reply);
+    CHECK(verdict.step == api::RouteStep::not_forwarded);
+    CHECK(verdict.note == "net.ipv4.conf.eth0.forwarding is 0: a forwards nothing that comes in by eth0");
+}
+
+TEST_CASE("route: a route that refuses comes before the reverse path filter", "[unit]") {
+    const auto all = lab();
+    AskKernel ask;
+    bool refuses = false;
+    ask.refuses = [&](std::size_t, const kernel::RouteQuery&) { return refuses; };
+    ask.settings = [](std::size_t, Family, std::uint32_t) -> Result<kernel::InterfaceSettings> {
+        return kernel::InterfaceSettings{true, true, std::nullopt, false, 1};
+    };
+    ask.route = [](std::size_t, const kernel::RouteQuery&) -> Result<kernel::RouteReply> {
+        kernel::Route route;
+        route.hop.index = 1;
+        return kernel::RouteReply{0, route};
+    };
+    kernel::RouteQuery query{*IpAddress::parse("203.0.113.8"), *IpAddress::parse("192.0.2.2")};
+    query.input = 2;
+    const kernel::RouteReply reply{EINVAL, std::nullopt};
+    CHECK(judge(all, ask, 0, query, reply).step == api::RouteStep::refused);
+    CHECK(judge(all, ask, 0, query, reply).note.find("rp_filter") != std::string::npos);
+    refuses = true;
+    CHECK(judge(all, ask, 0, query, reply).step == api::RouteStep::blackhole);
+}
