@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 #include <netinet/in.h>
 
@@ -12,6 +11,8 @@ namespace netlab::kernel {
 namespace {
 
 using rule_parts::flow_text;
+using rule_parts::ports_text;
+using rule_parts::prefix_text;
 using rule_parts::protocol_name;
 
 template <class T, class Write>
@@ -20,24 +21,8 @@ std::string condition(const char* what, const std::optional<Condition<T>>& condi
     return std::string(what) + (condition->inverted ? " != " : " ") + write(condition->value) + " ";
 }
 
-std::string prefix_text(const IpPrefix& prefix) {
-    const unsigned whole = prefix.address().is_v4() ? 32 : 128;
-    return prefix.length() == whole ? prefix.address().to_string() : prefix.to_string();
-}
-
-std::string ports_text(const PortRange& ports) {
-    const auto first = std::to_string(ports.first);
-    return ports.first == ports.second ? first : first + "-" + std::to_string(ports.second);
-}
-
 std::string mark_text(const MarkBits& bits) {
-    std::array<char, 40> text;
-    if (bits.mask == 0xFFFFFFFF) {
-        std::snprintf(text.data(), text.size(), "0x%x", bits.value);
-    } else {
-        std::snprintf(text.data(), text.size(), "0x%x/0x%x", bits.value, bits.mask);
-    }
-    return text.data();
+    return rule_parts::mark_text(bits.value, bits.mask);
 }
 
 /// "syn / fin,syn,rst,ack", "== syn"; where one of them is enough just these.

@@ -9,9 +9,11 @@ namespace netlab::operations {
 
 namespace {
 
+/// Before its other rules, one of which may deny it.
 std::string ufw_permission(const StoppedFlow& flow) {
-    auto text = flow.output.empty() ? "ufw allow in on " + flow.input
-                                    : "ufw route allow in on " + flow.input + " out on " + flow.output;
+    auto text = flow.output.empty()
+                    ? "ufw prepend allow in on " + flow.input
+                    : "ufw route prepend allow in on " + flow.input + " out on " + flow.output;
     if (!flow.protocol.empty())
         text += " to any port " + std::to_string(flow.port) + " proto " + flow.protocol;
     return text;

@@ -370,8 +370,7 @@ Explanation explain_unrouted(const api::PortRow& row, const PacketRole& role,
                       (output.empty() ? ", and takes nothing of it itself" : ", and not by " + output));
     }
     if (route.rule.explanation.empty()) return {out, "netlab rules host"};
-    return {out + "; of its policy rules this one may be why: " + route.rule.explanation,
-            route.rule.suggestion};
+    return {out + "; it goes by the policy rule " + route.rule.explanation, route.rule.suggestion};
 }
 
 Explanation explain_not_forwarded(const std::string& interface, const std::string& setting) {

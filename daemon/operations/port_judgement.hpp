@@ -55,7 +55,8 @@ struct HostRoute {
     int error = 0;         ///< it goes nowhere: the errno that a sender would get
     bool local = false;    ///< it is for the host itself
     std::string output{};  ///< where it leaves
-    /// The policy rule that may be why, and what removes it; empty where there is none.
+    /// The policy rule that it goes by, where that is not one of the usual ones, and what to do; empty
+    /// otherwise.
     Explanation rule{};
     std::string by_mark{};  ///< a policy rule that would decide by a mark; "" where there is none
 };

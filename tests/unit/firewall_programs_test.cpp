@@ -8,10 +8,11 @@ TEST_CASE("firewall programs: what they stop they let in by their own commands",
     const StoppedFlow to_host{"eth0", "", "tcp", 8080};
     const StoppedFlow forwarded{"br-net", "eth0", "udp", 53, true};
     const StoppedFlow echo{"br-net", "", "", 0, true};
-    CHECK(permission_by("ufw", "INPUT", to_host) == "ufw allow in on eth0 to any port 8080 proto tcp");
+    CHECK(permission_by("ufw", "INPUT", to_host) ==
+          "ufw prepend allow in on eth0 to any port 8080 proto tcp");
     CHECK(permission_by("ufw", "FORWARD", forwarded) ==
-          "ufw route allow in on br-net out on eth0 to any port 53 proto udp");
-    CHECK(permission_by("ufw", "INPUT", echo) == "ufw allow in on br-net");
+          "ufw route prepend allow in on br-net out on eth0 to any port 53 proto udp");
+    CHECK(permission_by("ufw", "INPUT", echo) == "ufw prepend allow in on br-net");
     CHECK(permission_by("firewalld", "filter_IN_public", to_host) ==
           "firewall-cmd --zone=public --add-port=8080/tcp");
     // Of more than one zone, of a part of one's rules; forwarded; without a port.

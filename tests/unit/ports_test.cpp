@@ -825,7 +825,7 @@ TEST_CASE("ports: what ufw and firewalld stop they let in themselves", "[unit]")
     stage.host.rules.v4.chains = {input, {false, "ip filter", "ufw-before-input", {}, false, {}, false}};
     auto row = stage.judge();
     CHECK(row.verdict == PortVerdict::blocked);
-    CHECK(row.suggestion == "ufw allow in on eth0 to any port 8080 proto tcp");
+    CHECK(row.suggestion == "ufw prepend allow in on eth0 to any port 8080 proto tcp");
     jump.chain = "filter_IN_public";
     PacketRule reject;
     reject.handle = 72;
