@@ -2,6 +2,8 @@
 
 #include "daemon/kernel/nft_attributes.hpp"
 
+#include <algorithm>
+
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 
@@ -62,7 +64,8 @@ NftElement parse_element(Bytes attributes) {
 }
 
 int compare(Bytes left, Bytes right) {
-    return std::memcmp(left.data(), right.data(), std::min(left.size(), right.size()));
+    const auto length = std::min(left.size(), right.size());
+    return length == 0 ? 0 : std::memcmp(left.data(), right.data(), length);
 }
 
 std::size_t whole_registers(std::size_t length) {
@@ -84,23 +87,35 @@ bool is_between(const NftSet& set, const NftElement& element, Bytes key) {
     return at != 0;
 }
 
+/// The elements that a search for the key need look at, by what their keys begin with: in order those that
+/// are not behind it, or else all.
+std::span<const NftElement> not_behind(const NftSet& set, Bytes key) {
+    if (!set.sorted) return set.elements;
+    const auto end = std::ranges::partition_point(
+        set.elements, [&](const NftElement& one) { return compare(one.key, key) <= 0; });
+    return {set.elements.begin(), end};
+}
+
 /// Of boundaries the last that is not behind the key: it is in an interval where that begins one.
 const NftElement* in_interval(const NftSet& set, Bytes key) {
     const NftElement* nearest = nullptr;
-    for (const auto& element : set.elements) {
-        if (element.key.size() < key.size() || compare(element.key, key) > 0) continue;
-        const int order =
-            nearest == nullptr ? 1 : compare(Bytes(element.key).first(key.size()), nearest->key);
+    const auto before = not_behind(set, key);
+    for (auto one = before.rbegin(); one != before.rend(); ++one) {
+        if (one->key.size() < key.size() || compare(one->key, key) > 0) continue;
+        const int order = nearest == nullptr ? 1 : compare(Bytes(one->key).first(key.size()), nearest->key);
+        if (set.sorted && order < 0) break;
         // Where one interval ends and the next begins.
-        if (order > 0 || (order == 0 && nearest->interval_end)) nearest = &element;
+        if (order > 0 || (order == 0 && nearest->interval_end)) nearest = &*one;
     }
     return nearest == nullptr || nearest->interval_end ? nullptr : nearest;
 }
 
 const NftElement* equal_to(const NftSet& set, Bytes key) {
-    for (const auto& element : set.elements) {
-        if (element.key.size() >= key.size() && !key.empty() && compare(element.key, key) == 0)
-            return &element;
+    const auto before = not_behind(set, key);
+    for (auto one = before.rbegin(); one != before.rend(); ++one) {
+        const int order = compare(one->key, key);
+        if (one->key.size() >= key.size() && !key.empty() && order == 0) return &*one;
+        if (set.sorted && order < 0) break;
     }
     return nullptr;
 }
@@ -142,10 +157,17 @@ std::vector<NftElement> parse_nft_elements(Bytes bytes) {
     return out;
 }
 
+void sort_elements(NftSet& set) {
+    std::ranges::stable_sort(set.elements, {}, &NftElement::key);
+    set.sorted = true;
+}
+
 const NftElement* catch_all(const NftSet& set) {
-    const auto found = std::ranges::find_if(
-        set.elements, [](const NftElement& one) { return one.key.empty() && !one.interval_end; });
-    return found == set.elements.end() ? nullptr : &*found;
+    for (const auto& one : set.elements) {
+        if (one.key.empty() && !one.interval_end) return &one;
+        if (set.sorted && !one.key.empty()) break;
+    }
+    return nullptr;
 }
 
 NftFound look_up(const NftSet& set, Bytes key) {

@@ -10,6 +10,9 @@ namespace netlab::kernel {
 /// The elements in the NFT_MSG_NEWSETELEM messages among `bytes`.
 [[nodiscard]] std::vector<NftElement> parse_nft_elements(std::span<const std::byte> bytes);
 
+/// Puts the elements in the order of their keys.
+void sort_elements(NftSet& set);
+
 /// The element that stands for all that no other has; nullptr: there is none.
 [[nodiscard]] const NftElement* catch_all(const NftSet& set);
 

@@ -464,6 +464,7 @@ Result<NftTables::Content> NftTables::read() {
     content.rules = parse_nft_rules(*rules);
     for (auto& [set, elements] : sets_) {
         set.elements = parse_nft_elements(elements);
+        sort_elements(set);
         content.sets.push_back(std::make_shared<const NftSet>(std::move(set)));
     }
     return content;

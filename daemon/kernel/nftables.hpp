@@ -193,6 +193,7 @@ struct NftSet {
         fields;  ///< of a concatenation: the length of each in bytes; each takes whole registers of four
     std::vector<NftElement> elements;
     bool complete = false;  ///< false: not all elements are there
+    bool sorted = false;    ///< by their keys: look_up() need not go through them all
     friend bool operator==(const NftSet&, const NftSet&) = default;
 };
 

@@ -90,6 +90,12 @@ NftTables::Content content_of(std::span<const std::byte> bytes) {
         if (content.sets.size() == most) break;
         set.elements = parse_nft_elements(bytes);
         set.complete = true;
+        auto sorted = set;
+        sort_elements(sorted);
+        for (std::size_t i = 0; i < set.elements.size() && i < most; ++i) {
+            const auto& key = set.elements[i].key;
+            check(look_up(set, key).kind == look_up(sorted, key).kind);
+        }
         content.sets.push_back(std::make_shared<const NftSet>(std::move(set)));
     }
     return content;

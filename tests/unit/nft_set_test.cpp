@@ -2,6 +2,8 @@
 
 #include "tests/support/catch.hpp"
 
+#include <random>
+
 #include <linux/netfilter/nf_tables.h>
 
 using namespace netlab::kernel;
@@ -101,4 +103,39 @@ TEST_CASE("nft set: the element for all others is found last", "[unit]") {
     auto intervals = set_of(NFT_SET_INTERVAL, 1, {element({}), behind({0}), element({10}), behind({20})});
     CHECK(look_up(intervals, bytes({15})).element == &intervals.elements[2]);
     CHECK(look_up(intervals, bytes({25})).element == &intervals.elements[0]);
+}
+
+TEST_CASE("nft set: sorted elements are found as all are gone through", "[unit]") {
+    std::mt19937 random(20261127);
+    const auto number = [&](int below) { return static_cast<int>(random() % static_cast<unsigned>(below)); };
+    int found = 0;
+    for (int round = 0; round < 2000; ++round) {
+        const bool intervals = number(2) == 0;
+        std::vector<NftElement> elements;
+        for (int i = number(12); i > 0; --i) {
+            // Keys of another length do not come of the kernel, and must not be taken for others.
+            auto one = element({number(2), number(6)});
+            if (number(20) == 0) one.key.push_back(std::byte(number(3)));
+            if (number(20) == 0) one.key.pop_back();
+            if (number(20) == 0) one.key.clear();
+            one.interval_end = intervals && number(2) == 0;
+            elements.push_back(std::move(one));
+        }
+        const auto set = set_of(intervals ? unsigned{NFT_SET_INTERVAL} : 0U, 2, std::move(elements));
+        auto sorted = set;
+        sort_elements(sorted);
+        for (int high = 0; high < 2; ++high) {
+            for (int low = 0; low < 6; ++low) {
+                const auto key = bytes({high, low});
+                const auto one = look_up(set, key);
+                const auto other = look_up(sorted, key);
+                CHECK(one.kind == other.kind);
+                if (one.element == nullptr || other.element == nullptr) continue;
+                ++found;
+                CHECK(one.element->interval_end == other.element->interval_end);
+                CHECK(one.element->key.empty() == other.element->key.empty());
+            }
+        }
+    }
+    CHECK(found > 1000);
 }
