@@ -159,6 +159,7 @@ RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passa
     const std::uint32_t first = local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
     // A hook keeps the interface that it began with, whatever a translation in it leads to.
     if (local && !translated) facts.output = passage.output;
+    if (!translated) facts.destination_local = passage.for_host;
     walk.look(first, HookPart::before_dnat);
     if (!translated && walk.may_be_translated(first)) return walk.take();
     if (translated) {
