@@ -24,9 +24,13 @@ void meet(const std::vector<RuleChain>& chains, std::uint32_t hook, const Packet
     const auto decision = find_nat(chains, hook, packet);
     check(decision.rule == nullptr || is_of(chains, decision.chain, decision.rule));
     check(decision.doubtful == nullptr || decision.uncertain);
-    const auto filter = find_drop(chains, NF_INET_FORWARD, packet);
-    check(!filter.dropped || is_of(chains, filter.chain, filter.rule));
-    check(filter.doubtful == nullptr || is_of(chains, filter.doubtful_chain, filter.doubtful));
+    for (const std::uint32_t at : {NF_INET_PRE_ROUTING, NF_INET_FORWARD, NF_INET_LOCAL_OUT}) {
+        for (const auto part : {HookPart::whole, HookPart::before_dnat, HookPart::behind_dnat}) {
+            const auto filter = find_drop(chains, at, packet, part);
+            check(!filter.dropped || is_of(chains, filter.chain, filter.rule));
+            check(filter.doubtful == nullptr || is_of(chains, filter.doubtful_chain, filter.doubtful));
+        }
+    }
     for (const auto kind : {FramePoint::Kind::ingress, FramePoint::Kind::bridge}) {
         const auto frame = find_frame_drop(chains, {kind, "veth1"}, packet);
         check(!frame.dropped || is_of(chains, frame.chain, frame.rule));
@@ -81,14 +85,21 @@ void follow(std::vector<RuleChain> chains) {
     }
 }
 
-/// Each set has all the elements that there are, whatever set they are of.
+/// Each set has all the elements that there are and that fit it, whatever set they are of; three of four no
+/// more than are written out.
 NftTables::Content content_of(std::span<const std::byte> bytes) {
     NftTables::Content content{parse_nft_chains(bytes), parse_nft_rules(bytes)};
     content.tables = parse_nft_tables(bytes);
-    constexpr std::size_t most = 8;
+    constexpr std::size_t most = 64;
+    constexpr std::size_t few = 12;
     for (auto& set : parse_nft_sets(bytes)) {
         if (content.sets.size() == most) break;
         set.elements = parse_nft_elements(bytes);
+        const bool written_out = content.sets.size() % 4 != 0;
+        std::erase_if(set.elements, [&](const NftElement& one) {
+            return one.key.empty() ? written_out : one.key.size() != set.key_length;
+        });
+        if (written_out && set.elements.size() > few) set.elements.resize(few);
         set.complete = true;
         auto sorted = set;
         sort_elements(sorted);
