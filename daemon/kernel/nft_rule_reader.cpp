@@ -369,7 +369,8 @@ class NftReader {
             const auto field = field_in_set(what);
             if (!field) return std::nullopt;
             out.fields.push_back(*field);
-            at += (field_length(*field) + width - 1) / width * width;
+            const auto bytes = static_cast<std::uint32_t>(field_length(*field, address_length()));
+            at += (bytes + width - 1) / width * width;
         }
         return out;
     }
@@ -401,24 +402,6 @@ class NftReader {
         return found->field;
     }
 
-    [[nodiscard]] std::uint32_t field_length(PacketField field) const {
-        switch (field) {
-            case PacketField::source:
-            case PacketField::destination:
-                return static_cast<std::uint32_t>(address_length());
-            case PacketField::protocol:
-            case PacketField::icmp_type:
-                return 1;
-            case PacketField::source_port:
-            case PacketField::destination_port:
-                return 2;
-            case PacketField::input:
-            case PacketField::output:
-                return 16;  // IFNAMSIZ
-            default:
-                return sizeof(std::uint32_t);
-        }
-    }
     void take(const NftCounter& counter) {
         rule_.packets = counter.packets;
         rule_.bytes = counter.bytes;

@@ -367,6 +367,25 @@ std::string flow_text(std::uint32_t bits) {
     return text.empty() ? std::to_string(bits) : text;
 }
 
+std::size_t field_length(PacketField field, std::size_t address) {
+    switch (field) {
+        case PacketField::source:
+        case PacketField::destination:
+            return address;
+        case PacketField::protocol:
+        case PacketField::icmp_type:
+            return 1;
+        case PacketField::source_port:
+        case PacketField::destination_port:
+            return 2;
+        case PacketField::input:
+        case PacketField::output:
+            return 16;  // IFNAMSIZ
+        default:
+            return sizeof(std::uint32_t);
+    }
+}
+
 void take_verdict(PacketRule& rule, std::int32_t code, const std::string& chain) {
     rule.chain = chain;
     switch (code) {

@@ -46,6 +46,9 @@ void take_target(PacketRule& rule, const XtExtension& target, Family family = Fa
 /// "established,related".
 [[nodiscard]] std::string flow_text(std::uint32_t bits);
 
+/// Bytes of a field in a set's key, where an address has `address` of them.
+[[nodiscard]] std::size_t field_length(PacketField field, std::size_t address);
+
 /// "tcp dport { 22, 80 }", "ip saddr != @blocked"; as nft(8) writes it where that is short. `transport` is
 /// whose ports they are: "tcp", or "th" of any.
 [[nodiscard]] std::string set_text(const SetCondition& condition, const std::string& transport);

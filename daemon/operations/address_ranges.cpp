@@ -1,5 +1,7 @@
 #include "daemon/operations/address_ranges.hpp"
 
+#include "daemon/kernel/rule_parts.hpp"
+
 #include <algorithm>
 #include <span>
 
@@ -44,24 +46,6 @@ bool to_previous(Octets& octets) {
     return false;
 }
 
-std::size_t length_of(PacketField field, std::size_t address) {
-    switch (field) {
-        case PacketField::source:
-        case PacketField::destination:
-            return address;
-        case PacketField::protocol:
-            return 1;
-        case PacketField::source_port:
-        case PacketField::destination_port:
-            return 2;
-        case PacketField::input:
-        case PacketField::output:
-            return 16;  // IFNAMSIZ
-        default:
-            return 4;
-    }
-}
-
 constexpr std::size_t v4_length = 4;
 constexpr std::size_t v6_length = 16;
 
@@ -70,7 +54,7 @@ std::size_t address_length(const kernel::SetCondition& set) {
     for (const auto address : {v4_length, v6_length}) {
         std::size_t length = 0;
         for (const auto field : set.fields)
-            length += (length_of(field, address) + 3) / 4 * 4;
+            length += (kernel::rule_parts::field_length(field, address) + 3) / 4 * 4;
         if (length == (set.set->key_length + 3) / 4 * 4) return address;
     }
     return 0;
@@ -141,7 +125,7 @@ std::vector<IpPrefix> prefixes_in(const kernel::SetCondition& set, PacketField f
     std::size_t at = 0;
     for (const auto one : set.fields) {
         if (one == field) break;
-        at += (length_of(one, length) + 3) / 4 * 4;
+        at += (kernel::rule_parts::field_length(one, length) + 3) / 4 * 4;
     }
     const bool has_it = std::ranges::find(set.fields, field) != set.fields.end();
     if (length == 0 || !has_it) return out;
