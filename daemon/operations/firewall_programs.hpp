@@ -17,9 +17,9 @@ struct StoppedFlow {
     bool from_containers = false;  ///< `input` leads to them alone, and may be trusted
 };
 
-/// What lets it in, tried with ufw 0.36 and firewalld 1.3: "ufw prepend allow in on eth0 to any port 80 proto tcp".
-/// `owner` as rule_owner() says it, `chain` that stopped it; "" where the owner has no such command, or a
-/// name is more than a word.
+/// What lets it in, tried with ufw 0.36 and firewalld 1.3: "ufw prepend allow in on eth0 to any port 80 proto
+/// tcp". `owner` as rule_owner() says it, `chain` that stopped it; "" where the owner has no such command, or
+/// a name is more than a word.
 [[nodiscard]] std::string permission_by(std::string_view owner, std::string_view chain,
                                         const StoppedFlow& flow);
 
