@@ -68,9 +68,12 @@ struct WhyRule {
     std::optional<std::uint64_t> handle;  ///< absent of a chain's policy
     std::string text;                     ///< without its counters; "policy drop"
     std::string owner;  ///< "docker", "podman", "ufw", …; "" where it is the administrator's or not known
+    /// Netlink port, mostly the PID, of the program that alone may change the table (NFT_TABLE_F_OWNER); 0
+    /// where there is one, and not known which.
+    std::optional<std::uint32_t> owner_port{};
     friend bool operator==(const WhyRule&, const WhyRule&) = default;
 };
-BOOST_DESCRIBE_STRUCT(WhyRule, (), (target, family, table, chain, handle, text, owner))
+BOOST_DESCRIBE_STRUCT(WhyRule, (), (target, family, table, chain, handle, text, owner, owner_port))
 
 /// One interface on the way, or one decision.
 struct WhyHop {

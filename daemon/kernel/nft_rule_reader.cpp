@@ -48,7 +48,8 @@ class NftReader {
             rule_.action = RuleAction::other;
             if (rule_.other.empty()) rule_.other = "vmap …";
         }
-        if (of_other_family_) return std::nullopt;
+        rule_.effects_first = effects_come_first(in);
+        if (of_other_family_) return rule_.effects_first ? std::optional(effects_only()) : std::nullopt;
         return std::move(rule_);
     }
 
@@ -102,6 +103,35 @@ class NftReader {
         return map != in.expressions.end() && std::any_of(map + 1, in.expressions.end(), [](const auto& one) {
                    return !std::holds_alternative<NftCounter>(one);
                });
+    }
+
+    static bool is_effect(const NftExpression& one) {
+        const auto* other = std::get_if<NftOther>(&one);
+        return other != nullptr && (other->name == "meta mark" || other->name == "notrack");
+    }
+
+    /// The kernel goes through a rule in its order: what fails later takes nothing back.
+    static bool effects_come_first(const NftRule& in) {
+        const auto may_fail = [](const NftExpression& one) {
+            const auto* other = std::get_if<NftOther>(&one);
+            const bool passes =
+                other != nullptr && (goes_on(other->name) || decides(other->name) || is_effect(one) ||
+                                     other->name == "masq" || other->name == "reject");
+            return std::holds_alternative<NftCompare>(one) || std::holds_alternative<NftRange>(one) ||
+                   std::holds_alternative<NftLookup>(one) || std::holds_alternative<NftMatch>(one) ||
+                   (other != nullptr && !passes);
+        };
+        const auto effect = std::ranges::find_if(in.expressions, is_effect);
+        return std::any_of(effect, in.expressions.end(), may_fail);
+    }
+
+    /// Of a rule for the other family what comes before it says so.
+    [[nodiscard]] PacketRule effects_only() const {
+        PacketRule out;
+        out.handle = rule_.handle;
+        out.sets_mark = rule_.sets_mark;
+        out.untracks = rule_.untracks;
+        return out;
     }
 
     [[nodiscard]] std::size_t address_length() const {

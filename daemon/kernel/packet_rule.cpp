@@ -58,7 +58,7 @@ std::optional<std::uint32_t> flow_as_seen(const PacketFacts& packet) {
 
 /// RFC 792, RFC 4443.
 std::optional<std::uint8_t> icmp_type_of(const PacketFacts& packet) {
-    if (!packet.flow) return std::nullopt;
+    if (packet.icmp_type || !packet.flow) return packet.icmp_type;
     const bool reply = (*packet.flow & flow_is_established) != 0;
     if (packet.protocol == IPPROTO_ICMP) return reply ? ICMP_ECHOREPLY : ICMP_ECHO;
     if (packet.protocol == IPPROTO_ICMPV6) return reply ? ICMP6_ECHO_REPLY : ICMP6_ECHO_REQUEST;
@@ -86,7 +86,11 @@ std::optional<std::vector<std::byte>> value_of(PacketField field, const PacketFa
         std::memcpy(out.data(), value->data(), value->size());
         return out;
     };
-    constexpr std::uint32_t states = 15;
+    const auto state = [](std::uint32_t flow) {
+        constexpr std::uint32_t states = 15;
+        constexpr std::uint32_t untracked = 1U << 6;  // NF_CT_STATE_UNTRACKED_BIT
+        return (flow & flow_is_untracked) != 0 ? untracked : flow & states;
+    };
     switch (field) {
         case PacketField::source:
             return address(packet.source);
@@ -105,7 +109,7 @@ std::optional<std::vector<std::byte>> value_of(PacketField field, const PacketFa
         case PacketField::mark:
             return packet.mark ? Value(whole(*packet.mark)) : std::nullopt;
         case PacketField::flow:
-            return flow_as_seen(packet) ? Value(whole(*flow_as_seen(packet) & states)) : std::nullopt;
+            return flow_as_seen(packet) ? Value(whole(state(*flow_as_seen(packet)))) : std::nullopt;
         case PacketField::icmp_type:
             if (const auto type = icmp_type_of(packet)) return std::vector{std::byte(*type)};
             return std::nullopt;
@@ -216,7 +220,10 @@ class Walk {
         for (const auto& rule : chain.rules) {
             if (++looked_at_ > longest) return give_up();
             const auto matched = match(rule, packet_);
-            if (matched == Match::no) continue;
+            if (matched == Match::no) {
+                if (rule.effects_first) take_effects(chain, rule);
+                continue;
+            }
             take_effects(chain, rule);
             if (rule.action == RuleAction::none) continue;
             // A map may say another action than the rule's own.
@@ -346,20 +353,24 @@ bool is_in(HookPart part, const RuleChain& chain) {
     return (chain.hook->priority < NF_IP_PRI_NAT_DST) == (part == HookPart::before_dnat);
 }
 
-/// The packet as a chain of that hook sees it. What comes by loopback has been seen on its way out.
-PacketFacts as_seen_by(const RuleChain& chain, std::uint32_t hook, PacketFacts packet) {
-    const bool first = hook == NF_INET_LOCAL_OUT || (hook == NF_INET_PRE_ROUTING && packet.input != "lo");
-    const auto priority = chain.hook->priority;
-    if (!first || priority > NF_IP_PRI_CONNTRACK) return packet;
+/// The packet as a chain of its hook sees it.
+PacketFacts as_seen_by(const RuleChain& chain, PacketFacts packet) {
+    if (!is_before_conntrack(*chain.hook, packet.input == "lo")) return packet;
     packet.tracked = false;
     // Of equal priority it is not known which comes first.
-    if (priority < NF_IP_PRI_CONNTRACK) return packet;
+    if (chain.hook->priority < NF_IP_PRI_CONNTRACK) return packet;
     packet.tracked = true;
     packet.flow.reset();
     return packet;
 }
 
 }  // namespace
+
+bool is_before_conntrack(const NftHook& hook, bool by_loopback) {
+    const bool first =
+        hook.number == NF_INET_LOCAL_OUT || (hook.number == NF_INET_PRE_ROUTING && !by_loopback);
+    return first && hook.priority <= NF_IP_PRI_CONNTRACK;
+}
 
 bool is_drop(const NatDecision& decision) {
     return decision.action == RuleAction::drop || decision.action == RuleAction::reject;
@@ -408,7 +419,8 @@ FilterDecision pass_each(const std::vector<RuleChain>& chains, const std::vector
                     doubt.doubtful_chain,
                     doubt.doubtful,
                     by_policy && walk.left_early,
-                    passed.effects};
+                    passed.effects,
+                    base};
         }
         if (!walk.may_else || passed.uncertain) continue;
         passed.uncertain = true;
@@ -439,9 +451,7 @@ FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hoo
     auto at = bases(chains, hook, false);
     std::erase_if(at, [&](const RuleChain* chain) { return !is_in(part, *chain); });
     if (at.empty()) return {};
-    return pass_each(chains, at, packet, [&](const RuleChain& chain, const PacketFacts& as_it_is) {
-        return as_seen_by(chain, hook, as_it_is);
-    });
+    return pass_each(chains, at, packet, as_seen_by);
 }
 
 FilterDecision find_frame_drop(const std::vector<RuleChain>& chains, const FramePoint& point,

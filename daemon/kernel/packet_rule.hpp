@@ -106,7 +106,8 @@ struct PacketRule {
     std::vector<SetCondition> sets;
     bool more_conditions = false;  ///< others, that are not looked at
     bool sets_mark = false;        ///< of the packet, before the action
-    bool untracks = false;  ///< conntrack does not see the packet, so nothing of its flow is translated
+    bool untracks = false;       ///< conntrack does not see the packet, so nothing of its flow is translated
+    bool effects_first = false;  ///< one of these two comes before a condition, which need not hold for it
     RuleAction action = RuleAction::none;
     std::optional<SetCondition> verdicts;  ///< the action is what this map says; `action` is `other` then
     std::string chain;                     ///< of a jump or goto
@@ -168,6 +169,7 @@ struct PacketFacts {
     bool tracked = true;                  ///< conntrack has seen it by then: rules know of its flow
     /// As a byte of the header has them; absent: of TCP's new flow SYN, of an answer ACK too.
     std::optional<std::uint8_t> tcp_flags{};
+    std::optional<std::uint8_t> icmp_type{};  ///< of ICMP's that is no echo and no reply to one
 };
 
 /// Whether the packet has all that the rule asks for; false where that is not known.
@@ -210,9 +212,14 @@ struct FilterDecision {
     const PacketRule* doubtful = nullptr;
     bool left_early = false;  ///< of a policy: a return or goto led to it past rules of the chain
     SideEffects effects{};
+    const RuleChain* base = nullptr;  ///< of a drop: the chain of the hook's that led there
 };
 [[nodiscard]] FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hook,
                                        const PacketFacts& packet, HookPart part = HookPart::whole);
+
+/// Whether conntrack has not seen yet what comes to that chain of a hook's, or it is not known which of the
+/// two is first: its rules know of no flow. What comes by loopback has been seen on its way out.
+[[nodiscard]] bool is_before_conntrack(const NftHook& hook, bool by_loopback);
 
 /// Where frames meet rules.
 struct FramePoint {

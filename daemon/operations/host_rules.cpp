@@ -75,11 +75,14 @@ std::string place_of(const api::NatRule& rule) {
     return chain + " rule " + std::to_string(*rule.number) + " (" + legacy_program(rule.family) + ")";
 }
 
-std::string ask_owner(std::optional<std::uint32_t> owner_port) {
-    if (!owner_port) return {};
+std::string ask_owner(std::optional<std::uint32_t> owner_port, const api::Target* target) {
+    if (owner_port.value_or(0) == 0) return {};
     const auto port = std::to_string(*owner_port);
-    return "ps -p " + port + "  # the program with netlink port " + port +
-           ", mostly its PID, owns the table: nobody else can change it";
+    const auto who = "  # the program with netlink port " + port +
+                     ", mostly its PID, owns the table: nobody else can change it";
+    if (target == nullptr || target->runtime == api::Runtime::host) return "ps -p " + port + who;
+    // A program has the number that it has in its own PID namespace.
+    return is_plain_word(target->name) ? "netlab ps " + target->name + who : std::string();
 }
 
 std::string delete_command(const api::NatRule& rule) {

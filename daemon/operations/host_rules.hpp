@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/api/nat_rule.hpp"
+#include "common/api/target.hpp"
 #include "daemon/kernel/packet_rule.hpp"
 #include "daemon/operations/interface_names.hpp"
 
@@ -52,7 +53,9 @@ class HostRules {
 /// The command that deletes it; "" where nobody but its table's owner may, or its names are more than words:
 /// who is root in a container writes them.
 [[nodiscard]] std::string delete_command(const api::NatRule& rule);
-/// What to do instead where only its table's owner may change it; "" where anybody may.
-[[nodiscard]] std::string ask_owner(std::optional<std::uint32_t> owner_port);
+/// What to do instead where only its table's owner may change it; "" where anybody may, or it is not known
+/// whose it is (0). In the namespace of `target`, nullptr: of the host.
+[[nodiscard]] std::string ask_owner(std::optional<std::uint32_t> owner_port,
+                                    const api::Target* target = nullptr);
 
 }  // namespace netlab::operations

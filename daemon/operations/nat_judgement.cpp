@@ -136,8 +136,9 @@ void translate(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row)
     }
 }
 
-/// The chains that packets come to, by table and name.
-std::set<std::pair<std::string, std::string>> reached_chains(const std::vector<RuleChain>& chains) {
+/// The chains that packets come to, of one hook or of any, by table and name.
+std::set<std::pair<std::string, std::string>> reached_chains(const std::vector<RuleChain>& chains,
+                                                             std::optional<std::uint32_t> hook) {
     std::set<std::pair<std::string, std::string>> reached;
     std::vector<const RuleChain*> left;
     const auto reach = [&](const RuleChain& chain) {
@@ -145,7 +146,7 @@ std::set<std::pair<std::string, std::string>> reached_chains(const std::vector<R
         if (reached.insert(key).second) left.push_back(&chain);
     };
     for (const auto& chain : chains) {
-        if (chain.hook) reach(chain);
+        if (chain.hook && (!hook || chain.hook->number == *hook)) reach(chain);
     }
     while (!left.empty()) {
         const auto* chain = left.back();
@@ -228,13 +229,14 @@ void judge_way_out(const FamilyRules& rules, const WayOut& way, api::NatOutRow& 
 }
 
 std::vector<DnatRule> find_dnat_rules(const std::vector<RuleChain>& chains) {
-    const auto reached = reached_chains(chains);
+    const auto reached = reached_chains(chains, std::nullopt);
+    const auto from_outside = reached_chains(chains, NF_INET_PRE_ROUTING);
     std::vector<DnatRule> out;
     for (const auto& chain : chains) {
-        const bool leads =
-            reached.contains(std::pair((chain.legacy ? "legacy " : "") + chain.table, chain.name));
+        const std::pair key((chain.legacy ? "legacy " : "") + chain.table, chain.name);
         for (const auto& rule : chain.rules) {
-            if (rule.action == RuleAction::dnat) out.push_back({&chain, &rule, leads});
+            if (rule.action == RuleAction::dnat)
+                out.push_back({&chain, &rule, reached.contains(key), from_outside.contains(key)});
         }
     }
     return out;

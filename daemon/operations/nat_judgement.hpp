@@ -33,7 +33,8 @@ void judge_way_out(const FamilyRules& rules, const WayOut& way, api::NatOutRow& 
 struct DnatRule {
     const kernel::RuleChain* chain = nullptr;  ///< points into the chains
     const kernel::PacketRule* rule = nullptr;
-    bool reached = false;  ///< a chain that packets come to by themselves leads there
+    bool reached = false;       ///< a chain that packets come to by themselves leads there
+    bool from_outside = false;  ///< one that sees what comes in does
 };
 [[nodiscard]] std::vector<DnatRule> find_dnat_rules(const std::vector<kernel::RuleChain>& chains);
 

@@ -4,6 +4,7 @@
 #include "daemon/operations/firewall_programs.hpp"
 #include "daemon/operations/host_command.hpp"
 #include "daemon/operations/host_rules.hpp"
+#include "daemon/operations/missed_chain.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/rule_owner.hpp"
 #include "daemon/operations/sysctl_table.hpp"
@@ -172,17 +173,15 @@ std::string removal(const kernel::PacketRule& rule, const std::string& command) 
 /// A command that removes the rule, on the host or in that target; where it is its table's owner who may, how
 /// to find him.
 std::string removal_of(const api::NatRule& rule, const api::Target* target = nullptr) {
-    if (rule.owner_port) return ask_owner(rule.owner_port);
+    if (rule.owner_port) return ask_owner(rule.owner_port, target);
     const auto command = delete_command(rule);
     return target == nullptr ? command : command_in(*target, command);
 }
 
 /// ufw keeps iptables' chains by chains of its own, and sets their policies.
 bool leads_to_ufw(const kernel::RuleChain& chain) {
-    return std::ranges::any_of(chain.rules, [](const kernel::PacketRule& rule) {
-        const auto next = kernel::next_chains(rule);
-        return !next.empty() && owner_by_names({}, next.front()) == "ufw";
-    });
+    const auto programs = programs_behind(chain);
+    return std::ranges::find(programs, "ufw") != programs.end();
 }
 
 /// By the program that keeps the firewall; "" where it is not one that can.
@@ -305,7 +304,8 @@ Explanation explain_stale_proxy(const api::PortRow& row, const api::PortCarrier&
 }
 
 Explanation explain_blocked(const api::PortRow& row, const api::Target& target, const PacketRole& role,
-                            const kernel::FilterDecision& decision, const kernel::PacketFacts& packet) {
+                            const kernel::FilterDecision& decision, const kernel::PacketFacts& packet,
+                            const kernel::RuleChain* missed) {
     const bool inside = is_inside(role.kind);
     const auto what = packet_words(row, role, packet) + (role.later ? ", is dropped " : " is dropped ") +
                       (inside ? "in " + row.target + " " : std::string()) + "by ";
@@ -315,7 +315,7 @@ Explanation explain_blocked(const api::PortRow& row, const api::Target& target, 
         const auto said = what + place_of(rule) + ": " + rule.text;
         if (auto program = permission_of_program(decision, role, packet, row.protocol); !program.empty())
             return {said, std::move(program)};
-        if (chain.owner) return {said, ask_owner(chain.owner)};
+        if (chain.owner) return {said, ask_owner(chain.owner, inside ? &target : nullptr)};
         // A map has more to say than this.
         const auto command = decision.rule->verdicts ? accept_command(decision, role, packet, row.protocol)
                                                      : removal(*decision.rule, delete_command(rule));
@@ -330,7 +330,12 @@ Explanation explain_blocked(const api::PortRow& row, const api::Target& target, 
     if (row.engine == api::Runtime::podman)
         return {policy + " (where Docker runs beside Podman, that policy is Docker's)",
                 accept_command(decision, role, packet, row.protocol)};
-    return {policy + ": the rules may have been flushed", restore_rules(row)};
+    if (missed == nullptr) return {policy + ": the rules may have been flushed", restore_rules(row)};
+    const auto blank = chain.table.find(' ');
+    const auto jump = explain_missed_chain(chain.table.substr(0, blank) + (chain.legacy ? " (legacy)" : ""),
+                                           chain.table.substr(blank + 1), chain.name, missed->name,
+                                           packet.output.value_or(""));
+    return {policy + jump.explanation, jump.suggestion};
 }
 
 Explanation explain_sent_on(const api::Target& target, const api::NatRule& rule, const api::Endpoint& to) {

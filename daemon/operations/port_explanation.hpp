@@ -43,10 +43,10 @@ struct PacketRole {
     bool named = false;  ///< the client is one of those whom a rule names
 };
 
-/// What `decision` drops, as its rules see it: `packet`.
+/// What `decision` drops, as its rules see it: `packet`; with find_missed_chain()'s.
 [[nodiscard]] Explanation explain_blocked(const api::PortRow& row, const api::Target& target,
                                           const PacketRole& role, const kernel::FilterDecision& decision,
-                                          const kernel::PacketFacts& packet);
+                                          const kernel::PacketFacts& packet, const kernel::RuleChain* missed);
 
 /// The host's routes or policy rules give that packet `route`, and it should leave by `output`; "": it is for
 /// the host itself.

@@ -256,6 +256,10 @@ class Judge {
             const auto place = place_of(describe_rule(*found.chain, rule));
             if (!found.reached)
                 return "is there (" + place + "), but no chain leads to it; " + restore_command(row_);
+            if (!found.from_outside)
+                return "is there (" + place + "), but no rule leads what comes in to that chain; " +
+                       (found.chain->legacy ? "iptables-legacy" : "iptables-nft") +
+                       " -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER does";
             return "is there (" + place + "), but a rule before it sends packets past it";
         }
         return "is not there: the rules may have been flushed; " + restore_command(row_);

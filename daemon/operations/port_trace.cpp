@@ -1,6 +1,7 @@
 #include "daemon/operations/port_trace.hpp"
 
 #include "common/endpoint.hpp"
+#include "daemon/operations/missed_chain.hpp"
 #include "daemon/operations/port_explanation.hpp"
 #include "daemon/operations/proxy_processes.hpp"
 
@@ -120,7 +121,8 @@ PortTrace HostTrace::blocked(const kernel::FilterDecision& decision, const Packe
                              const kernel::PacketFacts& packet) const {
     PortTrace out;
     out.verdict = PortVerdict::blocked;
-    out.why = explain_blocked(row_, container_.target, role, decision, packet);
+    const auto* missed = find_missed_chain(rules().chains, decision, packet);
+    out.why = explain_blocked(row_, container_.target, role, decision, packet, missed);
     return out;
 }
 

@@ -64,6 +64,17 @@ std::string rule_owner(const TableText& table, const ChainText& chain, const Rul
     return jumps.empty() ? std::string() : owner_by_name(jumps.front());
 }
 
+std::vector<std::string> programs_behind(const kernel::RuleChain& chain) {
+    std::vector<std::string> out;
+    for (const auto& rule : chain.rules) {
+        for (const auto& next : kernel::next_chains(rule)) {
+            auto owner = owner_by_names({}, next);
+            if (!owner.empty() && std::ranges::find(out, owner) == out.end()) out.push_back(std::move(owner));
+        }
+    }
+    return out;
+}
+
 std::string owner_by_names(std::string_view table, std::string_view chain) {
     if (chain == "DOCKER-USER") return {};
     auto owner = owner_by_name(chain);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/kernel/packet_rule.hpp"
 #include "daemon/operations/ruleset_text.hpp"
 
 #include <string>
@@ -16,6 +17,9 @@ namespace netlab::operations {
 [[nodiscard]] std::string chain_owner(const TableText& table, const ChainText& chain);
 /// A rule in a chain of iptables' own is his whose chain it jumps to; one in DOCKER-USER an administrator's.
 [[nodiscard]] std::string rule_owner(const TableText& table, const ChainText& chain, const RuleText& rule);
+
+/// Whose chains that one leads to: "ufw", "docker"; of a hook's chain, who has a hand in its policy.
+[[nodiscard]] std::vector<std::string> programs_behind(const kernel::RuleChain& chain);
 
 /// Of a rule that drops by itself, where no more is known than the names.
 [[nodiscard]] std::string owner_by_names(std::string_view table, std::string_view chain);

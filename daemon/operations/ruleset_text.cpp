@@ -280,6 +280,7 @@ class Parser {
                 auto flag = line_.substr(0, line_.find(','));
                 line_.remove_prefix(std::min(line_.size(), flag.size() + 1));
                 table.flags.emplace_back(flag);
+                if (flag == "owner") table.owner_port = 0;
             }
             return true;
         }

@@ -66,6 +66,9 @@ struct TableText {
     std::string comment;
     std::vector<ChainText> chains;
     std::vector<ObjectText> objects;
+    /// Netlink port of the program that alone may change it; 0 where the flag says that there is one, and not
+    /// known which: name_owners() of rulesets.hpp.
+    std::optional<std::uint32_t> owner_port{};
     friend bool operator==(const TableText&, const TableText&) = default;
 };
 

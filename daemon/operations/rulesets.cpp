@@ -177,6 +177,17 @@ void name_untranslated(std::vector<TableText>& tables, const kernel::NftTables::
     }
 }
 
+void name_owners(std::vector<TableText>& tables, const kernel::NftTables::Content& content) {
+    for (auto& table : tables) {
+        if (!table.owner_port) continue;
+        const auto family = family_number(table.family);
+        const auto known = std::ranges::find_if(content.tables, [&](const kernel::NftTable& one) {
+            return one.family == family && one.name == table.name;
+        });
+        if (known != content.tables.end() && known->owner) table.owner_port = known->owner;
+    }
+}
+
 Result<RulesetProcess> RulesetProcess::start(Namespaces& namespaces, std::size_t place) {
     if (!namespaces[place].net)
         return Error{
@@ -246,6 +257,7 @@ Result<Ruleset> RulesetProcess::read(Output& output) {
         ruleset.consistent = content_.complete && agree(ruleset.tables, content_);
     }
     name_untranslated(ruleset.tables, content_, translated_);
+    name_owners(ruleset.tables, content_);
     add_legacy(ruleset);
     return ruleset;
 }

@@ -24,6 +24,10 @@ struct Ruleset {
 void name_untranslated(std::vector<TableText>& tables, const kernel::NftTables::Content& content,
                        const std::vector<std::string>& translated);
 
+/// Says whose the tables with the owner flag are: libnftables has the name of a program there, which it looks
+/// up in a file system that is gone.
+void name_owners(std::vector<TableText>& tables, const kernel::NftTables::Content& content);
+
 /// The rules of one namespace. It has a process beside the operation's, in that namespace: libnftables sends
 /// its requests, and asks for the names of interfaces, itself.
 class RulesetProcess {

@@ -345,7 +345,8 @@ namespace {
 void add_disagreement(std::vector<std::string>& notes, const WhyFacts& facts, const WhyDecision& decision) {
     if (!facts.probed || !facts.rules || !facts.rules->known || decision.by_table) return;
     const auto& rules = *facts.rules;
-    const bool stopped = decision.rule && !decision.answer && decision.rule->target == facts.host;
+    const bool by_rule = decision.verdict == WhyVerdict::dropped || decision.verdict == WhyVerdict::rejected;
+    const bool stopped = by_rule && decision.rule && !decision.answer && decision.rule->target == facts.host;
     if (rules.rule && decision.verdict == WhyVerdict::delivered)
         notes.push_back("as netlab reads the host's rules, " + rules.rule->family + " " + rules.rule->table +
                         " " + rules.rule->chain + " (" + rules.rule->text +

@@ -6,6 +6,7 @@
 #include "daemon/operations/decisive_route.hpp"
 #include "daemon/operations/explanation.hpp"
 #include "daemon/operations/listeners.hpp"
+#include "daemon/operations/neighbour_stop.hpp"
 #include "daemon/operations/route_refusal.hpp"
 #include "daemon/operations/sightings.hpp"
 #include "daemon/operations/why_probe.hpp"
@@ -25,6 +26,8 @@ struct SilentNeighbour {
     std::string target;  ///< who has asked
     std::string interface;
     IpAddress address;
+    Port at{};                            ///< that interface
+    std::optional<NeighbourStop> stop{};  ///< a rule of the host's that keeps it from being found
 };
 
 /// What the host's rules decide of a packet, read as a table.
@@ -37,6 +40,12 @@ struct RulesDecision {
     std::string output;                ///< that it is to leave by; "" none, or not known there
     std::string doubt;                 ///< a rule that is not understood may decide otherwise
     bool rejects = false;              ///< that one sends an error, too
+    api::Endpoint source{};            ///< that the packet has where it meets that one
+    std::string hook{};                ///< where that is: "forward", …
+    bool of_no_flow = false;           ///< conntrack has not seen the packet there, or is kept from it
+    /// Of a policy: programs to whose chains that hook's chain leads.
+    std::vector<std::string> programs{};
+    std::string missed{};  ///< the same: find_missed_chain()'s
 };
 
 /// TO has no way to send its answer, as its kernel says.

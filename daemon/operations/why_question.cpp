@@ -196,6 +196,10 @@ class Question {
         const bool answered = facts_.end && facts_.end->kind == ProbeEnd::Kind::answered;
         if (answered && served && to_has_seen_it()) return;
         facts_.silent = tables_.silent_neighbour();
+        if (facts_.silent && handles_.host)
+            facts_.silent->stop =
+                find_neighbour_stop(rules_, topology_, handles_.host->place, facts_.silent->at,
+                                    facts_.silent->address, destination_.source);
         facts_.wrong = tables_.wrong_neighbour();
         if (facts_.way.end_place && destination_.source)
             facts_.wrong_back = tables_.wrong_neighbour_back(*facts_.way.end_place, *destination_.source);

@@ -1,8 +1,10 @@
 #include "daemon/operations/why_rules.hpp"
 
+#include "daemon/operations/missed_chain.hpp"
 #include "daemon/operations/rule_owner.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
@@ -18,25 +20,6 @@ std::uint8_t protocol_number(const Flow& flow) {
     if (flow.protocol == WhyProtocol::udp) return IPPROTO_UDP;
     if (flow.remote.is_v4()) return IPPROTO_ICMP;
     return IPPROTO_ICMPV6;
-}
-
-/// "ip nat" -> its family and its name.
-api::WhyRule rule_of(const kernel::FilterDecision& decision, const std::string& target) {
-    api::WhyRule rule;
-    rule.target = target;
-    const auto& chain = *decision.chain;
-    const auto blank = chain.table.find(' ');
-    rule.family = chain.table.substr(0, blank) + (chain.legacy ? " (legacy)" : "");
-    rule.table = chain.table.substr(blank + 1);
-    rule.chain = chain.name;
-    rule.owner = owner_by_names(rule.table, rule.chain);
-    rule.text = "policy drop";
-    if (decision.rule == nullptr) return rule;
-    rule.text = decision.rule->to_string();
-    rule.handle = decision.rule->handle;
-    if (decision.rule->number)
-        rule.text = "rule " + std::to_string(*decision.rule->number) + ": " + rule.text;
-    return rule;
 }
 
 using kernel::HookPart;
@@ -56,6 +39,9 @@ std::string doubt_of(const Decision& decision) {
     if (decision.doubtful != nullptr) text += ": " + decision.doubtful->to_string();
     return text;
 }
+
+/// By NF_INET_.
+constexpr std::array hook_names{"prerouting", "input", "forward", "output", "postrouting"};
 
 bool is_made_here(const HostPassage& passage) {
     return passage.input.empty() || passage.input == "lo";
@@ -82,7 +68,15 @@ class HookWalk {
         out_.rule = rule_of(decision, passage_.target);
         out_.rejects = decision.rule != nullptr && decision.rule->action == kernel::RuleAction::reject;
         out_.legacy = decision.chain->legacy;
+        out_.source = {facts_.source, facts_.source_port};
         out_.destination = {facts_.destination, facts_.destination_port};
+        out_.hook = hook_names.at(hook);
+        out_.of_no_flow =
+            !facts_.flow || kernel::is_before_conntrack(*decision.base->hook, facts_.input == "lo");
+        if (decision.rule != nullptr) return;
+        out_.programs = programs_behind(*decision.base);
+        if (const auto* missed = find_missed_chain(rules_.chains, decision, facts_))
+            out_.missed = missed->name;
         if (hook != NF_INET_LOCAL_OUT && hook != NF_INET_POST_ROUTING) out_.input = passage_.input;
         if (hook != NF_INET_PRE_ROUTING && hook != NF_INET_LOCAL_IN) out_.output = passage_.output;
     }
@@ -102,6 +96,25 @@ class HookWalk {
 };
 
 }  // namespace
+
+api::WhyRule rule_of(const kernel::FilterDecision& decision, const std::string& target) {
+    api::WhyRule rule;
+    rule.target = target;
+    const auto& chain = *decision.chain;
+    const auto blank = chain.table.find(' ');  // "ip nat"
+    rule.family = chain.table.substr(0, blank) + (chain.legacy ? " (legacy)" : "");
+    rule.table = chain.table.substr(blank + 1);
+    rule.chain = chain.name;
+    rule.owner = owner_by_names(rule.table, rule.chain);
+    rule.owner_port = chain.owner;
+    rule.text = "policy drop";
+    if (decision.rule == nullptr) return rule;
+    rule.text = decision.rule->to_string();
+    rule.handle = decision.rule->handle;
+    if (decision.rule->number)
+        rule.text = "rule " + std::to_string(*decision.rule->number) + ": " + rule.text;
+    return rule;
+}
 
 kernel::PacketFacts packet_facts(const HostPassage& passage, const Flow& flow, const IpAddress& source) {
     kernel::PacketFacts facts;

@@ -27,6 +27,9 @@ struct HostPassage {
                                                     std::optional<std::size_t> place,
                                                     bool bridges_filter = false);
 
+/// As a report says what drops it: a rule, or a chain's policy.
+[[nodiscard]] api::WhyRule rule_of(const kernel::FilterDecision& decision, const std::string& target);
+
 /// The packet as it comes to the host, or is made there.
 [[nodiscard]] kernel::PacketFacts packet_facts(const HostPassage& passage, const Flow& flow,
                                                const IpAddress& source);

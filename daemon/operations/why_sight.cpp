@@ -118,8 +118,10 @@ std::optional<std::vector<TableText>> WhySight::read_texts(Watched& watched, Out
     if (!text) return std::nullopt;
     auto tables = parse_ruleset(*text);
     if (!tables || !watched.structure) return tables;
-    if (const auto content = std::exchange(watched.structure, std::nullopt)->read())
+    if (const auto content = std::exchange(watched.structure, std::nullopt)->read()) {
         name_untranslated(*tables, *content, watched.netfilter->translated);
+        name_owners(*tables, *content);
+    }
     return tables;
 }
 

@@ -140,7 +140,7 @@ std::vector<WhyTables::Sending> WhyTables::sendings(const std::vector<PlacedHop>
 std::optional<SilentNeighbour> WhyTables::silent_neighbour() const {
     for (const auto& [hop, output] : sendings(hops_)) {
         if (neighbour_is_silent(known_.socket(output.place)->get(), *hop->next_hop, output.index))
-            return SilentNeighbour{hop->target, *hop->output, *hop->next_hop};
+            return SilentNeighbour{hop->target, *hop->output, *hop->next_hop, output};
     }
     return std::nullopt;
 }

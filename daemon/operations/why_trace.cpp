@@ -6,8 +6,10 @@
 #include <array>
 #include <set>
 
+#include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_ipv4.h>
 
 namespace netlab::operations {
 
@@ -118,8 +120,8 @@ class Reader {
   private:
     struct Walk {
         bool answer = false;
-        std::string hook;
-        std::uint32_t input = 0;  ///< told with the headers only
+        const HookText* hook = nullptr;  ///< nullptr: not known
+        std::uint32_t input = 0;         ///< told with the headers only
         std::uint32_t output = 0;
     };
 
@@ -136,10 +138,17 @@ class Reader {
         return traced_.rules ? find_table(*traced_.rules, family_name(event.family), event.table) : nullptr;
     }
 
-    [[nodiscard]] std::string hook_of(const TraceEvent& event) const {
+    [[nodiscard]] const HookText* hook_of(const TraceEvent& event) const {
         const auto* table = table_of(event);
         const auto* chain = table == nullptr ? nullptr : find_chain(*table, event.chain);
-        return chain != nullptr && chain->hook ? chain->hook->hook : std::string();
+        return chain != nullptr && chain->hook ? &*chain->hook : nullptr;
+    }
+
+    /// As kernel::is_before_conntrack() has it.
+    [[nodiscard]] static bool is_before_conntrack(const api::WhyStep& step, const HookText& hook) {
+        const bool ip = step.family == "ip" || step.family == "ip6" || step.family == "inet";
+        const bool first = hook.hook == "output" || (hook.hook == "prerouting" && step.input != "lo");
+        return ip && first && hook.priority <= NF_IP_PRI_CONNTRACK;
     }
 
     [[nodiscard]] std::string name(std::uint32_t index) const {
@@ -158,10 +167,11 @@ class Reader {
         step.chain = event.chain;
         if (event.kind != TraceKind::policy) step.handle = event.handle;
         step.verdict = verdict_text(event);
-        step.hook = walk.hook;
+        if (walk.hook != nullptr) step.hook = walk.hook->hook;
         step.answer = walk.answer;
         step.input = name(walk.input);
         step.output = name(walk.output);
+        out.before_conntrack = walk.hook != nullptr && is_before_conntrack(step, *walk.hook);
         out.drops = step.verdict == "drop";
         if (event.kind == TraceKind::policy) step.text = "policy " + step.verdict;
         describe(step, event);
@@ -174,6 +184,7 @@ class Reader {
         const auto* table = table_of(event);
         const auto* chain = table == nullptr ? nullptr : find_chain(*table, event.chain);
         if (chain == nullptr) return;
+        step.owner_port = table->owner_port;
         const auto rule = std::ranges::find(chain->rules, event.handle.value_or(0), &RuleText::handle);
         if (event.kind == TraceKind::policy || rule == chain->rules.end()) {
             step.owner = chain_owner(*table, *chain);

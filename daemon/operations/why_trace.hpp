@@ -40,6 +40,7 @@ struct TracedStep {
     bool drops = false;
     bool rejects = false;     ///< it drops, and sends an error
     bool translates = false;  ///< its rule gives the packet another destination (destination_by_trace())
+    bool before_conntrack = false;  ///< conntrack has not seen the packet yet: rules there know of no flow
     friend bool operator==(const TracedStep&, const TracedStep&) = default;
 };
 

@@ -36,10 +36,11 @@ class Explainer {
         if (way.end == RouteStep::refused && facts_.no_way_back) return no_way_back();
         if (way.end == RouteStep::unreachable && way.end_target == from().name) return no_route();
         if (facts_.silent) {
-            const auto dead = dead_translation();
+            const auto more =
+                facts_.silent->stop ? explain_neighbour_stop(*facts_.silent->stop) : dead_translation();
             return {"nobody answers for " + facts_.silent->address.to_string() + " on " +
-                        facts_.silent->interface + " of " + facts_.silent->target + dead.explanation,
-                    dead.suggestion};
+                        facts_.silent->interface + " of " + facts_.silent->target + more.explanation,
+                    more.suggestion};
         }
         if (way.end == RouteStep::unreachable && way.note.starts_with(no_route_at_all))
             return {way.end_target + " has no route to " + facts_.destination().address.to_string(), {}};

@@ -109,7 +109,7 @@ class Decider {
             return;
         }
         if (facts_.silent && ends_at_nobody()) {
-            settle(WhyVerdict::unreachable, api::WhyPlace{facts_.silent->target, facts_.silent->interface});
+            by_silent_neighbour();
             return;
         }
         if (facts_.proxied && is_refused_behind()) {
@@ -121,6 +121,12 @@ class Decider {
             return;
         }
         settle(WhyVerdict::unknown, end_place());
+    }
+
+    /// Nobody answers for a next hop; a rule may be why.
+    void by_silent_neighbour() {
+        settle(WhyVerdict::unreachable, api::WhyPlace{facts_.silent->target, facts_.silent->interface});
+        if (facts_.silent->stop) out_.rule = facts_.silent->stop->rule;
     }
 
     /// No namespace that is known has the address that is to be asked for.
@@ -232,6 +238,7 @@ class Decider {
         api::WhyPlace where = end_place();
         if (out_.last) where = between(facts_.way, *out_.last, false);
         settle(WhyVerdict::unreachable, where);
+        if (facts_.silent && facts_.silent->stop) out_.rule = facts_.silent->stop->rule;
     }
 
     void by_silence() {
@@ -253,7 +260,7 @@ class Decider {
             return;
         }
         if (facts_.silent) {
-            settle(WhyVerdict::unreachable, api::WhyPlace{facts_.silent->target, facts_.silent->interface});
+            by_silent_neighbour();
             return;
         }
         if (is_lost(facts_.way.end) && !has_gone_on()) {

@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 
 using namespace netlab;
@@ -237,6 +238,59 @@ TEST_CASE("nat: what is not understood is passed over and told", "[unit]") {
     const std::vector<RuleChain> loop{base({rule(RuleAction::jump, "u")}),
                                       plain("u", {rule(RuleAction::jump, "u")})};
     CHECK(find_nat(loop, NF_INET_LOCAL_OUT, packet).uncertain);
+}
+
+TEST_CASE("nftables: what a rule has done before one of its conditions fails stays done", "[unit]") {
+    const auto bytes = [](auto value) {
+        const auto view = std::as_bytes(std::span(&value, 1));
+        return std::vector<std::byte>(view.begin(), view.end());
+    };
+    const NftExpression mark_is_set = NftOther{"meta mark"};
+    const std::vector<NftExpression> tcp_80{NftMeta{1, NFT_META_L4PROTO},
+                                            NftCompare{1, NFT_CMP_EQ, {std::byte{IPPROTO_TCP}}},
+                                            NftPayload{1, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2},
+                                            NftCompare{1, NFT_CMP_EQ, {std::byte{0}, std::byte{80}}}};
+    const NftExpression drop = NftVerdict{NF_DROP, {}};
+    NftRule marks{NFPROTO_INET, "t", "c", 1, {mark_is_set}, {}};
+    marks.expressions.insert(marks.expressions.end(), tcp_80.begin(), tcp_80.end());
+    marks.expressions.push_back(drop);
+    const NftRule accepts{NFPROTO_INET,
+                          "t",
+                          "c",
+                          2,
+                          {NftMeta{1, NFT_META_MARK}, NftCompare{1, NFT_CMP_EQ, bytes(std::uint32_t{7})},
+                           NftVerdict{NF_ACCEPT, {}}},
+                          {}};
+    NftChain chain;
+    chain.family = NFPROTO_INET;
+    chain.table = "t";
+    chain.name = "c";
+    chain.hook = NftHook{NF_INET_FORWARD, 0};
+    chain.type = "filter";
+    chain.policy = NF_DROP;
+    auto packet = query(IPPROTO_TCP, "127.0.0.11", 81);
+    packet.mark = 0;
+    const auto decide = [&](const NftRule& first, Family family) {
+        return find_drop(rule_chains({{chain}, {first, accepts}, true, true}, family), NF_INET_FORWARD,
+                         packet);
+    };
+    // "meta mark set 7 tcp dport 80 drop; meta mark 7 accept": port 81 is accepted.
+    auto decision = decide(marks, Family::ipv4);
+    CHECK(decision.uncertain);
+    CHECK(decision.effects.marks);
+    // "tcp dport 80 meta mark set 7 drop" does nothing to it.
+    auto last = marks;
+    last.expressions = tcp_80;
+    last.expressions.push_back(mark_is_set);
+    last.expressions.push_back(drop);
+    decision = decide(last, Family::ipv4);
+    CHECK(decision.dropped);
+    CHECK_FALSE(decision.uncertain);
+    // "meta mark set 7 ip6 daddr … drop" marks IPv4's packets, too.
+    auto other = marks;
+    other.expressions = {mark_is_set, NftMeta{1, NFT_META_NFPROTO},
+                         NftCompare{1, NFT_CMP_EQ, {std::byte{NFPROTO_IPV6}}}, drop};
+    CHECK(decide(other, Family::ipv4).uncertain);
 }
 
 TEST_CASE("nat: conditions hold, or hold not where they are inverted", "[unit]") {

@@ -174,6 +174,39 @@ TEST_CASE("ports: without the rule the proxy carries it, without both nothing do
     CHECK(stage.judge().verdict == PortVerdict::unknown);
 }
 
+TEST_CASE("ports: a jump that is gone is not a rule that comes before", "[unit]") {
+    Stage stage;
+    PacketRule jump;
+    jump.destination = {*IpPrefix::parse("127.0.0.0/8"), true};
+    jump.action = RuleAction::jump;
+    jump.chain = "DOCKER";
+    const RuleChain output{false, "ip nat", "OUTPUT", kernel::NftHook{NF_INET_LOCAL_OUT, -100},
+                           true,  {jump},   false};
+    const RuleChain docker{false, "ip nat", "DOCKER", {}, false, {dnat(8080, "172.17.0.2", 80)}, false};
+    auto& chains = stage.host.rules.v4.chains;
+    chains = {prerouting({}), output, docker, forward({}, false)};
+    auto row = stage.judge();
+    CHECK(has_note(row,
+                   "Docker makes a DNAT rule for it, which is there (ip nat DOCKER handle 11), but no rule "
+                   "leads what comes in to that chain; iptables-nft -t nat -A PREROUTING -m addrtype"));
+    // Of the chain that accepts it, too: "-o docker0 -j DOCKER" of FORWARD.
+    PacketRule accept;
+    accept.destination = {*IpPrefix::parse("172.17.0.2/32"), false};
+    accept.action = RuleAction::accept;
+    jump.destination.reset();
+    chains = {prerouting({jump}),
+              docker,
+              forward({}, true),
+              {false, "ip filter", "DOCKER", {}, false, {accept}, false}};
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.find("a rule of Docker's in DOCKER accepts it, and none leads it there") !=
+          std::string::npos);
+    CHECK(row.suggestion == "iptables-nft -t filter -A FORWARD -o docker0 -j DOCKER");
+    chains.pop_back();
+    CHECK(stage.judge().explanation.find("the rules may have been flushed") != std::string::npos);
+}
+
 TEST_CASE("ports: the rule that comes first decides, and whose address it leads to", "[unit]") {
     Stage stage;
     auto& rules = stage.host.rules.v4.chains[0].rules;

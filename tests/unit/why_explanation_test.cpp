@@ -5,90 +5,17 @@
 #include "daemon/operations/proxy_processes.hpp"
 #include "daemon/operations/rule_explanation.hpp"
 #include "tests/support/catch.hpp"
+#include "tests/unit/why_case.hpp"
 
 #include <cerrno>
 
 using namespace netlab;
 using namespace netlab::operations;
+using namespace netlab::operations::test;
 using namespace std::string_literals;
 using api::RouteStep;
 using api::WhyProtocol;
 using api::WhyVerdict;
-
-namespace {
-
-IpAddress address(const char* text) {
-    return *IpAddress::parse(text);
-}
-
-api::Target container(const char* name, const char* network, const char* prefix) {
-    api::Target out;
-    out.name = name;
-    out.runtime = api::Runtime::docker;
-    out.pid = 42;
-    out.state = api::State::running;
-    api::Membership membership;
-    membership.name = network;
-    membership.addresses = {*IpPrefix::parse(prefix)};
-    out.networks = {membership};
-    return out;
-}
-
-struct Case {
-    api::Context context;
-    api::WhyRequest request;
-    WhyFacts facts{context, request};
-    WhyDecision decision;
-
-    explicit Case(const char* to = "203.0.113.8") {
-        context.targets = {container("co1", "net", "172.18.0.2/16")};
-        request.from = "co1";
-        request.to = to;
-        request.protocol = WhyProtocol::tcp;
-        request.port = 80;
-        facts.flow = {WhyProtocol::tcp, 40'000, address(to), 80};
-        facts.way.end_place = 0;
-        facts.way.end_target = "co1";
-        facts.host = "host";
-    }
-    Explanation explain(WhyVerdict verdict) {
-        decision.verdict = verdict;
-        return explain_why(facts, decision);
-    }
-};
-
-api::WhyRule rule(const char* chain, const char* text, const char* owner = "") {
-    api::WhyRule out;
-    out.target = "host";
-    out.family = "ip";
-    out.table = "filter";
-    out.chain = chain;
-    out.handle = 17;
-    out.text = text;
-    out.owner = owner;
-    return out;
-}
-
-TracedStep step(const api::WhyRule& rule, const char* hook, const char* verdict = "drop") {
-    TracedStep out;
-    out.place = 1;
-    static_cast<api::WhyRule&>(out.step) = rule;
-    out.step.hook = hook;
-    out.step.verdict = verdict;
-    out.step.input = "eth0";
-    out.drops = verdict == "drop"s;
-    return out;
-}
-
-/// FROM and the host, whose rules they are.
-void add_host(Case& one) {
-    api::Target host;
-    host.name = "host";
-    host.runtime = api::Runtime::host;
-    one.context.others = {host};
-}
-
-}  // namespace
 
 TEST_CASE("why: the permission has the destination that the packet had where the rule is", "[unit]") {
     Case one("198.51.100.2");

@@ -1,0 +1,215 @@
+#include "daemon/operations/rule_stop.hpp"
+
+#include "daemon/operations/firewall_programs.hpp"
+#include "daemon/operations/host_command.hpp"
+#include "daemon/operations/host_rules.hpp"
+#include "daemon/operations/known_namespaces.hpp"
+#include "daemon/operations/network_facts.hpp"
+#include "daemon/operations/rule_owner.hpp"
+#include "daemon/operations/ruleset_text.hpp"
+
+#include <algorithm>
+
+namespace netlab::operations {
+
+namespace {
+
+/// One end of the packet as conditions have it: of an echo there is no port.
+struct PacketEnd {
+    api::Endpoint at;
+    api::WhyProtocol protocol = api::WhyProtocol::tcp;
+    bool answer = false;  ///< it is whence that comes, and not where the packet is for
+};
+
+std::string protocol_name(api::WhyProtocol protocol) {
+    return protocol == api::WhyProtocol::tcp ? "tcp" : "udp";
+}
+
+/// "ip daddr 172.17.0.2 tcp dport 80", "ip6 saddr 2001:db8::2 icmpv6 type echo-reply"
+std::string nft_conditions(const PacketEnd& end) {
+    const bool v4 = end.at.address.is_v4();
+    const auto text = std::string(v4 ? "ip" : "ip6") + (end.answer ? " saddr " : " daddr ") +
+                      end.at.address.to_string() + " ";
+    if (end.protocol == api::WhyProtocol::icmp)
+        return text + (v4 ? "icmp" : "icmpv6") + " type " + (end.answer ? "echo-reply" : "echo-request");
+    return text + protocol_name(end.protocol) + (end.answer ? " sport " : " dport ") +
+           std::to_string(end.at.port);
+}
+
+/// The same in iptables' words.
+std::string iptables_conditions(const PacketEnd& end) {
+    const bool v4 = end.at.address.is_v4();
+    const auto text = (end.answer ? "-s " : "-d ") + end.at.address.to_string();
+    if (end.protocol == api::WhyProtocol::icmp)
+        return text + (v4 ? " -p icmp --icmp-type " : " -p icmpv6 --icmpv6-type ") +
+               (end.answer ? "echo-reply" : "echo-request");
+    return text + " -p " + protocol_name(end.protocol) + (end.answer ? " --sport " : " --dport ") +
+           std::to_string(end.at.port);
+}
+
+/// Of any answer.
+constexpr std::string_view iptables_flow = "-m conntrack --ctstate ESTABLISHED,RELATED";
+
+std::string interfaces(const std::string& input, const std::string& output, bool iptables) {
+    return (input.empty() ? std::string() : (iptables ? "-i " : "iifname ") + input + " ") +
+           (output.empty() ? std::string() : (iptables ? "-o " : "oifname ") + output + " ");
+}
+
+/// A rule there has taken the packet or its answer from conntrack: then neither is of an established flow.
+bool is_untracked(const WhyFacts& facts, std::size_t place) {
+    return std::ranges::any_of(facts.trace, [&](const TracedStep& one) {
+        return one.place == place && says(one.step.text, "notrack");
+    });
+}
+
+}  // namespace
+
+bool RuleStop::rejects() const {
+    return step_ != nullptr ? step_->rejects : decision() && decision()->rejects;
+}
+
+const api::Target* RuleStop::holder() const {
+    return step_ == nullptr ? nullptr : &target_at(facts_.context, step_->place);
+}
+
+bool RuleStop::is_host() const {
+    return holder() == nullptr || holder()->runtime == api::Runtime::host;
+}
+
+std::string_view RuleStop::hook() const {
+    if (step_ != nullptr) return step_->step.hook;
+    return decision() ? std::string_view(decision()->hook) : std::string_view();
+}
+
+bool RuleStop::met(std::string_view program) const {
+    if (step_ == nullptr)
+        return decision() && std::ranges::find(decision()->programs, program) != decision()->programs.end();
+    const auto leads_there = [&](const api::WhyStep& step) {
+        const auto blank = step.verdict.find(' ');
+        return blank != step.verdict.npos && owner_by_names({}, step.verdict.substr(blank + 1)) == program;
+    };
+    return std::ranges::any_of(facts_.trace, [&](const TracedStep& one) {
+        return one.place == step_->place && one.step.answer == answer_ && one.step.hook == step_->step.hook &&
+               (one.step.owner == program || leads_there(one.step));
+    });
+}
+
+/// As it is to be typed on the host; "" where a name in it is more than a word.
+std::string RuleStop::typed(const std::string& command) const {
+    if (!is_plain_word(rule_.table) || !is_plain_word(rule_.chain)) return {};
+    return holder() == nullptr ? command : command_in(*holder(), command);
+}
+
+RuleStop::Passage RuleStop::passage() const {
+    if (step_ != nullptr) return {step_->step.input, step_->step.output};
+    return decision() ? Passage{decision()->input, decision()->output} : Passage();
+}
+
+/// As the rules read, the chain would drop the answer after that.
+bool RuleStop::answer_too() const {
+    const auto& back = facts_.rules_back;
+    return !answer_ && back && back->rule && back->rule->target == rule_.target &&
+           back->rule->family == rule_.family && back->rule->table == rule_.table &&
+           back->rule->chain == rule_.chain;
+}
+
+/// What comes back from DOCKER-USER still meets Docker's own rules.
+bool RuleStop::is_users_chain() const {
+    return rule_.chain == "DOCKER-USER";
+}
+
+std::string RuleStop::permission() const {
+    if (rule_.owner_port) return ask_owner(rule_.owner_port, holder());
+    const auto way = passage();
+    for (const auto& interface : {way.input, way.output}) {
+        if (!interface.empty() && !is_plain_word(interface)) return {};
+    }
+    if (answer_) {
+        const bool early = step_ != nullptr ? step_->before_conntrack || is_untracked(facts_, step_->place)
+                                            : decision() && decision()->of_no_flow;
+        return pass_answer(way, !early && !sees_frames());
+    }
+    const auto there = pass_packet(way);
+    if (there.empty() || !answer_too()) return there;
+    return there + " && " +
+           pass_answer({way.output, way.input}, !facts_.rules_back->of_no_flow && !sees_frames());
+}
+
+std::string RuleStop::insert(const std::string& conditions) const {
+    return typed("nft insert rule " + rule_.family + " " + rule_.table + " " + rule_.chain + " " +
+                 conditions + (is_users_chain() ? " return" : " accept"));
+}
+
+std::string RuleStop::insert_by_iptables(const std::string& program, const std::string& conditions) const {
+    return typed(program + " -t " + rule_.table + " -I " + rule_.chain + " " + conditions + " -j " +
+                 (is_users_chain() ? "RETURN" : "ACCEPT"));
+}
+
+std::string RuleStop::pass_packet(const Passage& way) const {
+    const PacketEnd end{met_destination(), facts_.flow.protocol, false};
+    if (!is_legacy()) return insert(interfaces(way.input, way.output, false) + nft_conditions(end));
+    return insert_by_iptables(legacy_program(end.at.address.is_v4() ? "ip" : "ip6"),
+                              interfaces(way.input, way.output, true) + iptables_conditions(end));
+}
+
+/// Chains that see frames, and those before conntrack, know of no flow: there it is known by whence it comes.
+std::string RuleStop::pass_answer(const Passage& way, bool knows_flow) const {
+    const PacketEnd end{answer_source(), facts_.flow.protocol, true};
+    const bool v4 = end.at.address.is_v4();
+    const auto iptables =
+        is_legacy() ? legacy_program(v4 ? "ip" : "ip6") : iptables_program(rule_.family, rule_.table);
+    const auto by_iptables = interfaces(way.input, way.output, true);
+    if (is_legacy() && !knows_flow)
+        return insert_by_iptables(iptables, by_iptables + iptables_conditions(end));
+    if (!knows_flow) return insert(interfaces(way.input, way.output, false) + nft_conditions(end));
+    if (!iptables.empty()) return insert_by_iptables(iptables, by_iptables + std::string(iptables_flow));
+    return insert(interfaces(way.input, way.output, false) + "ct state established,related");
+}
+
+/// The destination that the packet had where it met the rule.
+api::Endpoint RuleStop::met_destination() const {
+    if (step_ == nullptr) return facts_.rules ? facts_.rules->destination : facts_.destination();
+    const auto hook = this->hook();
+    // What a bridge takes in has not come to IP's rules, which translate, unless those see what it passes on.
+    const bool early =
+        hook == "prerouting" || hook == "output" || (rule_.family == "bridge" && hook == "input");
+    if (!early || translated_before()) return facts_.destination();
+    return {facts_.flow.remote, facts_.flow.remote_port};
+}
+
+bool RuleStop::translated_before() const {
+    return std::ranges::any_of(facts_.trace, [&](const TracedStep& one) {
+        return one.place == step_->place && one.translates && &one < step_;
+    });
+}
+
+/// Whence the answer comes where it met the rule; before conntrack nothing has turned its address back.
+api::Endpoint RuleStop::answer_source() const {
+    if (step_ == nullptr || !answer_)
+        return facts_.rules_back ? facts_.rules_back->source : facts_.destination();
+    const bool leaves = hook() == "output" || hook() == "postrouting" || hook() == "egress";
+    if (sees_frames() && leaves && is_translator()) return {facts_.flow.remote, facts_.flow.remote_port};
+    const auto seen = std::ranges::find_if(facts_.sightings, [&](const Sighting& one) {
+        return one.answer && !one.outgoing && one.port.place == step_->place;
+    });
+    return seen != facts_.sightings.end() ? seen->source : facts_.destination();
+}
+
+/// The packet has got its last destination there.
+bool RuleStop::is_translator() const {
+    return std::ranges::any_of(
+        facts_.trace, [&](const TracedStep& one) { return one.place == step_->place && one.translates; });
+}
+
+std::string RuleStop::by_program(std::string_view owner) const {
+    if (!is_host() || answer_ || (hook() != "forward" && hook() != "input")) return {};
+    const auto way = passage();
+    StoppedFlow flow{way.input, way.output, {}, 0, is_container(facts_.context.targets.front())};
+    if (facts_.flow.protocol != api::WhyProtocol::icmp) {
+        flow.protocol = protocol_name(facts_.flow.protocol);
+        flow.port = met_destination().port;
+    }
+    return permission_by(owner, rule_.chain, flow);
+}
+
+}  // namespace netlab::operations

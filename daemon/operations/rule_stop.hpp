@@ -1,0 +1,68 @@
+#pragma once
+
+#include "daemon/operations/why_facts.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace netlab::operations {
+
+/// A rule, or a chain's policy, that stops a packet or its answer: where that is, as the trace or else the
+/// rules as a table have it, and the commands that let it pass there. Pure; what it is made of must outlive
+/// it.
+class RuleStop {
+  public:
+    RuleStop(const WhyFacts& facts, const api::WhyRule& rule, bool answer)
+        : facts_(facts), rule_(rule), answer_(answer) {}
+
+    /// By the trace; nullptr where the rule is known from the host's table.
+    [[nodiscard]] const TracedStep* step() const { return step_; }
+    [[nodiscard]] bool rejects() const;
+    [[nodiscard]] bool is_host() const;
+    /// Of the chain that it came to by itself: "forward", …; "" where that is not known.
+    [[nodiscard]] std::string_view hook() const;
+    /// On that hook it came to chains of that program's.
+    [[nodiscard]] bool met(std::string_view program) const;
+
+    /// A command that lets it pass, for this flow and no more, before the chain's other rules, so that it
+    /// decides first; and its answer, where the chain would drop that next. Where only its table's owner may
+    /// change it, how to find him. "" where it cannot be written.
+    [[nodiscard]] std::string permission() const;
+    /// The same by the program that keeps the host's firewall; "" where that has none.
+    [[nodiscard]] std::string by_program(std::string_view owner) const;
+
+  private:
+    /// By what it passes the chain.
+    struct Passage {
+        std::string input;
+        std::string output;
+    };
+
+    [[nodiscard]] const std::optional<RulesDecision>& decision() const {
+        return answer_ ? facts_.rules_back : facts_.rules;
+    }
+    [[nodiscard]] const api::Target* holder() const;
+    [[nodiscard]] std::string typed(const std::string& command) const;
+    [[nodiscard]] Passage passage() const;
+    [[nodiscard]] bool answer_too() const;
+    [[nodiscard]] bool is_users_chain() const;
+    [[nodiscard]] bool is_legacy() const { return rule_.family.ends_with(" (legacy)"); }
+    [[nodiscard]] bool sees_frames() const { return rule_.family == "bridge" || rule_.family == "netdev"; }
+    [[nodiscard]] bool translated_before() const;
+    [[nodiscard]] bool is_translator() const;
+    [[nodiscard]] api::Endpoint met_destination() const;
+    [[nodiscard]] api::Endpoint answer_source() const;
+
+    [[nodiscard]] std::string insert(const std::string& conditions) const;
+    [[nodiscard]] std::string insert_by_iptables(const std::string& program,
+                                                 const std::string& conditions) const;
+    [[nodiscard]] std::string pass_packet(const Passage& way) const;
+    [[nodiscard]] std::string pass_answer(const Passage& way, bool knows_flow) const;
+
+    const WhyFacts& facts_;
+    const api::WhyRule& rule_;
+    bool answer_;
+    const TracedStep* step_ = ending_step(facts_.trace);
+};
+
+}  // namespace netlab::operations
