@@ -72,6 +72,26 @@ std::optional<api::Endpoint> destination_by_rules(const FamilyRules& rules, cons
     return destination_of(*nat.rule, flow, hook == NF_INET_LOCAL_OUT ? std::string() : passage.input, own);
 }
 
+std::optional<IpAddress> source_by_rules(const FamilyRules& rules, const HostPassage& passage,
+                                         const Flow& flow, const IpAddress& source,
+                                         const api::Endpoint& destination, const OwnAddress& own) {
+    if (!rules.known) return std::nullopt;
+    auto facts = packet_facts(passage, flow, source);
+    const bool translated = destination.address != flow.remote || destination.port != flow.remote_port;
+    facts.destination = destination.address;
+    facts.destination_port = destination.port;
+    facts.flow = kernel::flow_is_new | (translated ? kernel::flow_has_dnat : 0U);
+    facts.output = passage.output;
+    facts.destination_local = passage.for_host;
+    const auto hook = passage.for_host ? NF_INET_LOCAL_IN : NF_INET_POST_ROUTING;
+    const auto nat = kernel::find_nat(rules.chains, hook, facts);
+    if (nat.uncertain) return std::nullopt;
+    if (nat.rule == nullptr) return source;
+    if (nat.action == kernel::RuleAction::masquerade) return own(passage.output);
+    const bool keeps_it = nat.action == kernel::RuleAction::accept;
+    return keeps_it ? std::optional(source) : nat.rule->to_address;
+}
+
 std::optional<api::Endpoint> destination_by_trace(std::vector<TracedStep>& trace, const FamilyRules& rules,
                                                   std::size_t host, const Flow& flow, const OwnAddress& own) {
     std::optional<api::Endpoint> out;

@@ -589,7 +589,8 @@ TEST_CASE("why: a process that has taken a published port is not the container's
     one.facts.proxied->leg = Leg::there;
     CHECK(operations::decide(one.facts).verdict == WhyVerdict::delivered);
     one.facts.proxied->paused = true;
-    CHECK(operations::decide(one.facts).verdict == WhyVerdict::unknown);
+    CHECK(operations::decide(one.facts).verdict == WhyVerdict::lost);
+    CHECK(operations::decide(one.facts).where == api::WhyPlace{"co2", "its kernel and its programs"});
     one.facts.proxied->paused = false;
     one.facts.proxied->leg = Leg::waiting;
     CHECK(operations::decide(one.facts).verdict == WhyVerdict::lost);
