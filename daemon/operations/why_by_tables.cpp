@@ -40,8 +40,8 @@ class Tables {
     [[nodiscard]] Cause cause() const {
         if (const auto own = before_host(); own != Cause::none) return own;
         if (facts_.rules && facts_.rules->rule) return Cause::rule;
-        if (is_lost(facts_.way.end)) return Cause::lost_way;
-        if (ends_at_nobody() && (facts_.silent || leads_astray())) return Cause::nobody;
+        if (is_lost(facts_.way.end) && !may_go_elsewhere()) return Cause::lost_way;
+        if (ends_at_nobody()) return Cause::nobody;
         if (!rules_doubtful()) {
             if (is_certain(facts_.wrong)) return Cause::wrong_neighbour;
             if (ends_at_narrow()) return Cause::narrow;
@@ -67,7 +67,8 @@ class Tables {
     /// What is wrong before a rule of the host's sees the packet.
     [[nodiscard]] Cause before_host() const {
         if (ends_at_narrow() && !comes_after_host(facts_.narrow->point)) return Cause::narrow;
-        if (is_certain(facts_.wrong) && facts_.wrong->at.place == 0) return Cause::wrong_neighbour;
+        const bool own = is_certain(facts_.wrong) && facts_.wrong->at.place == 0;
+        if (own && facts_.wrong->target != facts_.host) return Cause::wrong_neighbour;
         return Cause::none;
     }
 
@@ -96,12 +97,22 @@ class Tables {
     }
 
     [[nodiscard]] bool rules_doubtful() const {
-        return facts_.rules && (!facts_.rules->known || !facts_.rules->doubt.empty());
+        const auto& rules = facts_.rules;
+        return (rules && (!rules->known || !rules->doubt.empty())) || may_go_elsewhere();
     }
+    /// By its mark.
+    [[nodiscard]] bool may_go_elsewhere() const { return !facts_.by_mark.empty(); }
 
-    /// No namespace that is known has the address that is to be asked for.
+    /// No namespace that is known has the address that is to be asked for, and nobody has answered for it,
+    /// or it is known where it is.
     [[nodiscard]] bool ends_at_nobody() const {
-        return facts_.way.end == RouteStep::unknown && facts_.way.ends_on_bridge;
+        if (facts_.way.end != RouteStep::unknown || facts_.way.points.empty()) return false;
+        const auto& last = facts_.way.points.back().hop;
+        const auto sends = [&](const std::string& target, const std::string& interface) {
+            return facts_.way.ends_on_bridge || (last.target == target && last.interface == interface);
+        };
+        if (facts_.silent && sends(facts_.silent->target, facts_.silent->interface)) return true;
+        return leads_astray() && sends(facts_.stray->target, facts_.stray->output);
     }
 
     /// A datagram need not be answered.
@@ -247,6 +258,7 @@ class Doubts {
         if (tables_.leads_astray() || tables_.leads_answer_astray()) add(explain_stray(*facts_.stray));
         add(facts_.wrong);
         if (facts_.narrow) add(explain_narrow(facts_));
+        if (!facts_.by_mark.empty()) add(explain_mark(facts_));
         if (facts_.silent)
             add({"nobody has answered for " + facts_.silent->address.to_string() + " on " +
                      facts_.silent->interface + " of " + facts_.silent->target +

@@ -41,15 +41,23 @@ class Explainer {
             case WhyVerdict::rejected:
                 return decision_.rule ? stopped() : rejected_on_way();
             case WhyVerdict::unreachable:
-                return explain_unreachable(facts_);
+                return or_by_mark(explain_unreachable(facts_));
             case WhyVerdict::lost:
-                return lost();
+                return or_by_mark(lost());
             default:
                 return undecided();
         }
     }
 
   private:
+    /// Where nothing that could be mended is known.
+    [[nodiscard]] Explanation or_by_mark(Explanation found) const {
+        if (facts_.by_mark.empty() || !found.suggestion.empty()) return found;
+        const auto mark = explain_mark(facts_);
+        return {found.explanation + (found.explanation.empty() ? "" : "; ") + mark.explanation,
+                mark.suggestion};
+    }
+
     [[nodiscard]] const api::Target& from() const { return facts_.context.targets.front(); }
     [[nodiscard]] std::string what() const {
         if (facts_.flow.protocol == WhyProtocol::icmp) return "the echo";

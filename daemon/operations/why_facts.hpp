@@ -37,6 +37,7 @@ struct RulesDecision {
     std::string output;                ///< that it is to leave by; "" none, or not known there
     std::string doubt;                 ///< a rule that is not understood may decide otherwise
     bool rejects = false;              ///< that one sends an error, too
+    bool marks = false;                ///< one sets its mark, or may, before it is routed
 };
 
 /// TO has no way to send its answer, as its kernel says.
@@ -124,6 +125,7 @@ struct WhyFacts {
     std::optional<DecisiveRoute> route;    ///< FROM's, where its kernel tells
     std::optional<std::string> shut;       ///< a setting that keeps it from being sent on where the way ends
     std::optional<RouteRefusal> refusing;  ///< of where the way is lost
+    std::string by_mark;  ///< the host's policy rule that asks for a mark which a rule sets; "" none
     std::vector<std::string>
         ingress;  ///< the host's chains at an interface's ingress that may drop: "netdev t c"
     std::optional<RulesDecision> rules;        ///< absent where it does not pass the host's rules

@@ -203,6 +203,7 @@ class Question {
         facts_.silent = tables_.silent_neighbour();
         facts_.wrong = tables_.wrong_neighbour();
         look_at_way_back();
+        look_at_mark();
         const auto to = facts_.translated ? facts_.translated->address : destination_.to.address;
         if (const auto owner = named(to)) facts_.stray = routes_.stray(to, *owner);
         if (!facts_.stray && destination_.source)
@@ -242,6 +243,16 @@ class Question {
         if (topology_[place].has_address(to)) facts_.no_way_back = tables_.no_way_back(place, to, *answered);
     }
 
+    /// How the host routes what a rule of its has marked is not asked.
+    void look_at_mark() {
+        const auto whole = passage();
+        if (!whole || !facts_.rules || !facts_.rules->marks || !handles_.host) return;
+        kernel::RouteQuery query;
+        query.destination = facts_.destination().address;
+        query.from = destination_.source;
+        facts_.by_mark = tables_.rule_by_mark(handles_.host->place, query, whole->input);
+    }
+
     /// Whom TO answers.
     [[nodiscard]] std::optional<IpAddress> answered_address() const {
         if (!destination_.source) return std::nullopt;
@@ -249,6 +260,8 @@ class Question {
             const auto seen = translated_source(facts_.sightings);
             return seen ? seen->address : *destination_.source;
         }
+        // Without its interface the kernel has no route to one.
+        if (destination_.source->is_link_local()) return std::nullopt;
         // What others do to the packets that they route netlab has not read.
         const auto is_others = [&](const WayPoint& point) {
             return point.hop.kind == "route" && point.place != 0 && point.place != host_of(handles_);

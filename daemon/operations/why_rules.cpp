@@ -76,6 +76,8 @@ class HookWalk {
     void look(std::uint32_t hook, HookPart part = HookPart::whole) {
         const auto decision = kernel::find_drop(rules_.chains, hook, facts_, part);
         if (decision.effects.marks) facts_.mark.reset();
+        const bool before_routing = hook == NF_INET_PRE_ROUTING || hook == NF_INET_LOCAL_OUT;
+        out_.marks = out_.marks || (before_routing && decision.effects.marks);
         if (decision.effects.untracks != nullptr) facts_.flow.reset();
         if (decision.uncertain && out_.doubt.empty()) out_.doubt = doubt_of(decision);
         if (!decision.dropped || decision.uncertain || out_.rule || decision.chain == nullptr) return;

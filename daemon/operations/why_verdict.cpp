@@ -138,11 +138,9 @@ class Decider {
         // It will give the connection up when it finds nobody behind it.
         if (is_refused_behind() && proxied.leg != Leg::there && !(udp && answered()))
             settle(WhyVerdict::refused, there);
-        else if (udp && answered())
-            settle(WhyVerdict::delivered, there);
-        else if (proxied.paused)
+        else if (proxied.paused && !(udp && answered()))
             nobody_runs({proxied.target, "its kernel"});
-        else if (proxied.leg == Leg::there)
+        else if ((udp && answered()) || proxied.leg == Leg::there)
             settle(WhyVerdict::delivered, there);
         else if (proxied.leg == Leg::waiting)
             settle(WhyVerdict::lost, api::WhyPlace{facts_.host, "docker-proxy and " + proxied.target});

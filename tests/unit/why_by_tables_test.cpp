@@ -104,6 +104,9 @@ TEST_CASE("why by tables: a permanent neighbour entry that nobody has loses the 
     // FROM's own comes before any rule of the host's, and whatever that may do.
     there.facts.rules->rule.emplace().target = "host";
     CHECK(there.verdict() == WhyVerdict::lost);
+    // What the host makes itself its rules see first.
+    there.facts.wrong->target = "host";
+    CHECK(there.verdict() == WhyVerdict::dropped);
     there.facts.wrong->at.place = 1;
     CHECK(there.verdict() == WhyVerdict::dropped);
     Case back;
@@ -191,6 +194,12 @@ TEST_CASE("why by tables: where a rule is met on a stray route, the route is wha
     CHECK(nobody.verdict() == WhyVerdict::unreachable);
     CHECK(nobody.where() == api::WhyPlace{"host", "br-net"});
     CHECK(nobody.why().suggestion == "ip route del 172.17.0.4 dev br-net");
+    // On a network where nobody that is known has it, and nobody else than the host is asked.
+    nobody.facts.way.ends_on_bridge = false;
+    CHECK(nobody.verdict() == WhyVerdict::unknown);
+    nobody.facts.way.points.resize(4);
+    nobody.facts.way.points.back() = point(1, "host", "br-net", "route");
+    CHECK(nobody.verdict() == WhyVerdict::unreachable);
     Case answer;
     answer.facts.stray = one.facts.stray;
     answer.facts.stray->address = address("172.18.0.2");
@@ -202,6 +211,26 @@ TEST_CASE("why by tables: where a rule is met on a stray route, the route is wha
         passed.forwards = passed.hop.kind == "bridge";
     }
     CHECK_FALSE(answer.says("is in the way"));
+}
+
+TEST_CASE("why: a policy rule that asks for a mark which a rule sets may refuse, and never certainly",
+          "[unit]") {
+    Case one;
+    one.facts.by_mark = "5: from all fwmark 0x5 unreachable";
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    CHECK(one.says("fwmark 0x5 unreachable, which asks for a mark, may refuse it"));
+    CHECK(one.why().suggestion == "netlab rules host");
+    one.facts.way.end = RouteStep::unreachable;
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    one.facts.way.end = RouteStep::delivered;
+    one.facts.no_way_back = NoWayBack{2, address("172.18.0.2"), ENETUNREACH, {}};
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    one.facts.no_way_back.reset();
+    one.facts.probed = true;
+    one.facts.end.emplace().kind = ProbeEnd::Kind::error;
+    one.facts.end->what = "host unreachable";
+    CHECK(one.verdict() == WhyVerdict::unreachable);
+    CHECK(one.says("host unreachable; a rule of host's sets its mark"));
 }
 
 TEST_CASE("why: a paused TO takes no connection and no datagram, though its kernel does", "[unit]") {
@@ -334,6 +363,17 @@ TEST_CASE("why: whom TO answers is told by the host's rules, or not at all", "[u
     rule.to_address = address("198.51.100.9");
     CHECK(source("eth0") == rule.to_address);
     rule.more_conditions = true;
+    CHECK_FALSE(source("eth0"));
+    rule.more_conditions = false;
+    // A mark that nobody sets is none.
+    rule.mark = kernel::Condition<kernel::MarkBits>{{0x2000, 0x2000}, false};
+    CHECK(source("eth0") == co1);
+    kernel::RuleChain mangle;
+    mangle.table = "ip mangle";
+    mangle.name = "FORWARD";
+    mangle.hook = kernel::NftHook{NF_INET_FORWARD, -150};
+    mangle.rules.emplace_back().sets_mark = true;
+    rules.chains.push_back(mangle);
     CHECK_FALSE(source("eth0"));
     rules = FamilyRules{{}, false};
     CHECK_FALSE(source("docker0"));
