@@ -371,6 +371,13 @@ void add_disagreement(std::vector<std::string>& notes, const WhyFacts& facts, co
         notes.emplace_back("as netlab reads the host's rules, none of them should have stopped it");
 }
 
+/// The way has the name of one of them.
+void add_sharing(std::vector<std::string>& notes, const api::Target& target) {
+    if (!shares_namespace(target) || !target.namespace_ || target.namespace_->shared_with.empty()) return;
+    notes.push_back(target.name + " shares its network namespace with " +
+                    list_and(target.namespace_->shared_with) + ": the packets of one are the other's");
+}
+
 }  // namespace
 
 std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& decision) {
@@ -393,6 +400,8 @@ std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& deci
             facts.proxied->target);
     if (const auto& from = facts.context.targets.front(); from.state == api::State::paused)
         notes.push_back(from.name + " is paused: its own programs send nothing now");
+    add_sharing(notes, facts.context.targets.front());
+    if (facts.context.peer) add_sharing(notes, *facts.context.peer);
     if (!facts.saw_all) notes.emplace_back("some packets were not seen: the kernel had no room for them");
     if (facts.probed && decision.verdict == WhyVerdict::delivered && is_lost(facts.way.end))
         notes.push_back("by the tables it should not arrive: " + facts.way.note);

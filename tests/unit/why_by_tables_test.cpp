@@ -280,6 +280,17 @@ TEST_CASE("why: a paused FROM is noted", "[unit]") {
           std::vector<std::string>{"co1 is paused: its own programs send nothing now"});
 }
 
+TEST_CASE("why: who joined another's namespace is told, as the way has that one's name", "[unit]") {
+    Case one;
+    one.context.peer = target("sidecar", api::Runtime::docker, 43);
+    one.context.peer->namespace_.emplace().shared_with = {"co2"};
+    CHECK(notes_of(one.facts, one.decided()).empty());
+    one.context.peer->network_mode = "container:1234";
+    CHECK(notes_of(one.facts, one.decided()) ==
+          std::vector<std::string>{
+              "sidecar shares its network namespace with co2: the packets of one are the other's"});
+}
+
 TEST_CASE("why: a kernel that is told to answer no echo is named with the setting", "[unit]") {
     Case one;
     one.facts.flow = {WhyProtocol::icmp, 7, address("172.17.0.4"), 0};
