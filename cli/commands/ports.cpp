@@ -38,7 +38,8 @@ class Ports final : public Command {
                         });
         if (!end) return end.error();
         if (session.options.format == Format::json) return end->exit_code;
-        auto text = table.rows.empty() ? std::string("no published ports\n") : to_text(table, session.screen);
+        auto text = table.rows.empty() ? "no published ports\n" + ports_text::sharing(end->report)
+                                       : to_text(table, session.screen);
         if (const auto said = remarks.text(); !said.empty()) text += "\n" + said;
         if (auto printed = print(text); !printed) return printed.error();
         return end->exit_code;

@@ -112,6 +112,17 @@ std::vector<Cell> line(const PortRow& row, bool wide) {
     return {row.target, published(row), leads_to(row), carried_by(row, wide), listens(row), verdict(row)};
 }
 
+std::string sharing(const api::InspectionReport& report) {
+    std::string out;
+    for (const auto& shared : report.shared) {
+        out += escape(shared.target) + " shares its network namespace with ";
+        for (const auto& name : shared.with)
+            out += (&name == &shared.with.front() ? "" : ", ") + escape(name);
+        out += ": what one of them published would lead to all\n";
+    }
+    return out;
+}
+
 void Remarks::add(const PortRow& row, std::string text) {
     for (auto& remark : remarks_) {
         if (remark.target == row.target && remark.text == text) return remark.ports.push_back(published(row));

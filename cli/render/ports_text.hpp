@@ -12,6 +12,9 @@ namespace netlab::cli::ports_text {
 [[nodiscard]] std::vector<std::string> headings(bool wide);
 [[nodiscard]] std::vector<Cell> line(const api::PortRow& row, bool wide);
 
+/// Instead of a table: who lives in one namespace, and so would have the same ports; "" where nobody does.
+[[nodiscard]] std::string sharing(const api::InspectionReport& report);
+
 /// Below the table: what is wrong and what to do; with `notes` also what is worth knowing. What is the same
 /// of several rows is said once. "" where there is nothing to say.
 class Remarks {

@@ -123,6 +123,9 @@ Result<void> add_targets(const std::vector<std::string>& words, bool all, bool p
     for (const auto& word : words) {
         auto found = registry.resolve(word);
         if (!found) return found.error();
+        // In another container's namespace it has that one's.
+        if (published && found->target.ports.empty())
+            found->target.ports = registry.joined_ports(found->target);
         const bool twice = std::ranges::any_of(chosen, [&](const auto& other) {
             return other.target.id == found->target.id && other.target.runtime == found->target.runtime;
         });

@@ -71,9 +71,11 @@ class Reasoning {
 
   private:
     [[nodiscard]] Explanation fine() const {
-        if (facts_.udp || peer_ == nullptr || peer_->state != api::State::paused) return {};
+        if (facts_.udp || !is_paused()) return {};
         return {to_ + " is paused: its kernel takes connections, its processes do not run", {}};
     }
+
+    [[nodiscard]] bool is_paused() const { return peer_ != nullptr && peer_->state == api::State::paused; }
 
     // ---- words
 
@@ -404,7 +406,8 @@ class Reasoning {
             return {to_ + " sent an answer, but it did not come back to " + from_, route_command()};
         if (takes())
             return {"the datagram came to " + to_ + ", where " + place() +
-                        " takes datagrams; no answer left from there, and none may be due",
+                        " takes datagrams; no answer left from there, and " +
+                        (is_paused() ? to_ + " is paused: its processes do not run" : "none may be due"),
                     {}};
         if (!facts_.listener) return {"the datagram came to " + to_ + ", and no answer left it", {}};
         auto why = sockets();

@@ -71,11 +71,7 @@ class Judge {
         } else {
             judge_published();
         }
-        if (row_.verdict == PortVerdict::works && container_.target.state == api::State::paused) {
-            say(PortVerdict::paused,
-                {row_.target + " is paused: its kernel takes the packets, its program does not run",
-                 engine_command(row_.engine) + " unpause " + row_.target});
-        }
+        if (row_.verdict == PortVerdict::works && container_.target.state == api::State::paused) paused();
         return std::move(row_);
     }
 
@@ -84,6 +80,18 @@ class Judge {
         row_.verdict = verdict;
         row_.explanation = why.explanation;
         row_.suggestion = why.suggestion;
+    }
+
+    void paused() {
+        const auto is_paused = row_.target + " is paused: its kernel takes the packets, ";
+        const auto& target = container_.target;
+        if (target.namespace_ && !target.namespace_->shared_with.empty()) {
+            row_.notes.push_back(is_paused + "and whether the program that listens is its own or one of " +
+                                 list_and(target.namespace_->shared_with) + ", netlab does not know");
+            return;
+        }
+        say(PortVerdict::paused, {is_paused + "its program does not run",
+                                  engine_command(row_.engine) + " unpause " + row_.target});
     }
 
     [[nodiscard]] bool is_tcp() const { return port_.protocol != "udp"; }

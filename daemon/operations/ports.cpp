@@ -127,7 +127,9 @@ class Inspection {
         container.clients = clients_of(named, target.ports.size());
         for (const auto& port : target.ports) {
             if (!port.host_port && !request_.exposed) continue;
-            add(judge_port(host_, container, port), rows);
+            auto row = judge_port(host_, container, port);
+            if (shares_namespace(target)) row.notes.push_back(published_by_another(target));
+            add(row, rows);
         }
         return {};
     }
@@ -144,6 +146,14 @@ class Inspection {
                 family, [&](const IpAddress& address) { return view_.is_outside(address, outside); }, most);
         }
         return out;
+    }
+
+    /// An engine lets only whose namespace it is publish ports (Row::with_ports()).
+    static std::string published_by_another(const api::Target& target) {
+        const auto& with = target.namespace_ ? target.namespace_->shared_with : std::vector<std::string>();
+        return target.name + " publishes nothing itself: " +
+               (with.empty() ? std::string("another container") : list_and(with)) +
+               ", whose network namespace it shares, has the port";
     }
 
     /// A container there has no ports of its own: those that its processes listen on are the host's.

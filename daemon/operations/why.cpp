@@ -93,13 +93,25 @@ std::optional<WhyHostTables> ask_host(Namespaces& namespaces, std::optional<std:
                          is_set("/proc/sys/net/bridge/bridge-nf-call-ip6tables")};
 }
 
+EchoesIgnored read_ignored(Namespaces& namespaces, const std::set<std::size_t>& places) {
+    EchoesIgnored out;
+    for (const auto place : places) {
+        if (!namespaces.enter(place)) continue;
+        if (is_set("/proc/sys/net/ipv4/icmp_echo_ignore_all")) out.v4.insert(place);
+        if (is_set("/proc/sys/net/ipv6/icmp/echo_ignore_all")) out.v6.insert(place);
+    }
+    return out;
+}
+
 Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, const Context& context) {
     const auto id = static_cast<std::uint16_t>(::getpid());
     const auto host_place = find_host(namespaces);
-    auto sight = WhySight::open(namespaces, places_to_watch(namespaces, context, host_place), request.probe,
+    const auto places = places_to_watch(namespaces, context, host_place);
+    auto sight = WhySight::open(namespaces, places, request.probe,
                                 request.probe && request.trace && may_trace(context));
     if (!sight) return sight.error();
     auto host = ask_host(namespaces, host_place);
+    auto ignored = request.protocol == WhyProtocol::icmp ? read_ignored(namespaces, places) : EchoesIgnored();
     auto destination = DestinationHandles::open(namespaces, request, context);
     if (!destination) return destination.error();
     std::optional<EchoSocket> v4;
@@ -116,9 +128,10 @@ Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, co
     // `run` opens its sockets where it is left.
     namespaces[0].net = std::move(own);
     if (auto entered = namespaces.enter(0); !entered) return entered.error();
-    return WhyHandles{std::move(v4),      std::move(v6),     id,
-                      std::move(*sight),  std::move(host),   std::move(*destination),
-                      std::move(proxies), std::move(others), std::move(known)};
+    return WhyHandles{std::move(v4),           std::move(v6),      id,
+                      std::move(*sight),       std::move(host),    std::move(ignored),
+                      std::move(*destination), std::move(proxies), std::move(others),
+                      std::move(known)};
 }
 
 void unresolved(WhyReport& report, const WhyRequest& request, const Context& context,

@@ -8,6 +8,8 @@
 #include "daemon/operations/network_family.hpp"
 #include "daemon/operations/route_verdict.hpp"
 #include "daemon/operations/rule_explanation.hpp"
+#include "daemon/operations/why_asleep.hpp"
+#include "daemon/operations/why_by_tables.hpp"
 #include "daemon/operations/why_unreachable.hpp"
 
 #include <algorithm>
@@ -26,6 +28,9 @@ class Explainer {
     Explainer(const WhyFacts& facts, const WhyDecision& decision) : facts_(facts), decision_(decision) {}
 
     Explanation explain() {
+        if (!facts_.probed) {
+            if (auto only = by_tables(); !only.explanation.empty()) return only;
+        }
         switch (decision_.verdict) {
             case WhyVerdict::delivered:
                 return delivered();
@@ -36,15 +41,23 @@ class Explainer {
             case WhyVerdict::rejected:
                 return decision_.rule ? stopped() : rejected_on_way();
             case WhyVerdict::unreachable:
-                return explain_unreachable(facts_);
+                return or_by_mark(explain_unreachable(facts_));
             case WhyVerdict::lost:
-                return lost();
+                return or_by_mark(lost());
             default:
                 return undecided();
         }
     }
 
   private:
+    /// Where nothing that could be mended is known.
+    [[nodiscard]] Explanation or_by_mark(Explanation found) const {
+        if (facts_.by_mark.empty() || !found.suggestion.empty()) return found;
+        const auto mark = explain_mark(facts_);
+        return {found.explanation + (found.explanation.empty() ? "" : "; ") + mark.explanation,
+                mark.suggestion};
+    }
+
     [[nodiscard]] const api::Target& from() const { return facts_.context.targets.front(); }
     [[nodiscard]] std::string what() const {
         if (facts_.flow.protocol == WhyProtocol::icmp) return "the echo";
@@ -58,11 +71,12 @@ class Explainer {
 
     [[nodiscard]] Explanation delivered() const {
         if (facts_.stale) return stale();
+        return paused();
+    }
+
+    [[nodiscard]] Explanation paused() const {
         const auto* target = final_target();
-        if (target != nullptr && target->state == api::State::paused)
-            return {target->name + " is paused: its kernel answers, and no program in it does",
-                    engine_command(target->runtime) + " unpause " + target->name};
-        return {};
+        return target == nullptr ? Explanation() : explain_paused(*target);
     }
 
     /// It works for whoever begins now, and not for who goes on.
@@ -99,11 +113,20 @@ class Explainer {
         return out;
     }
 
+    /// By which the packet was to leave on a stray route where the rule stopped it; "" where that is not
+    /// known.
+    [[nodiscard]] std::string output_of(const TracedStep* step) const {
+        if (step != nullptr) return step->step.output;
+        const bool is_packets = decision_.by_table && !decision_.answer && facts_.rules;
+        return is_packets && facts_.stray->address == facts_.destination().address ? facts_.rules->output
+                                                                                   : std::string();
+    }
+
     [[nodiscard]] Explanation stopped() const {
         // It met the rule because it was on the wrong way.
         const auto* step = ending_step(facts_.trace);
         if (step == nullptr && !decision_.by_table && queueing_step(facts_.trace) != nullptr) return queued();
-        if (facts_.stray && step != nullptr && step->step.output == facts_.stray->output) return by_stray();
+        if (facts_.stray && output_of(step) == facts_.stray->output) return by_stray();
         // A policy drops what should not have come there: by a veth, say, that is on no bridge.
         if (!decision_.rule->handle && !facts_.segment.explanation.empty()) return facts_.segment;
         return explain_rule(facts_, *decision_.rule, decision_.answer);
@@ -189,6 +212,7 @@ class Explainer {
 
     [[nodiscard]] Explanation lost() const {
         if (facts_.proxied) return behind_proxy();
+        if (decision_.paused) return paused();
         if (!facts_.segment.explanation.empty()) return facts_.segment;
         if (auto stray = by_stray(); !stray.explanation.empty()) return stray;
         if (auto wrong = by_wrong_neighbour(); !wrong.explanation.empty()) return wrong;
@@ -205,6 +229,7 @@ class Explainer {
         if (last != nullptr && last->hop.seen.value_or(false) && !decision_.answer) {
             if (!listener.explanation.empty()) return listener;
             if (facts_.no_way_back) return explain_no_way_back(facts_);
+            if (facts_.ignores_echoes) return explain_ignored_echoes(facts_);
             return {what() + " came to " + facts_.final_target + ", and its kernel has not answered", {}};
         }
         const bool outside = last != nullptr && last->hop.kind == "outside";
@@ -295,14 +320,16 @@ class Explainer {
                     (narrow ? std::to_string(narrow->mtu) : std::string("MTU")) + " …"};
     }
 
+    /// Nothing was sent.
+    [[nodiscard]] Explanation by_tables() const {
+        const auto& listener = facts_.proxied ? facts_.proxied->listener : facts_.listener;
+        const bool full = listener && listener->verdict == ListenerVerdict::full;
+        if (full && decision_.verdict == WhyVerdict::unknown) return by_listener();
+        return explain_by_tables(facts_, decision_);
+    }
+
     [[nodiscard]] Explanation undecided() const {
-        if (facts_.proxied && facts_.probed) return behind_proxy();
-        if (!facts_.probed) {
-            const auto& listener = facts_.proxied ? facts_.proxied->listener : facts_.listener;
-            if (listener && listener->verdict == ListenerVerdict::full) return by_listener();
-            if (facts_.way.end == RouteStep::delivered) return by_tables();
-            return {facts_.way.note, {}};
-        }
+        if (facts_.proxied) return behind_proxy();
         if (facts_.flow.protocol == WhyProtocol::udp)
             return {"the datagram left" + whither() + ", and nothing came back: of UDP that says nothing",
                     {}};
@@ -317,16 +344,6 @@ class Explainer {
         const bool takes = facts_.listener && facts_.listener->verdict == ListenerVerdict::takes;
         return " " + inside->hop.target + " by " + inside->hop.interface + " for " + facts_.final_target +
                ", whose packets netlab did not watch" + (takes ? "; a socket there takes it" : "");
-    }
-
-    /// Nothing was sent, and nothing stands in the way.
-    [[nodiscard]] Explanation by_tables() const {
-        std::string text = "the way is there by the kernels' tables";
-        if (facts_.rules && !facts_.rules->doubt.empty())
-            text += "; whether this rule stops it netlab cannot say: " + facts_.rules->doubt;
-        else if (facts_.rules && facts_.rules->known)
-            text += ", and no rule of the host's stops the packet as netlab reads them";
-        return {text + "; only a probe tells", {}};
     }
 
     const WhyFacts& facts_;
@@ -355,6 +372,13 @@ void add_disagreement(std::vector<std::string>& notes, const WhyFacts& facts, co
         notes.emplace_back("as netlab reads the host's rules, none of them should have stopped it");
 }
 
+/// The way has the name of one of them.
+void add_sharing(std::vector<std::string>& notes, const api::Target& target) {
+    if (!shares_namespace(target) || !target.namespace_ || target.namespace_->shared_with.empty()) return;
+    notes.push_back(target.name + " shares its network namespace with " +
+                    list_and(target.namespace_->shared_with) + ": the packets of one are the other's");
+}
+
 }  // namespace
 
 std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& decision) {
@@ -375,6 +399,10 @@ std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& deci
             "its own to " +
             endpoint_text(facts.proxied->to.address, facts.proxied->to.port) + " of " +
             facts.proxied->target);
+    if (const auto& from = facts.context.targets.front(); from.state == api::State::paused)
+        notes.push_back(from.name + " is paused: its own programs send nothing now");
+    add_sharing(notes, facts.context.targets.front());
+    if (facts.context.peer) add_sharing(notes, *facts.context.peer);
     if (!facts.saw_all) notes.emplace_back("some packets were not seen: the kernel had no room for them");
     if (facts.probed && decision.verdict == WhyVerdict::delivered && is_lost(facts.way.end))
         notes.push_back("by the tables it should not arrive: " + facts.way.note);

@@ -46,6 +46,7 @@ struct RulesDecision {
     /// Of a policy: programs to whose chains that hook's chain leads.
     std::vector<std::string> programs{};
     std::string missed{};  ///< the same: find_missed_chain()'s
+    bool marks = false;    ///< one sets its mark, or may, before it is routed
 };
 
 /// TO has no way to send its answer, as its kernel says.
@@ -56,10 +57,24 @@ struct NoWayBack {
     std::optional<RouteRefusal> refusing;
 };
 
+/// What listens there takes nothing, and its kernel says so. Of a full queue it says nothing.
+[[nodiscard]] inline bool refuses(const Judgement& listener) {
+    return listener.verdict != ListenerVerdict::takes && listener.verdict != ListenerVerdict::full;
+}
+
 /// An interface on the way that is too small for the packet.
 struct NarrowLink {
+    /// What becomes of the packet there.
+    enum class Word : std::uint8_t {
+        unsure,    ///< what comes in by it may be larger all the same
+        own,       ///< FROM's kernel does not send it, and says so (EMSGSIZE)
+        icmp,      ///< who routes it there sends an ICMP error
+        silently,  ///< a veth: it is gone without a word
+    };
     std::string name;  ///< "eth0 of host"
     std::uint32_t mtu = 0;
+    Word word = Word::unsure;
+    std::size_t point = 0;  ///< of the way
 };
 
 /// Who stands behind a process of the engine's (docker-proxy) that takes a published port on the host.
@@ -74,7 +89,7 @@ struct BehindProxy {
     std::string target;
     api::Endpoint to;
     std::optional<Judgement> listener;  ///< what its sockets say; absent where they could not be asked
-    bool paused = false;                ///< its kernel answers, and no program in it does
+    bool paused = false;                ///< as WhyFacts::paused
     Leg leg = Leg::unseen;
 };
 
@@ -104,7 +119,9 @@ struct WhyFacts {
     /// The place where the way ends, and what its sockets say; absent where they could not be asked.
     std::optional<Judgement> listener;
     std::string final_target;
-    std::string host;                         ///< what the host is called; "" where it is not known
+    bool paused = false;          ///< of where the way ends: its kernel answers, and no program in it runs
+    bool ignores_echoes = false;  ///< the same: its kernel is told to answer none
+    std::string host;             ///< what the host is called; "" where it is not known
     std::optional<api::Endpoint> translated;  ///< its last destination, where that is not the first
     std::optional<BehindProxy> proxied;       ///< it came to the host's own socket of a published port
     std::optional<SilentNeighbour> silent;
@@ -117,6 +134,7 @@ struct WhyFacts {
     std::optional<DecisiveRoute> route;    ///< FROM's, where its kernel tells
     std::optional<std::string> shut;       ///< a setting that keeps it from being sent on where the way ends
     std::optional<RouteRefusal> refusing;  ///< of where the way is lost
+    std::string by_mark;  ///< the host's policy rule that asks for a mark which a rule sets; "" none
     std::vector<std::string>
         ingress;  ///< the host's chains at an interface's ingress that may drop: "netdev t c"
     std::optional<RulesDecision> rules;        ///< absent where it does not pass the host's rules
@@ -133,6 +151,7 @@ struct WhyDecision {
     std::optional<api::WhyPlace> where;
     std::optional<api::WhyRule> rule;
     bool answer = false;    ///< it is the answer that does not arrive
+    bool paused = false;    ///< it came to where no program runs that could take it
     bool by_table = false;  ///< the rule is the one that reads so, not one that the kernel has told of
     std::optional<std::size_t> last;  ///< point of the way where it was seen last
 };

@@ -4,6 +4,7 @@
 #include "daemon/operations/conntrack_staleness.hpp"
 #include "daemon/operations/request_time.hpp"
 #include "daemon/operations/why_explanation.hpp"
+#include "daemon/operations/why_narrow.hpp"
 #include "daemon/operations/why_publisher.hpp"
 #include "daemon/operations/why_rules.hpp"
 #include "daemon/operations/why_segment.hpp"
@@ -190,7 +191,11 @@ class Question {
     }
 
     void look_around() {
-        if (facts_.way.end == RouteStep::delivered && facts_.way.end_place) judge_listener();
+        if (facts_.way.end == RouteStep::delivered && facts_.way.end_place) {
+            judge_listener();
+            facts_.paused = is_paused(target_at(context_, *facts_.way.end_place));
+            facts_.ignores_echoes = ignores_echoes(*facts_.way.end_place);
+        }
         look_behind_proxy();
         const bool served = !facts_.proxied || leg_ == BehindProxy::Leg::there;
         const bool answered = facts_.end && facts_.end->kind == ProbeEnd::Kind::answered;
@@ -201,8 +206,8 @@ class Question {
                 find_neighbour_stop(rules_, topology_, handles_.host->place, facts_.silent->at,
                                     facts_.silent->address, destination_.source);
         facts_.wrong = tables_.wrong_neighbour();
-        if (facts_.way.end_place && destination_.source)
-            facts_.wrong_back = tables_.wrong_neighbour_back(*facts_.way.end_place, *destination_.source);
+        look_at_way_back();
+        look_at_mark();
         const auto to = facts_.translated ? facts_.translated->address : destination_.to.address;
         if (const auto owner = named(to)) facts_.stray = routes_.stray(to, *owner);
         if (!facts_.stray && destination_.source)
@@ -211,12 +216,7 @@ class Question {
         facts_.route = routes_.decisive(0, destination_.to.address);
         facts_.shut = tables_.shut_setting();
         facts_.refusing = tables_.refusal(to, destination_.source);
-        look_at_narrow_links();
-        if (facts_.way.end_place && destination_.source && topology_[*facts_.way.end_place].has_address(to)) {
-            const auto seen = translated_source(facts_.sightings);
-            facts_.no_way_back =
-                tables_.no_way_back(*facts_.way.end_place, to, seen ? seen->address : *destination_.source);
-        }
+        if (request_.size != 0) facts_.narrow = find_narrow(topology_, facts_.way, request_.size);
         look_at_segments(facts_.proxied ? facts_.proxied->to.address : to);
     }
 
@@ -235,14 +235,58 @@ class Question {
         }
     }
 
-    void look_at_narrow_links() {
-        if (request_.size == 0) return;
-        for (const auto& point : facts_.way.points) {
-            const auto* link = point.port ? topology_.link(*point.port) : nullptr;
-            if (link == nullptr || link->mtu == 0 || link->mtu >= request_.size) continue;
-            facts_.narrow = NarrowLink{topology_.full_name(*point.port), link->mtu};
-            return;
+    void look_at_way_back() {
+        const auto answered = answered_address();
+        if (!facts_.way.end_place || !answered) return;
+        const auto place = *facts_.way.end_place;
+        facts_.wrong_back = tables_.wrong_neighbour_back(place, *answered);
+        // The host gives the answer its destination back, and sends it on.
+        if (!facts_.wrong_back && *answered != *destination_.source && handles_.host)
+            facts_.wrong_back = tables_.wrong_neighbour_back(handles_.host->place, *destination_.source);
+        const auto to = facts_.destination().address;
+        if (topology_[place].has_address(to)) facts_.no_way_back = tables_.no_way_back(place, to, *answered);
+    }
+
+    /// How the host routes what a rule of its has marked is not asked.
+    void look_at_mark() {
+        const auto whole = passage();
+        if (!whole || !facts_.rules || !facts_.rules->marks || !handles_.host) return;
+        kernel::RouteQuery query;
+        query.destination = facts_.destination().address;
+        query.from = destination_.source;
+        facts_.by_mark = tables_.rule_by_mark(handles_.host->place, query, whole->input);
+    }
+
+    /// Whom TO answers.
+    [[nodiscard]] std::optional<IpAddress> answered_address() const {
+        if (!destination_.source) return std::nullopt;
+        if (facts_.probed) {
+            const auto seen = translated_source(facts_.sightings);
+            return seen ? seen->address : *destination_.source;
         }
+        // Without its interface the kernel has no route to one.
+        if (destination_.source->is_link_local()) return std::nullopt;
+        // What others do to the packets that they route netlab has not read.
+        const auto is_others = [&](const WayPoint& point) {
+            return point.hop.kind == "route" && point.place != 0 && point.place != host_of(handles_);
+        };
+        if (!handles_.host || std::ranges::any_of(facts_.way.points, is_others)) return std::nullopt;
+        const auto whole = passage();
+        if (!whole) return destination_.source;
+        return source_by_rules(rules_, *whole, facts_.flow, *destination_.source, facts_.destination(),
+                               [&](const std::string& interface) { return own_address(interface); });
+    }
+
+    /// No program there runs: what others in the namespace do is not known.
+    [[nodiscard]] static bool is_paused(const api::Target& target) {
+        const bool shares = target.namespace_ && !target.namespace_->shared_with.empty();
+        return target.state == api::State::paused && !shares;
+    }
+
+    [[nodiscard]] bool ignores_echoes(std::size_t place) const {
+        if (request_.protocol != WhyProtocol::icmp) return false;
+        const auto& ignored = handles_.ignored;
+        return (facts_.flow.remote.is_v4() ? ignored.v4 : ignored.v6).contains(handles_.known.home(place));
     }
 
     void judge_listener() {
@@ -275,7 +319,7 @@ class Question {
             if (takes) break;
         }
         if (!facts_.proxied) return;
-        facts_.proxied->paused = target->state == api::State::paused;
+        facts_.proxied->paused = is_paused(*target);
         facts_.proxied->leg = leg_;
     }
 

@@ -10,6 +10,7 @@
 #include "daemon/operations/why_sight.hpp"
 
 #include <optional>
+#include <set>
 
 namespace netlab::operations {
 
@@ -22,6 +23,13 @@ struct WhyHostTables {
     bool bridges_filter_v6 = false;  ///< …ip6tables
 };
 
+/// Places whose kernels are told to answer no echo: net.ipv4.icmp_echo_ignore_all,
+/// net.ipv6.icmp.echo_ignore_all.
+struct EchoesIgnored {
+    std::set<std::size_t> v4;
+    std::set<std::size_t> v6;
+};
+
 /// What `prepare` opens for `netlab why`.
 struct WhyHandles {
     std::optional<EchoSocket> v4;
@@ -29,6 +37,7 @@ struct WhyHandles {
     std::uint16_t id = 0;
     WhySight sight;
     std::optional<WhyHostTables> host;
+    EchoesIgnored ignored;  ///< of those that are watched, where an echo is asked for
     DestinationHandles destination;
     ProxyProcesses proxies;                ///< empty where no published port is asked for
     std::vector<Result<UniqueFd>> others;  ///< a sock_diag socket for each place behind named_places()

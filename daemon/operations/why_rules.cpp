@@ -62,6 +62,8 @@ class HookWalk {
     void look(std::uint32_t hook, HookPart part = HookPart::whole) {
         const auto decision = kernel::find_drop(rules_.chains, hook, facts_, part);
         if (decision.effects.marks) facts_.mark.reset();
+        const bool before_routing = hook == NF_INET_PRE_ROUTING || hook == NF_INET_LOCAL_OUT;
+        out_.marks = out_.marks || (before_routing && decision.effects.marks);
         if (decision.effects.untracks != nullptr) facts_.flow.reset();
         if (decision.uncertain && out_.doubt.empty()) out_.doubt = doubt_of(decision);
         if (!decision.dropped || decision.uncertain || out_.rule || decision.chain == nullptr) return;
@@ -73,12 +75,12 @@ class HookWalk {
         out_.hook = hook_names.at(hook);
         out_.of_no_flow =
             !facts_.flow || kernel::is_before_conntrack(*decision.base->hook, facts_.input == "lo");
+        if (hook != NF_INET_LOCAL_OUT && hook != NF_INET_POST_ROUTING) out_.input = passage_.input;
+        if (hook != NF_INET_PRE_ROUTING && hook != NF_INET_LOCAL_IN) out_.output = passage_.output;
         if (decision.rule != nullptr) return;
         out_.programs = programs_behind(*decision.base);
         if (const auto* missed = find_missed_chain(rules_.chains, decision, facts_))
             out_.missed = missed->name;
-        if (hook != NF_INET_LOCAL_OUT && hook != NF_INET_POST_ROUTING) out_.input = passage_.input;
-        if (hook != NF_INET_PRE_ROUTING && hook != NF_INET_LOCAL_IN) out_.output = passage_.output;
     }
 
     /// Whether a rule may translate it that is not understood: what comes behind then meets another packet.

@@ -125,6 +125,14 @@ std::optional<RouteRefusal> WhyTables::refusal(const IpAddress& destination,
     return ask_refusal(known_.socket(*last.place)->get(), query, last.input.value_or(""));
 }
 
+std::string WhyTables::rule_by_mark(std::size_t place, const kernel::RouteQuery& query,
+                                    const std::string& input) const {
+    const auto& socket = known_.socket(place);
+    if (!socket) return {};
+    const auto rules = kernel::dump_rules(socket->get());
+    return rules ? find_rule_by_mark(rules->rows, query, input) : std::string();
+}
+
 std::vector<WhyTables::Sending> WhyTables::sendings(const std::vector<PlacedHop>& hops) const {
     std::vector<Sending> out;
     for (const auto& hop : hops) {

@@ -32,6 +32,11 @@ class WhyTables {
     [[nodiscard]] std::optional<RouteRefusal> refusal(const IpAddress& destination,
                                                       const std::optional<IpAddress>& source) const;
 
+    /// A policy rule of that namespace for which it is the packet's mark that counts, as ip(8) lists it; ""
+    /// where there is none. `input`: the interface that it comes in by, "" where it is made there.
+    [[nodiscard]] std::string rule_by_mark(std::size_t place, const kernel::RouteQuery& query,
+                                           const std::string& input) const;
+
     /// Somebody on the ways that were asked for has asked for a link-layer address, in vain.
     [[nodiscard]] std::optional<SilentNeighbour> silent_neighbour() const;
     /// Who on those ways sends to another MAC address than that of its next hop.

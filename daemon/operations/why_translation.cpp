@@ -72,6 +72,34 @@ std::optional<api::Endpoint> destination_by_rules(const FamilyRules& rules, cons
     return destination_of(*nat.rule, flow, hook == NF_INET_LOCAL_OUT ? std::string() : passage.input, own);
 }
 
+std::optional<IpAddress> source_by_rules(const FamilyRules& rules, const HostPassage& passage,
+                                         const Flow& flow, const IpAddress& source,
+                                         const api::Endpoint& destination, const OwnAddress& own) {
+    if (!rules.known) return std::nullopt;
+    auto facts = packet_facts(passage, flow, source);
+    // No mark comes over a veth.
+    facts.mark = 0;
+    const bool local = passage.input.empty() || passage.input == "lo";
+    const std::uint32_t first = local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
+    const bool marked = kernel::find_drop(rules.chains, first, facts).effects.marks ||
+                        kernel::find_nat(rules.chains, first, facts).effects.marks;
+    const bool translated = destination.address != flow.remote || destination.port != flow.remote_port;
+    facts.destination = destination.address;
+    facts.destination_port = destination.port;
+    facts.flow = kernel::flow_is_new | (translated ? kernel::flow_has_dnat : 0U);
+    facts.output = passage.output;
+    facts.destination_local = passage.for_host;
+    const auto marks = [&](std::uint32_t hook) {
+        return kernel::find_drop(rules.chains, hook, facts).effects.marks;
+    };
+    const auto last = passage.for_host ? NF_INET_LOCAL_IN : NF_INET_POST_ROUTING;
+    if (marked || (!local && !passage.for_host && marks(NF_INET_FORWARD)) || marks(last)) facts.mark.reset();
+    const auto nat = kernel::find_nat(rules.chains, last, facts);
+    if (nat.uncertain) return std::nullopt;
+    if (nat.rule == nullptr) return source;
+    return nat.action == kernel::RuleAction::masquerade ? own(passage.output) : nat.rule->to_address;
+}
+
 std::optional<api::Endpoint> destination_by_trace(std::vector<TracedStep>& trace, const FamilyRules& rules,
                                                   std::size_t host, const Flow& flow, const OwnAddress& own) {
     std::optional<api::Endpoint> out;

@@ -18,6 +18,13 @@ using OwnAddress = std::function<std::optional<IpAddress>(const std::string& int
                                                                 const IpAddress& source,
                                                                 const OwnAddress& own);
 
+/// The source that they give it, and so whom its answer is for; nullopt where that is not known.
+/// `destination`: what it has behind the rules that translate that.
+[[nodiscard]] std::optional<IpAddress> source_by_rules(const FamilyRules& rules, const HostPassage& passage,
+                                                       const Flow& flow, const IpAddress& source,
+                                                       const api::Endpoint& destination,
+                                                       const OwnAddress& own);
+
 /// The destination that the rules which the packet has met on the host gave it; marks the steps that did.
 /// `host` is the host's place.
 [[nodiscard]] std::optional<api::Endpoint> destination_by_trace(std::vector<TracedStep>& trace,

@@ -222,6 +222,12 @@ Explanation explain_gateway(const WhyFacts& facts) {
     return Explainer(facts).by_gateway();
 }
 
+Explanation explain_mark(const WhyFacts& facts) {
+    return {"a rule of " + facts.host + "'s sets its mark, and the policy rule " + facts.by_mark +
+                ", which asks for a mark, may refuse it or send it elsewhere",
+            "netlab rules " + facts.host};
+}
+
 Explanation explain_no_way_back(const WhyFacts& facts) {
     return Explainer(facts).no_way_back();
 }

@@ -1,6 +1,7 @@
 #include "daemon/operations/why_verdict.hpp"
 
 #include "daemon/operations/route_verdict.hpp"
+#include "daemon/operations/why_by_tables.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -64,10 +65,9 @@ class Decider {
     explicit Decider(const WhyFacts& facts) : facts_(facts) {}
 
     WhyDecision decide() {
+        if (!facts_.probed) return decide_by_tables(facts_);
         out_.last = last_seen(facts_.way);
-        if (!facts_.probed) {
-            by_tables();
-        } else if (answered()) {
+        if (answered()) {
             take_answer();
         } else if (const auto* step = ending_step(facts_.trace)) {
             stopped_by(*step);
@@ -97,46 +97,10 @@ class Decider {
     }
     [[nodiscard]] bool watched(const WayPoint& point) const { return point.hop.seen.has_value(); }
 
-    /// Nothing was sent.
-    void by_tables() {
-        const auto& way = facts_.way;
-        if (facts_.rules && facts_.rules->rule) {
-            stopped_by_table(*facts_.rules);
-            return;
-        }
-        if (is_lost(way.end)) {
-            settle(WhyVerdict::unreachable, end_place());
-            return;
-        }
-        if (facts_.silent && ends_at_nobody()) {
-            by_silent_neighbour();
-            return;
-        }
-        if (facts_.proxied && is_refused_behind()) {
-            settle(WhyVerdict::refused, api::WhyPlace{facts_.proxied->target, ""});
-            return;
-        }
-        if (way.end == RouteStep::delivered && facts_.listener && refuses(*facts_.listener)) {
-            settle(WhyVerdict::refused, final_place());
-            return;
-        }
-        settle(WhyVerdict::unknown, end_place());
-    }
-
     /// Nobody answers for a next hop; a rule may be why.
     void by_silent_neighbour() {
         settle(WhyVerdict::unreachable, api::WhyPlace{facts_.silent->target, facts_.silent->interface});
         if (facts_.silent->stop) out_.rule = facts_.silent->stop->rule;
-    }
-
-    /// No namespace that is known has the address that is to be asked for.
-    [[nodiscard]] bool ends_at_nobody() const {
-        return facts_.way.end == RouteStep::unknown && facts_.way.ends_on_bridge;
-    }
-
-    /// Where the queue is full the kernel says nothing.
-    static bool refuses(const Judgement& listener) {
-        return listener.verdict != ListenerVerdict::takes && listener.verdict != ListenerVerdict::full;
     }
 
     [[nodiscard]] api::WhyPlace end_place() const {
@@ -154,8 +118,17 @@ class Decider {
         }
         if (facts_.proxied)
             behind_proxy();
+        else if (facts_.paused && facts_.flow.protocol == WhyProtocol::tcp)
+            nobody_runs(final_place());
         else
             settle(WhyVerdict::delivered, final_place());
+    }
+
+    /// The kernel has taken it, for programs that do not run.
+    void nobody_runs(api::WhyPlace kernel) {
+        kernel.point += " and its programs";
+        out_.paused = true;
+        settle(WhyVerdict::lost, kernel);
     }
 
     [[nodiscard]] bool is_refused_behind() const {
@@ -171,9 +144,11 @@ class Decider {
         // It will give the connection up when it finds nobody behind it.
         if (is_refused_behind() && proxied.leg != Leg::there && !(udp && answered()))
             settle(WhyVerdict::refused, there);
-        else if ((udp && answered()) || (proxied.leg == Leg::there && !proxied.paused))
+        else if (proxied.paused && !(udp && answered()))
+            nobody_runs({proxied.target, "its kernel"});
+        else if ((udp && answered()) || proxied.leg == Leg::there)
             settle(WhyVerdict::delivered, there);
-        else if (proxied.leg == Leg::waiting && !proxied.paused)
+        else if (proxied.leg == Leg::waiting)
             settle(WhyVerdict::lost, api::WhyPlace{facts_.host, "docker-proxy and " + proxied.target});
         else
             settle(WhyVerdict::unknown, there);
@@ -334,7 +309,10 @@ class Decider {
         if (come_back()) return;
         const bool takes = facts_.listener && facts_.listener->verdict == ListenerVerdict::takes;
         if (facts_.flow.protocol == WhyProtocol::udp && takes) {
-            settle(WhyVerdict::delivered, final_place());
+            if (facts_.paused)
+                nobody_runs(final_place());
+            else
+                settle(WhyVerdict::delivered, final_place());
             return;
         }
         settle(WhyVerdict::lost,

@@ -9,6 +9,28 @@
 
 namespace netlab::operations {
 
+namespace {
+
+/// Nothing but bridges and veths whose other ends are known.
+bool is_all_known(const Topology& topology, Port port) {
+    for (std::size_t place = 0; place < topology.size(); ++place) {
+        for (const auto one : topology.on_segment(place, port)) {
+            const auto& kind = topology.link(one)->kind;
+            if (kind != "bridge" && (kind != "veth" || !topology.peer(one))) return false;
+        }
+    }
+    return true;
+}
+
+bool is_nobodys(const Topology& topology, Port port, const MacAddress& mac) {
+    for (std::size_t place = 0; place < topology.size(); ++place) {
+        if (topology.has_mac_on_segment(place, port, mac)) return false;
+    }
+    return is_all_known(topology, port);
+}
+
+}  // namespace
+
 std::optional<WrongNeighbour> find_wrong_neighbour(const Topology& topology, int route_socket, Port at,
                                                    const IpAddress& address) {
     const auto neighbours = kernel::dump_neighbours(route_socket);
@@ -25,7 +47,8 @@ std::optional<WrongNeighbour> find_wrong_neighbour(const Topology& topology, int
                           address,
                           *entry->mac,
                           topology.full_name(*ownership.owner),
-                          (entry->state & NUD_PERMANENT) != 0};
+                          (entry->state & NUD_PERMANENT) != 0,
+                          is_nobodys(topology, at, *entry->mac)};
 }
 
 Explanation explain_wrong_neighbour(const WrongNeighbour& wrong, const api::Target& target) {

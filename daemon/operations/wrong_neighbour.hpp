@@ -18,6 +18,9 @@ struct WrongNeighbour {
     MacAddress mac;         ///< that the entry has
     std::string owner;      ///< "eth0 of co1": who has the address
     bool permanent = true;  ///< false: the kernel finds out by itself, in some seconds
+    /// Netlab knows all who are on the segment, and none of them has that MAC address. Somebody else who has
+    /// it may well send on what he gets.
+    bool nobodys = false;
 };
 
 /// For `run`: what the namespace of that route socket has for `address` on its interface `at`; nullopt where

@@ -172,6 +172,15 @@ const std::vector<api::Target>& Registry::list() const {
     return index().listed();
 }
 
+std::vector<api::PublishedPort> Registry::joined_ports(const api::Target& target) const {
+    const auto found = containers_.find(std::string(joined_container(target)));
+    if (found == containers_.end() || !target.namespace_) return {};
+    const auto& facts = found->second.facts;
+    const bool same =
+        facts && facts->inode == target.namespace_->inode && facts->device == target.namespace_->device;
+    return same ? found->second.record.target.ports : std::vector<api::PublishedPort>();
+}
+
 std::optional<EngineState> Registry::engine_state(api::Runtime runtime) const {
     std::optional<EngineState> worst;
     for (const auto& [engine, state] : engines_) {

@@ -123,6 +123,10 @@ class Registry {
     /// errc::no_such_target with the nearest names where no running container is on a network of that name.
     [[nodiscard]] Result<std::vector<Resolution>> members(std::string_view network) const;
 
+    /// Of a container that lives in another's namespace (`container:ID`) what that one publishes: it leads to
+    /// both. Empty where they are not known to share one.
+    [[nodiscard]] std::vector<api::PublishedPort> joined_ports(const api::Target& target) const;
+
     /// The engines of the configuration that have been heard of.
     [[nodiscard]] std::vector<Engine> engines() const;
 

@@ -953,3 +953,31 @@ TEST_CASE("ports: as text a line for each, then the cause and what to do", "[doc
     CHECK(daemon.netlab({"ports", "co1"}).out == "no published ports\n");
     CHECK(daemon.netlab({"ports", "nobody"}).status == 3);
 }
+
+TEST_CASE("ports: who lives in another container's namespace has what that one publishes",
+          "[docker][ports]") {
+    const support::Daemon daemon(settings());
+    const Container owner("ports-owner", {"-p", "18098:80"});
+    const Container joined("ports-joined", {"--network", "container:ports-owner"});
+    serve(joined, "80");
+    const auto row = row_with(daemon, "ports-joined", "works");
+    CHECK(answers(18098));
+    CHECK(text(row, "target") == "ports-joined");
+    CHECK(boost::json::serialize(row.at("notes")).find("ports-owner") != std::string::npos);
+    CHECK(text(row_with(daemon, "ports-owner", "works"), "target") == "ports-owner");
+    // The port is there once where it is not asked for by name.
+    const auto all = ports(daemon, {}).rows;
+    CHECK(std::ranges::count_if(
+              all, [](const object& one) { return text(one, "target") == "ports-joined"; }) == 0);
+    // The other's program goes on.
+    docker({"pause", "ports-owner"});
+    REQUIRE(support::eventually(
+        [&] {
+            return boost::json::serialize(row_of(ports(daemon, {"ports-owner"})).at("notes"))
+                       .find("is paused") != std::string::npos;
+        },
+        std::chrono::seconds(6)));
+    CHECK(answers(18098));
+    CHECK(text(row_of(ports(daemon, {"ports-owner"})), "verdict") == "works");
+    docker({"unpause", "ports-owner"});
+}

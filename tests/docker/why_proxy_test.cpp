@@ -96,7 +96,7 @@ TEST_CASE("why: docker-proxy is looked behind from wherever the packet comes to 
             },
             5s));
         INFO(report);
-        CHECK(verdict(report) == "unknown");
+        CHECK(verdict(report) == "lost");
     }
 }
 

@@ -459,19 +459,30 @@ TEST_CASE("why: a paused container's kernel answers, and nobody behind it", "[do
     docker({"exec", "-d", "why-paused", "httpd", "-f", "-p", "80"});
     REQUIRE(support::eventually([] { return contains(in_container("why-paused", "ss -ltn"), ":80"); }, 5s));
     docker({"pause", "why-paused"});
+    const Words question{"co1", "--address", "why-paused:80"};
     REQUIRE(support::eventually(
-        [&] {
-            return contains(text(ask_why(daemon, {"co1", "--address", "why-paused:80"}), "explanation"),
-                            "is paused");
-        },
-        5s));
-    const auto report = ask_why(daemon, {"co1", "--address", "why-paused:80"});
-    follow(report);
-    REQUIRE(support::eventually(
-        [&] {
-            return text(ask_why(daemon, {"co1", "why-paused:80"}), "explanation").empty();
-        },
-        5s));
+        [&] { return contains(text(ask_why(daemon, question), "explanation"), "is paused"); }, 5s));
+    CHECK(status_in_container(
+              "co1", "curl -s -o /dev/null -m 1 http://" + address_of("why-paused", "net") + "/") != 0);
+    for (const auto& asked : {question, Words{"co1", "--address", "why-paused:80", "--no-probe"}}) {
+        const auto report = ask_why(daemon, asked);
+        INFO(report);
+        CHECK(verdict(report) == "lost");
+        CHECK(report.at("where").at("target") == "why-paused");
+        CHECK(report.at("where").at("point") == "eth0 and its programs");
+        CHECK(contains(text(report, "explanation"), "why-paused is paused"));
+    }
+    // An echo is the kernel's own business.
+    auto report = ask_why(daemon, {"co1", "--address", "why-paused"});
+    INFO(report);
+    CHECK(verdict(report) == "delivered");
+    CHECK(contains(text(report, "explanation"), "why-paused is paused"));
+    report = ask_why(daemon, {"why-paused", "--address", "co1"});
+    INFO(report);
+    CHECK(verdict(report) == "delivered");
+    CHECK(contains(json::write(report.at("notes")), "why-paused is paused"));
+    follow(ask_why(daemon, question));
+    REQUIRE(support::eventually([&] { return text(ask_why(daemon, question), "explanation").empty(); }, 5s));
     check_delivered(daemon, {"co1", "why-paused:80"});
 }
 
@@ -622,7 +633,12 @@ TEST_CASE("why: what docker-proxy has taken is not delivered before its own conn
         },
         5s));
     INFO(report);
-    CHECK(verdict(report) == "unknown");
+    CHECK(verdict(report) == "lost");
+    CHECK(report.at("where").at("target") == "why-proxied");
+    report = ask_why(daemon, {"host", "127.0.0.1:18090", "--no-probe"});
+    INFO(report);
+    CHECK(verdict(report) == "lost");
+    CHECK(contains(text(report, "explanation"), "is paused"));
     follow(report);
     CHECK(support::eventually([&] { return verdict(ask_why(daemon, question)) == "delivered"; }, 5s));
     const Container silent("why-proxied-udp", {"-p", "18091:53/udp"});

@@ -45,6 +45,16 @@ TEST_CASE("ports: as text what carries it, what listens and what is wrong", "[un
     CHECK(cells[5].items == std::vector<std::string>{"works"});
 }
 
+TEST_CASE("ports: where there is none it is said who would have the same", "[unit]") {
+    api::InspectionReport report;
+    CHECK(cli::ports_text::sharing(report).empty());
+    report.shared = {{"sidecar1", {"co1", "co\x1b[31m"}}};
+    CHECK(
+        cli::ports_text::sharing(report) ==
+        "sidecar1 shares its network namespace with co1, co\\x1b[31m: what one of them published would lead "
+        "to all\n");
+}
+
 TEST_CASE("ports: what is the same of several is said once, and names cannot harm a terminal", "[unit]") {
     cli::ports_text::Remarks remarks;
     remarks.add(row(), true);

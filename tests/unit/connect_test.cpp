@@ -480,4 +480,11 @@ TEST_CASE("connect explanation: two that share no network, and a paused one", "[
     context.peer->state = api::State::paused;
     CHECK(explain_connection(context, request(), facts).explanation ==
           "co2 is paused: its kernel takes connections, its processes do not run");
+    facts.udp = true;
+    facts.attempt.outcome = ConnectOutcome::silent;
+    facts.trace.left = facts.trace.arrived = 1;
+    facts.listener.emplace().verdict = ListenerVerdict::takes;
+    CHECK(
+        explain_connection(context, request(), facts)
+            .explanation.ends_with("no answer left from there, and co2 is paused: its processes do not run"));
 }

@@ -522,6 +522,12 @@ TEST_CASE("ports: a paused container's kernel takes what nobody answers", "[unit
     const auto row = stage.judge();
     CHECK(row.verdict == PortVerdict::paused);
     CHECK(row.suggestion == "docker unpause co1");
+    // In another's namespace it may be the other's program that listens.
+    stage.target.namespace_.emplace().shared_with = {"sidecar"};
+    const auto shared = stage.judge();
+    CHECK(shared.verdict == PortVerdict::works);
+    REQUIRE_FALSE(shared.notes.empty());
+    CHECK(shared.notes.back().find("sidecar") != std::string::npos);
 }
 
 TEST_CASE("ports: an address that the host does not have is not carried", "[unit]") {

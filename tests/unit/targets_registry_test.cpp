@@ -180,6 +180,25 @@ TEST_CASE("registry: who lives in one namespace is told of the others, and a sto
     CHECK_FALSE(listed(registry, "sidecar").namespace_);
 }
 
+TEST_CASE("registry: what leads to whose namespace a container joined leads to it too", "[unit]") {
+    Tutorial tutorial;
+    auto& registry = tutorial.registry;
+    auto owner = container("co1", 1, {{"net", "172.18.0.2/16"}});
+    owner.target.ports = {{IpAddress(), std::uint16_t{8080}, 80, "tcp"}};
+    registry.apply(docker, owner);
+    auto sidecar = container("sidecar", 8);
+    sidecar.target.network_mode = "container:" + id_of(1);
+    registry.apply(docker, sidecar);
+    registry.apply(facts(id_of(1), 100));
+    CHECK(registry.joined_ports(listed(registry, "sidecar")).empty());
+    registry.apply(facts(id_of(8), 100));
+    CHECK(registry.joined_ports(listed(registry, "sidecar")) == owner.target.ports);
+    CHECK(registry.joined_ports(listed(registry, "co2")).empty());
+    // It stays behind in the namespace that the other had before its restart.
+    registry.apply(facts(id_of(1), 101));
+    CHECK(registry.joined_ports(listed(registry, "sidecar")).empty());
+}
+
 TEST_CASE("registry: a snapshot removes what it does not hold, of its own engine only", "[unit]") {
     Tutorial tutorial;
     auto& registry = tutorial.registry;

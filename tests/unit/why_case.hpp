@@ -41,6 +41,7 @@ struct Case {
         facts.way.end_place = 0;
         facts.way.end_target = "co1";
         facts.host = "host";
+        facts.probed = true;
     }
     Explanation explain(api::WhyVerdict verdict) {
         decision.verdict = verdict;

@@ -340,6 +340,22 @@ TEST_CASE("why: what the host's routing loses meets no rule behind it", "[unit]"
     CHECK(back.output == "veth1");
 }
 
+TEST_CASE("why: a mark that a rule sets before the packet is routed is told", "[unit]") {
+    kernel::RuleChain mangle;
+    mangle.table = "ip mangle";
+    mangle.name = "PREROUTING";
+    mangle.hook = kernel::NftHook{NF_INET_PRE_ROUTING, -150};
+    kernel::PacketRule mark;
+    mark.sets_mark = true;
+    mark.action = kernel::RuleAction::none;
+    mangle.rules = {mark};
+    const HostPassage through{"host", "veth1", "docker0", false};
+    FamilyRules rules{{mangle}, true};
+    CHECK(decide_by_rules(rules, through, flow, co1, {co2, 80}).marks);
+    rules.chains.front().hook->number = NF_INET_FORWARD;
+    CHECK_FALSE(decide_by_rules(rules, through, flow, co1, {co2, 80}).marks);
+}
+
 TEST_CASE("why: without a trace a rule of the host's input is told from a port where nothing listens",
           "[unit]") {
     Case one;
@@ -589,7 +605,8 @@ TEST_CASE("why: a process that has taken a published port is not the container's
     one.facts.proxied->leg = Leg::there;
     CHECK(operations::decide(one.facts).verdict == WhyVerdict::delivered);
     one.facts.proxied->paused = true;
-    CHECK(operations::decide(one.facts).verdict == WhyVerdict::unknown);
+    CHECK(operations::decide(one.facts).verdict == WhyVerdict::lost);
+    CHECK(operations::decide(one.facts).where == api::WhyPlace{"co2", "its kernel and its programs"});
     one.facts.proxied->paused = false;
     one.facts.proxied->leg = Leg::waiting;
     CHECK(operations::decide(one.facts).verdict == WhyVerdict::lost);

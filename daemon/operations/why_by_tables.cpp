@@ -1,0 +1,335 @@
+#include "daemon/operations/why_by_tables.hpp"
+
+#include "daemon/operations/known_namespaces.hpp"
+#include "daemon/operations/route_verdict.hpp"
+#include "daemon/operations/why_asleep.hpp"
+#include "daemon/operations/why_narrow.hpp"
+#include "daemon/operations/why_unreachable.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+namespace netlab::operations {
+
+namespace {
+
+using api::RouteStep;
+using api::WhyProtocol;
+using api::WhyVerdict;
+
+/// What decides, in the order of the way.
+enum class Cause : std::uint8_t {
+    none,
+    narrow,
+    wrong_neighbour,
+    rule,
+    lost_way,
+    nobody,
+    wrong_neighbour_back,
+    no_way_back,
+    ignored_echo,
+    refused_behind,
+    refused,
+    paused,
+};
+
+class Tables {
+  public:
+    explicit Tables(const WhyFacts& facts) : facts_(facts) {}
+
+    [[nodiscard]] Cause cause() const {
+        if (const auto own = before_host(); own != Cause::none) return own;
+        if (facts_.rules && facts_.rules->rule) return Cause::rule;
+        if (is_lost(facts_.way.end) && !may_go_elsewhere()) return Cause::lost_way;
+        if (ends_at_nobody()) return Cause::nobody;
+        if (!rules_doubtful()) {
+            if (is_certain(facts_.wrong)) return Cause::wrong_neighbour;
+            if (ends_at_narrow()) return Cause::narrow;
+            if (const auto back = on_way_back(); back != Cause::none) return back;
+        }
+        if (facts_.proxied && facts_.proxied->listener && refuses(*facts_.proxied->listener))
+            return Cause::refused_behind;
+        if (arrives() && facts_.listener && refuses(*facts_.listener)) return Cause::refused;
+        return !rules_doubtful() && ends_at_paused() ? Cause::paused : Cause::none;
+    }
+
+    /// FROM's address, or TO's, is led elsewhere by the host, and TO's packets go that way.
+    [[nodiscard]] bool leads_astray() const {
+        return facts_.stray && facts_.stray->address == facts_.destination().address && passes_host();
+    }
+    [[nodiscard]] bool leads_answer_astray() const {
+        return facts_.stray && facts_.stray->address != facts_.destination().address && passes_host();
+    }
+    [[nodiscard]] bool arrives() const { return facts_.way.end == RouteStep::delivered; }
+    [[nodiscard]] bool is_for_programs() const { return facts_.flow.protocol != WhyProtocol::icmp; }
+
+  private:
+    /// What is wrong before a rule of the host's sees the packet.
+    [[nodiscard]] Cause before_host() const {
+        if (ends_at_narrow() && !comes_after_host(facts_.narrow->point)) return Cause::narrow;
+        const bool own = is_certain(facts_.wrong) && facts_.wrong->at.place == 0;
+        if (own && facts_.wrong->target != facts_.host) return Cause::wrong_neighbour;
+        return Cause::none;
+    }
+
+    [[nodiscard]] bool ends_at_narrow() const {
+        return facts_.narrow && facts_.narrow->word != NarrowLink::Word::unsure;
+    }
+    /// The host has taken it, or passed it on, before that point.
+    [[nodiscard]] bool comes_after_host(std::size_t point) const {
+        const auto& points = facts_.way.points;
+        const auto end = points.begin() + static_cast<std::ptrdiff_t>(std::min(point + 1, points.size()));
+        return std::any_of(points.begin(), end, [&](const WayPoint& one) {
+            return one.hop.target == facts_.host && one.hop.kind != "port" && one.hop.kind != "source";
+        });
+    }
+    /// It is routed there, not only switched.
+    [[nodiscard]] bool passes_host() const {
+        return std::ranges::any_of(facts_.way.points, [&](const WayPoint& one) {
+            const bool only_switched = one.hop.kind == "port" || one.forwards;
+            return one.hop.target == facts_.stray->target && !only_switched;
+        });
+    }
+
+    /// Somebody else may send on what he gets, and an entry that is not permanent is asked for anew.
+    [[nodiscard]] static bool is_certain(const std::optional<WrongNeighbour>& wrong) {
+        return wrong && wrong->permanent && wrong->nobodys;
+    }
+
+    [[nodiscard]] bool rules_doubtful() const {
+        const auto& rules = facts_.rules;
+        return (rules && (!rules->known || !rules->doubt.empty())) || may_go_elsewhere();
+    }
+    /// By its mark.
+    [[nodiscard]] bool may_go_elsewhere() const { return !facts_.by_mark.empty(); }
+
+    /// No namespace that is known has the address that is to be asked for, and nobody has answered for it,
+    /// or it is known where it is.
+    [[nodiscard]] bool ends_at_nobody() const {
+        if (facts_.way.end != RouteStep::unknown || facts_.way.points.empty()) return false;
+        const auto& last = facts_.way.points.back().hop;
+        const auto sends = [&](const std::string& target, const std::string& interface) {
+            return facts_.way.ends_on_bridge || (last.target == target && last.interface == interface);
+        };
+        if (facts_.silent && sends(facts_.silent->target, facts_.silent->interface)) return true;
+        return leads_astray() && sends(facts_.stray->target, facts_.stray->output);
+    }
+
+    /// A datagram need not be answered.
+    [[nodiscard]] Cause on_way_back() const {
+        if (!arrives() || facts_.flow.protocol == WhyProtocol::udp) return Cause::none;
+        if (facts_.ignores_echoes) return Cause::ignored_echo;
+        if (facts_.no_way_back) return Cause::no_way_back;
+        return is_certain(facts_.wrong_back) ? Cause::wrong_neighbour_back : Cause::none;
+    }
+
+    [[nodiscard]] bool ends_at_paused() const {
+        if (facts_.proxied) return facts_.proxied->paused;
+        return facts_.paused && arrives() && is_for_programs();
+    }
+
+    const WhyFacts& facts_;
+};
+
+class Decider {
+  public:
+    explicit Decider(const WhyFacts& facts) : facts_(facts) {}
+
+    WhyDecision decide() {
+        switch (Tables(facts_).cause()) {
+            case Cause::narrow:
+                by_narrow();
+                break;
+            case Cause::wrong_neighbour:
+                by_neighbour(*facts_.wrong);
+                break;
+            case Cause::rule:
+                by_rule(*facts_.rules);
+                break;
+            case Cause::lost_way:
+                settle(WhyVerdict::unreachable, end_place());
+                break;
+            case Cause::nobody:
+                settle(WhyVerdict::unreachable,
+                       facts_.silent ? api::WhyPlace{facts_.silent->target, facts_.silent->interface}
+                                     : api::WhyPlace{facts_.stray->target, facts_.stray->output});
+                if (facts_.silent && facts_.silent->stop) out_.rule = facts_.silent->stop->rule;
+                break;
+            case Cause::wrong_neighbour_back:
+                out_.answer = true;
+                by_neighbour(*facts_.wrong_back);
+                break;
+            case Cause::no_way_back:
+            case Cause::ignored_echo:
+                out_.answer = true;
+                settle(WhyVerdict::lost, behind_end("its answer"));
+                break;
+            case Cause::refused_behind:
+                settle(WhyVerdict::refused, {facts_.proxied->target, ""});
+                break;
+            case Cause::refused:
+                settle(WhyVerdict::refused, end_place());
+                break;
+            case Cause::paused:
+                out_.paused = true;
+                settle(WhyVerdict::lost,
+                       facts_.proxied ? api::WhyPlace{facts_.proxied->target, "its kernel and its programs"}
+                                      : behind_end("its programs"));
+                break;
+            case Cause::none:
+                settle(WhyVerdict::unknown, end_place());
+        }
+        return out_;
+    }
+
+  private:
+    void settle(WhyVerdict verdict, api::WhyPlace where) {
+        out_.verdict = verdict;
+        out_.where = std::move(where);
+    }
+
+    /// Not as the kernel told it, but as its rules read.
+    void by_rule(const RulesDecision& rules) {
+        const auto& rule = *rules.rule;
+        settle(rules.rejects ? WhyVerdict::rejected : WhyVerdict::dropped,
+               {rule.target, rule.family + " " + rule.table + " " + rule.chain});
+        out_.rule = rule;
+        out_.by_table = true;
+    }
+
+    void by_neighbour(const WrongNeighbour& wrong) {
+        settle(WhyVerdict::lost, {wrong.target, wrong.interface + " and " + wrong.owner});
+    }
+
+    void by_narrow() {
+        const auto& points = facts_.way.points;
+        const auto& narrow = *facts_.narrow;
+        const auto there = place_of(points.at(narrow.point));
+        if (narrow.word != NarrowLink::Word::silently || narrow.point == 0) {
+            settle(WhyVerdict::unreachable, there);
+            return;
+        }
+        auto before = place_of(points[narrow.point - 1]);
+        before.point += " and " + narrow.name;
+        settle(WhyVerdict::lost, before);
+    }
+
+    static api::WhyPlace place_of(const WayPoint& point) { return {point.hop.target, point.hop.interface}; }
+    [[nodiscard]] api::WhyPlace end_place() const {
+        const auto& points = facts_.way.points;
+        return points.empty() ? api::WhyPlace{facts_.request.from, ""} : place_of(points.back());
+    }
+    [[nodiscard]] api::WhyPlace behind_end(std::string_view what) const {
+        auto place = end_place();
+        place.point.append(" and ").append(what);
+        return place;
+    }
+
+    const WhyFacts& facts_;
+    WhyDecision out_;
+};
+
+/// What speaks against an arrival, and does not settle it.
+class Doubts {
+  public:
+    explicit Doubts(const WhyFacts& facts) : facts_(facts), tables_(facts) {}
+
+    Explanation explain() {
+        look_at_way();
+        if (tables_.arrives()) {
+            look_at_answer();
+            look_at_programs();
+        }
+        return out_.explanation.empty() ? nothing() : told();
+    }
+
+  private:
+    void add(const Explanation& one) {
+        if (one.explanation.empty()) return;
+        out_.explanation += (out_.explanation.empty() ? "" : "; ") + one.explanation;
+        if (out_.suggestion.empty()) out_.suggestion = one.suggestion;
+    }
+    void add(const std::optional<WrongNeighbour>& wrong) {
+        if (wrong) add(explain_wrong_neighbour(*wrong, target_at(facts_.context, wrong->at.place)));
+    }
+
+    void look_at_way() {
+        // Of a way that leads there its links are as they should be.
+        if (!tables_.arrives()) add(facts_.segment);
+        if (tables_.leads_astray() || tables_.leads_answer_astray()) add(explain_stray(*facts_.stray));
+        add(facts_.wrong);
+        if (facts_.narrow) add(explain_narrow(facts_));
+        if (!facts_.by_mark.empty()) add(explain_mark(facts_));
+        if (facts_.silent)
+            add({"nobody has answered for " + facts_.silent->address.to_string() + " on " +
+                     facts_.silent->interface + " of " + facts_.silent->target +
+                     " when it was asked for last",
+                 {}});
+    }
+
+    void look_at_answer() {
+        add(facts_.wrong_back);
+        if (facts_.no_way_back) add(explain_no_way_back(facts_));
+        if (facts_.ignores_echoes) add(explain_ignored_echoes(facts_));
+    }
+
+    void look_at_programs() {
+        if (facts_.way.end_place) add(explain_paused(target_at(facts_.context, *facts_.way.end_place)));
+    }
+
+    [[nodiscard]] std::string doubtful_rule() const {
+        return facts_.rules && !facts_.rules->doubt.empty()
+                   ? "; whether this rule stops it netlab cannot say: " + facts_.rules->doubt
+                   : std::string();
+    }
+
+    [[nodiscard]] Explanation told() const {
+        std::string text;
+        if (tables_.arrives())
+            text = "the way is there by the kernels' tables, but ";
+        else if (!facts_.way.note.empty())
+            text = facts_.way.note + "; ";
+        return {text + out_.explanation + doubtful_rule() + "; only a probe tells", out_.suggestion};
+    }
+
+    [[nodiscard]] Explanation nothing() const {
+        if (!tables_.arrives()) return {facts_.way.note, {}};
+        std::string text = "the way is there by the kernels' tables";
+        const bool clear = facts_.rules && facts_.rules->doubt.empty() && facts_.rules->known;
+        if (clear) text += ", and no rule of the host's stops the packet as netlab reads them";
+        return {text + doubtful_rule() + "; only a probe tells", {}};
+    }
+
+    const WhyFacts& facts_;
+    Tables tables_;
+    Explanation out_;
+};
+
+}  // namespace
+
+WhyDecision decide_by_tables(const WhyFacts& facts) {
+    return Decider(facts).decide();
+}
+
+Explanation explain_by_tables(const WhyFacts& facts, const WhyDecision& decision) {
+    const auto cause = Tables(facts).cause();
+    switch (cause) {
+        case Cause::none:
+            return Doubts(facts).explain();
+        case Cause::narrow:
+            return explain_narrow(facts);
+        case Cause::wrong_neighbour:
+        case Cause::wrong_neighbour_back: {
+            const auto& wrong = decision.answer ? *facts.wrong_back : *facts.wrong;
+            return explain_wrong_neighbour(wrong, target_at(facts.context, wrong.at.place));
+        }
+        case Cause::no_way_back:
+            return explain_no_way_back(facts);
+        case Cause::ignored_echo:
+            return explain_ignored_echoes(facts);
+        default:
+            return {};
+    }
+}
+
+}  // namespace netlab::operations

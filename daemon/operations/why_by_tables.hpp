@@ -1,0 +1,17 @@
+#pragma once
+
+#include "daemon/operations/explanation.hpp"
+#include "daemon/operations/why_facts.hpp"
+
+/// What follows from the kernels' tables alone, where nothing was sent. Pure.
+namespace netlab::operations {
+
+/// The first thing on the way that stops the packet for certain, or its answer; else unknown. Never
+/// delivered.
+[[nodiscard]] WhyDecision decide_by_tables(const WhyFacts& facts);
+
+/// Of that decision, where its reason is one that only the tables tell; where it is unknown, what speaks
+/// against an arrival. Else empty.
+[[nodiscard]] Explanation explain_by_tables(const WhyFacts& facts, const WhyDecision& decision);
+
+}  // namespace netlab::operations
