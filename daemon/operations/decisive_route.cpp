@@ -3,11 +3,14 @@
 #include "daemon/kernel/route_query.hpp"
 #include "daemon/operations/host_command.hpp"
 #include "daemon/operations/interface_names.hpp"
+#include "daemon/operations/network_family.hpp"
 #include "daemon/operations/route_row.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 
 namespace netlab::operations {
 
@@ -24,7 +27,32 @@ std::string entry_text(const api::RouteEntry& entry) {
 
 }  // namespace
 
+namespace {
+
+/// As the kernel makes it for an address: fib_add_ifaddr() in net/ipv4/fib_frontend.c,
+/// addrconf_prefix_route() in net/ipv6/addrconf.c.
+std::string own_route(const IpPrefix& address, const std::string& interface) {
+    const auto text = network_text(address) + " dev " + interface + " proto kernel ";
+    return address.address().is_v4() ? text + "scope link src " + address.address().to_string()
+                                     : text + "metric 256";
+}
+
+Explanation explain_missing(const StrayRoute& stray) {
+    Explanation out{stray.target + " has no route to " + stray.network + ", the network behind " +
+                        stray.expected + " where " + stray.owner + " is",
+                    {}};
+    if (!stray.entry.empty())
+        out.explanation += ": it sends what is for " + stray.address.to_string() + " by " + stray.output +
+                           ", by its route " + stray.entry;
+    if (is_plain_word(stray.expected))
+        out.suggestion = ip_command(stray.address) + "route add " + stray.missing;
+    return out;
+}
+
+}  // namespace
+
 Explanation explain_stray(const StrayRoute& stray) {
+    if (!stray.missing.empty()) return explain_missing(stray);
     const auto command = ip_command(stray.address) + "route del ";
     return {stray.target + " sends what is for " + stray.address.to_string() + " by " + stray.output +
                 ", and " + stray.owner + " is behind " + stray.expected + ": its route " + stray.entry +
@@ -62,19 +90,41 @@ std::optional<StrayRoute> DecisiveRoutes::stray(const IpAddress& address, std::s
     const auto reply = kernel::query_route(known_.socket(*host_)->get(), query);
     query.which_entry = true;
     const auto entry = kernel::query_route(known_.socket(*host_)->get(), query);
-    if (!reply || !reply->route || reply->route->hop.index == bridge->index || !entry || !entry->route)
-        return std::nullopt;
-    // Not in anybody's way: it is the network's own route that is missing, or another network's own.
-    if (entry->route->destination.length() == 0 || entry->route->protocol == RTPROT_KERNEL)
-        return std::nullopt;
+    if (!reply || (reply->error != 0 && reply->error != ENETUNREACH)) return std::nullopt;
+    const bool leads = reply->error == 0 && reply->route && entry && entry->route;
+    if (reply->error == 0 && (!leads || reply->route->hop.index == bridge->index)) return std::nullopt;
     const InterfaceNames names(topology_[*host_].links);
-    const auto& target = topology_[*host_].target;
-    return StrayRoute{target,
-                      entry_text(route_entry(target, *entry->route, names)),
-                      names[reply->route->hop.index],
-                      topology_.name(*bridge),
-                      std::string(owner),
-                      address};
+    StrayRoute out{topology_[*host_].target, {}, {}, topology_.name(*bridge), std::string(owner), address};
+    if (leads) {
+        out.entry = entry_text(route_entry(out.target, *entry->route, names));
+        out.output = names[reply->route->hop.index];
+        // A default route is in nobody's way, nor is one to another network of the host's own.
+        const bool is_in_way =
+            entry->route->destination.length() != 0 && entry->route->protocol != RTPROT_KERNEL;
+        if (is_in_way) return out;
+    }
+    const auto own = without_route(*bridge, address);
+    if (!own) return std::nullopt;
+    out.missing = own_route(own->prefix, out.expected);
+    out.network = network_text(own->prefix);
+    return out;
+}
+
+std::optional<kernel::Address> DecisiveRoutes::without_route(Port bridge, const IpAddress& address) const {
+    const auto& facts = topology_[bridge.place];
+    const auto own = std::ranges::find_if(facts.addresses, [&](const kernel::Address& one) {
+        return one.index == bridge.index && one.prefix.contains(address);
+    });
+    const auto* link = topology_.link(bridge);
+    // The kernel takes the routes away with the interface.
+    if (own == facts.addresses.end() || link == nullptr || (link->flags & IFF_UP) == 0) return std::nullopt;
+    const auto dump = kernel::dump_routes(known_.socket(bridge.place)->get(), RT_TABLE_MAIN);
+    if (!dump) return std::nullopt;
+    const bool there = std::ranges::any_of(dump->rows, [&](const kernel::Route& route) {
+        return route.hop.index == bridge.index && route.destination.length() != 0 &&
+               route.destination.contains(address);
+    });
+    return there ? std::nullopt : std::optional(*own);
 }
 
 std::optional<DecisiveRoute> DecisiveRoutes::decisive(std::size_t place, const IpAddress& destination,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/kernel/address.hpp"
 #include "daemon/kernel/route_entry.hpp"
 #include "daemon/operations/explanation.hpp"
 #include "daemon/operations/known_namespaces.hpp"
@@ -20,8 +21,13 @@ struct StrayRoute {
     std::string expected;  ///< the interface behind which the address is
     std::string owner;     ///< whose address it is: a target's name
     IpAddress address;
+    /// Nothing is in the way: the network's own route is not there. As ip(8) takes that one: "172.17.0.0/16
+    /// dev docker0 proto kernel scope link src 172.17.0.1". `entry` and `output` are "" where no other leads
+    /// there either.
+    std::string missing = {};
+    std::string network = {};  ///< of `missing`: "172.17.0.0/16"
 };
-/// Which packets it leads where; the suggestion, which deletes it, is "" where a name is more than a word.
+/// Which packets it leads where; the suggestion is "" where a name is more than a word.
 [[nodiscard]] Explanation explain_stray(const StrayRoute& stray);
 
 /// A route that decides.
@@ -45,8 +51,8 @@ class DecisiveRoutes {
     DecisiveRoutes(const Topology& topology, const KnownNamespaces& known, std::optional<std::size_t> host)
         : topology_(topology), known_(known), host_(host) {}
 
-    /// A route of the host's that leads elsewhere than to the bridge behind which a container has `address`.
-    /// `owner`: the target that the engine says to have it.
+    /// A route of the host's that leads elsewhere than to the bridge behind which a container has `address`,
+    /// or the route to that bridge which is not there. `owner`: the target that the engine says to have it.
     [[nodiscard]] std::optional<StrayRoute> stray(const IpAddress& address, std::string_view owner) const;
     /// The one of that namespace that decides for what comes from `from`, or from any of its addresses;
     /// nullopt where there is none, or its kernel does not tell it.
@@ -60,6 +66,10 @@ class DecisiveRoutes {
     [[nodiscard]] std::optional<Port> bridge_of(const IpAddress& address, std::string_view owner) const;
 
   private:
+    /// Of the host's bridge, which has an address whose network `address` is in: that network, where the main
+    /// table has no route of the bridge's to it.
+    [[nodiscard]] std::optional<kernel::Address> without_route(Port bridge, const IpAddress& address) const;
+
     const Topology& topology_;
     const KnownNamespaces& known_;
     std::optional<std::size_t> host_;
