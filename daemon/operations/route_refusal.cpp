@@ -192,6 +192,13 @@ Explanation find_policy_rule(std::span<const kernel::Rule> rules, std::span<cons
             refusal_of(*walk.route).command};
 }
 
+std::string ask_policy_rule(int route_socket, const kernel::RouteQuery& query, const std::string& input) {
+    const auto rules = kernel::dump_rules(route_socket);
+    const auto routes = kernel::dump_routes(route_socket, 0);
+    if (!rules || !routes) return {};
+    return find_policy_rule(rules->rows, routes->rows, query, input, 0).explanation;
+}
+
 std::string find_rule_by_mark(std::span<const kernel::Rule> rules, const kernel::RouteQuery& query,
                               const std::optional<std::string>& input) {
     const auto packet = asked(query, input);

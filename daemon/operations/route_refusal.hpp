@@ -57,6 +57,10 @@ struct RouteRefusal {
                                            const kernel::RouteQuery& query, const std::string& input,
                                            int error);
 
+/// The same for `run`, without an error: asks the kernel of that route socket.
+[[nodiscard]] std::string ask_policy_rule(int route_socket, const kernel::RouteQuery& query,
+                                          const std::string& input);
+
 /// A rule for which it is the packet's mark that counts, as ip(8) lists it; "" where there is none. `input`:
 /// nullopt is not known. Pure.
 [[nodiscard]] std::string find_rule_by_mark(std::span<const kernel::Rule> rules,

@@ -27,6 +27,7 @@ enum class Cause : std::uint8_t {
     nobody,
     wrong_neighbour_back,
     no_way_back,
+    lost_answer,
     ignored_echo,
     refused_behind,
     refused,
@@ -117,10 +118,19 @@ class Tables {
 
     /// A datagram need not be answered.
     [[nodiscard]] Cause on_way_back() const {
-        if (!arrives() || facts_.flow.protocol == WhyProtocol::udp) return Cause::none;
+        if (facts_.flow.protocol == WhyProtocol::udp) return Cause::none;
+        // Of whom netlab does not see it is known, too, what becomes of his answer.
+        if (!arrives()) return leaves() && loses_answer() ? Cause::lost_answer : Cause::none;
         if (facts_.ignores_echoes) return Cause::ignored_echo;
         if (facts_.no_way_back) return Cause::no_way_back;
+        if (loses_answer()) return Cause::lost_answer;
         return is_certain(facts_.wrong_back) ? Cause::wrong_neighbour_back : Cause::none;
+    }
+
+    [[nodiscard]] bool leaves() const { return facts_.way.end == RouteStep::leaves; }
+    /// A namespace says so: who only has not been heard of may be there.
+    [[nodiscard]] bool loses_answer() const {
+        return facts_.lost_answer && is_lost(facts_.lost_answer->step);
     }
 
     [[nodiscard]] bool ends_at_paused() const {
@@ -163,6 +173,11 @@ class Decider {
             case Cause::ignored_echo:
                 out_.answer = true;
                 settle(WhyVerdict::lost, behind_end("its answer"));
+                break;
+            case Cause::lost_answer:
+                out_.answer = true;
+                settle(WhyVerdict::lost, {target_at(facts_.context, facts_.lost_answer->place).name,
+                                          facts_.lost_answer->input});
                 break;
             case Cause::refused_behind:
                 settle(WhyVerdict::refused, {facts_.proxied->target, ""});
@@ -270,6 +285,7 @@ class Doubts {
     void look_at_answer() {
         add(facts_.wrong_back);
         if (facts_.no_way_back) add(explain_no_way_back(facts_));
+        if (facts_.lost_answer) add(explain_lost_answer(facts_));
         if (facts_.ignores_echoes) add(explain_ignored_echoes(facts_));
     }
 
@@ -325,6 +341,8 @@ Explanation explain_by_tables(const WhyFacts& facts, const WhyDecision& decision
         }
         case Cause::no_way_back:
             return explain_no_way_back(facts);
+        case Cause::lost_answer:
+            return explain_lost_answer(facts);
         case Cause::ignored_echo:
             return explain_ignored_echoes(facts);
         default:

@@ -2,6 +2,7 @@
 
 #include "common/endpoint.hpp"
 #include "daemon/operations/host_command.hpp"
+#include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/listener_explanation.hpp"
 #include "daemon/operations/network_facts.hpp"
@@ -221,6 +222,10 @@ class Explainer {
                         facts_.final_target + " has not seen the packet",
                     {}};
         if (facts_.small_passes.value_or(false)) return black_hole();
+        if (decision_.answer && facts_.lost_answer) return explain_lost_answer(facts_);
+        if (decision_.answer && facts_.rules_back && facts_.rules_back->untracks)
+            return untracked("somebody has answered, and the answer is not led back to " + from().name + ": ",
+                             *facts_.rules_back->untracks);
         if (auto dead = explain_dead_translation(facts_); !dead.explanation.empty())
             return {what() + " leads nowhere" + dead.explanation, dead.suggestion};
         if (auto gateway = explain_gateway(facts_); !gateway.explanation.empty()) return gateway;
@@ -295,17 +300,24 @@ class Explainer {
             for (const auto& prefix : network.addresses) {
                 if (prefix.address() != source) continue;
                 const auto& output = inside->hop.interface;
-                return {what() + " left " + inside->hop.target + " by " + output + " with " + from().name +
-                            "'s own private address " + source.to_string() +
-                            ", to which whoever is outside has no way back: no MASQUERADE or SNAT rule is "
-                            "there for " +
-                            network.name,
+                const auto left = what() + " left " + inside->hop.target + " by " + output + " with " +
+                                  from().name + "'s own private address " + source.to_string() +
+                                  ", to which whoever is outside has no way back: ";
+                if (facts_.rules && facts_.rules->untracks) return untracked(left, *facts_.rules->untracks);
+                return {left + "no MASQUERADE or SNAT rule is there for " + network.name,
                         is_plain_word(output) ? "iptables -t nat -A POSTROUTING -s " + network_text(prefix) +
                                                     " -o " + output + " -j MASQUERADE"
                                               : std::string()};
             }
         }
         return {};
+    }
+
+    /// No rule translates what conntrack does not see.
+    [[nodiscard]] static Explanation untracked(const std::string& what, const api::NatRule& rule) {
+        return {what + "the rule " + place_of(rule) +
+                    " takes it from conntrack, so that nothing may translate it: " + rule.text,
+                rule.owner_port ? ask_owner(rule.owner_port) : delete_command(rule)};
     }
 
     [[nodiscard]] Explanation black_hole() const {

@@ -2,6 +2,7 @@
 
 #include "common/api/conntrack.hpp"
 #include "common/api/context.hpp"
+#include "common/api/nat.hpp"
 #include "common/api/why.hpp"
 #include "daemon/operations/decisive_route.hpp"
 #include "daemon/operations/explanation.hpp"
@@ -45,8 +46,9 @@ struct RulesDecision {
     bool of_no_flow = false;           ///< conntrack has not seen the packet there, or is kept from it
     /// Of a policy: programs to whose chains that hook's chain leads.
     std::vector<std::string> programs{};
-    std::string missed{};  ///< the same: find_missed_chain()'s
-    bool marks = false;    ///< one sets its mark, or may, before it is routed
+    std::string missed{};                    ///< the same: find_missed_chain()'s
+    std::optional<api::NatRule> untracks{};  ///< takes it from conntrack: no rule may translate it
+    bool marks = false;                      ///< one sets its mark, or may, before it is routed
 };
 
 /// TO has no way to send its answer, as its kernel says.
@@ -55,6 +57,19 @@ struct NoWayBack {
     IpAddress to;           ///< whom it would answer
     int error = 0;          ///< errno
     std::optional<RouteRefusal> refusing;
+};
+
+/// The answer leaves TO and does not come to FROM, as the kernels' tables have its way.
+struct LostAnswer {
+    std::size_t place = 0;                         ///< whose namespace has it last
+    api::RouteStep step = api::RouteStep::leaves;  ///< what becomes of it there
+    IpAddress to;                                  ///< whom it is for there
+    std::string input;                             ///< interface that it came there by; "" it is made there
+    std::string note;                              ///< what the kernel says
+    std::optional<std::string> shut = {};          ///< a setting that keeps it from being sent on
+    std::optional<RouteRefusal> refusing = {};
+    std::optional<SilentNeighbour> silent = {};
+    std::string led = {};  ///< where it is sent off: "eth1 (by the policy rule 5: from all lookup 100)"
 };
 
 /// What listens there takes nothing, and its kernel says so. Of a full queue it says nothing.
@@ -128,7 +143,8 @@ struct WhyFacts {
     std::optional<WrongNeighbour> wrong;  ///< on the way there
     std::optional<WrongNeighbour> wrong_back;
     std::optional<NoWayBack> no_way_back;
-    std::optional<NarrowLink> narrow;  ///< of a packet that was given a size: the first on the way there
+    std::optional<LostAnswer> lost_answer;  ///< behind TO
+    std::optional<NarrowLink> narrow;       ///< of a packet that was given a size: the first on the way there
     std::optional<StrayRoute> stray;
     std::optional<IpAddress> next_hop;     ///< FROM's, where that is not the destination itself
     std::optional<DecisiveRoute> route;    ///< FROM's, where its kernel tells

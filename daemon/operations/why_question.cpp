@@ -120,7 +120,8 @@ class Question {
         if (const auto whole = passage(); whole && destination_.source) {
             const auto to = facts_.destination();
             facts_.rules = decide_by_rules(rules_, *whole, facts_.flow, *destination_.source, to);
-            facts_.rules_back = decide_answer_by_rules(rules_, *whole, facts_.flow, *destination_.source, to);
+            facts_.rules_back = decide_answer_by_rules(rules_, *whole, facts_.flow, *destination_.source, to,
+                                                       answered_address().value_or(*destination_.source));
         }
         facts_.final_target = facts_.way.end_target;
         mark_sightings(facts_.way, facts_.sightings, facts_.observed, facts_.saw_all);
@@ -217,7 +218,24 @@ class Question {
         facts_.shut = tables_.shut_setting();
         facts_.refusing = tables_.refusal(to, destination_.source);
         if (request_.size != 0) facts_.narrow = find_narrow(topology_, facts_.way, request_.size);
+        facts_.lost_answer = lost_answer(to);
         look_at_segments(facts_.proxied ? facts_.proxied->to.address : to);
+    }
+
+    /// Whether the answer is lost behind TO, who has `to`.
+    [[nodiscard]] std::optional<LostAnswer> lost_answer(const IpAddress& to) const {
+        const auto& way = facts_.way;
+        if (!destination_.source || way.points.empty()) return std::nullopt;
+        if (way.end_place && topology_[*way.end_place].has_address(to)) {
+            const auto answered = answered_address();
+            return answered ? tables_.lost_answer({*way.end_place, {}, to, *answered}, *destination_.source)
+                            : std::nullopt;
+        }
+        const auto whole = passage();
+        const bool outside = way.points.back().hop.kind == "outside";
+        if (!outside || !whole || whole->output.empty()) return std::nullopt;
+        return tables_.lost_answer({handles_.host->place, whole->output, to, *destination_.source},
+                                   *destination_.source);
     }
 
     /// Of FROM, and of whom the packet is for.

@@ -58,13 +58,18 @@ class HookWalk {
     /// As it is from here on.
     [[nodiscard]] kernel::PacketFacts& facts() { return facts_; }
     [[nodiscard]] RulesDecision take() { return std::move(out_); }
+    [[nodiscard]] bool is_untracked() const { return out_.untracks.has_value(); }
 
     void look(std::uint32_t hook, HookPart part = HookPart::whole) {
         const auto decision = kernel::find_drop(rules_.chains, hook, facts_, part);
         if (decision.effects.marks) facts_.mark.reset();
         const bool before_routing = hook == NF_INET_PRE_ROUTING || hook == NF_INET_LOCAL_OUT;
         out_.marks = out_.marks || (before_routing && decision.effects.marks);
-        if (decision.effects.untracks != nullptr) facts_.flow.reset();
+        if (decision.effects.untracks != nullptr) {
+            facts_.flow.reset();
+            if (!out_.untracks)
+                out_.untracks = describe_rule(*decision.effects.untrack_chain, *decision.effects.untracks);
+        }
         if (decision.uncertain && out_.doubt.empty()) out_.doubt = doubt_of(decision);
         if (!decision.dropped || decision.uncertain || out_.rule || decision.chain == nullptr) return;
         out_.rule = rule_of(decision, passage_.target);
@@ -176,7 +181,7 @@ RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passa
     if (local && !translated) facts.output = passage.output;
     if (!translated) facts.destination_local = passage.for_host;
     walk.look(first, HookPart::before_dnat);
-    if (!translated && walk.may_be_translated(first)) return walk.take();
+    if (!translated && !walk.is_untracked() && walk.may_be_translated(first)) return walk.take();
     if (translated) {
         facts.destination = destination.address;
         facts.destination_port = destination.port;
@@ -196,7 +201,8 @@ RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passa
 }
 
 RulesDecision decide_answer_by_rules(const FamilyRules& rules, const HostPassage& passage, const Flow& flow,
-                                     const IpAddress& source, const api::Endpoint& destination) {
+                                     const IpAddress& source, const api::Endpoint& destination,
+                                     const IpAddress& answered) {
     const bool translated = destination.address != flow.remote || destination.port != flow.remote_port;
     const bool for_host = is_made_here(passage);
     const HostPassage back{passage.target, passage.output, passage.input, for_host};
@@ -206,11 +212,16 @@ RulesDecision decide_answer_by_rules(const FamilyRules& rules, const HostPassage
     facts.destination_port = facts.source_port;
     facts.source_port = destination.port;
     facts.input = back.input;
-    facts.output = back.output;
-    facts.destination_local = for_host;
     facts.flow = kernel::flow_is_established | (translated ? kernel::flow_has_dnat : 0U);
+    facts.destination = answered;
     HookWalk walk(rules, back, facts);
     if (passage.lost) return walk.take();
+    // Before conntrack gives it FROM's own address.
+    if (!passage.for_host) walk.look(NF_INET_PRE_ROUTING, HookPart::before_dnat);
+    if (walk.is_untracked()) return walk.take();
+    walk.facts().destination = source;
+    walk.facts().output = back.output;
+    walk.facts().destination_local = for_host;
     walk.look(passage.for_host ? NF_INET_LOCAL_OUT : for_host ? NF_INET_LOCAL_IN : NF_INET_FORWARD);
     return walk.take();
 }

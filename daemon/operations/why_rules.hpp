@@ -40,9 +40,11 @@ struct HostPassage {
                                             const Flow& flow, const IpAddress& source,
                                             const api::Endpoint& destination);
 /// The same of the answer that comes back by the same interfaces, as far as it passes the rules which do not
-/// translate it.
+/// translate it. `answered`: whom it is for where it comes to the host, which is `source` or what that was
+/// translated to.
 [[nodiscard]] RulesDecision decide_answer_by_rules(const FamilyRules& rules, const HostPassage& passage,
                                                    const Flow& flow, const IpAddress& source,
-                                                   const api::Endpoint& destination);
+                                                   const api::Endpoint& destination,
+                                                   const IpAddress& answered);
 
 }  // namespace netlab::operations

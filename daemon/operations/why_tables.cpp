@@ -63,12 +63,7 @@ Result<Way> WhyTables::way_to(const IpAddress& destination, bool connected) {
         }
     }
     const auto& last = hops->back();
-    const auto place = last.place;
-    if (place && last.input) {
-        const auto& links = topology_[*place].links;
-        const auto found = std::ranges::find(links, *last.input, &kernel::Link::name);
-        if (found != links.end() && found->name != "lo") last_input_ = found->index;
-    }
+    if (last.place && last.input != "lo") last_input_ = index_of(*last.place, last.input);
     hops_ = *hops;
     return way_of(topology_, *hops);
 }
@@ -78,12 +73,7 @@ Way WhyTables::went_on(Way first, std::size_t place, const api::Endpoint& destin
     auto input = last_input_;
     if (first.end_place != place) {
         first = until(std::move(first), place, topology_[place].target);
-        const auto* last = first.points.empty() ? nullptr : &first.points.back();
-        const auto& links = topology_[place].links;
-        const auto link = last == nullptr
-                              ? links.end()
-                              : std::ranges::find(links, last->hop.interface, &kernel::Link::name);
-        input = link == links.end() ? 0 : link->index;
+        input = first.points.empty() ? 0 : index_of(place, first.points.back().hop.interface);
     }
     kernel::RouteQuery query;
     query.destination = destination.address;
@@ -100,17 +90,23 @@ Way WhyTables::went_on(Way first, std::size_t place, const api::Endpoint& destin
 }
 
 std::optional<std::string> WhyTables::shut_setting() const {
-    if (hops_.empty()) return std::nullopt;
-    const auto& last = hops_.back();
-    if (last.step != api::RouteStep::not_forwarded || !last.place || !last.input) return std::nullopt;
-    const auto& links = topology_[*last.place].links;
-    const auto input = std::ranges::find(links, *last.input, &kernel::Link::name);
-    const auto& asked = hops_.front().route;
-    if (input == links.end() || !asked) return std::nullopt;
-    const auto family = asked->family;
-    const auto settings = ask().settings(*last.place, family, input->index);
+    const auto& asked = hops_.empty() ? std::nullopt : hops_.front().route;
+    return asked ? shut_setting(hops_.back(), asked->family) : std::nullopt;
+}
+
+std::optional<std::string> WhyTables::shut_setting(const PlacedHop& last, Family family) const {
+    if (last.step != api::RouteStep::not_forwarded || !last.place) return std::nullopt;
+    const auto input = index_of(*last.place, last.input);
+    if (input == 0) return std::nullopt;
+    const auto settings = ask().settings(*last.place, family, input);
     if (!settings) return std::nullopt;
-    return kernel::forwarding_sysctl(family, *settings, input->name);
+    return kernel::forwarding_sysctl(family, *settings, *last.input);
+}
+
+std::uint32_t WhyTables::index_of(std::size_t place, const std::optional<std::string>& name) const {
+    const auto& links = topology_[place].links;
+    const auto found = name ? std::ranges::find(links, *name, &kernel::Link::name) : links.end();
+    return found == links.end() ? 0 : found->index;
 }
 
 std::optional<RouteRefusal> WhyTables::refusal(const IpAddress& destination,
@@ -138,15 +134,17 @@ std::vector<WhyTables::Sending> WhyTables::sendings(const std::vector<PlacedHop>
     for (const auto& hop : hops) {
         if (hop.step != api::RouteStep::routed || !hop.next_hop || !hop.output) continue;
         if (!hop.place || !known_.socket(*hop.place)) continue;
-        const auto& links = topology_[*hop.place].links;
-        const auto link = std::ranges::find(links, *hop.output, &kernel::Link::name);
-        if (link != links.end()) out.push_back({&hop, {*hop.place, link->index}});
+        if (const auto output = index_of(*hop.place, hop.output)) out.push_back({&hop, {*hop.place, output}});
     }
     return out;
 }
 
 std::optional<SilentNeighbour> WhyTables::silent_neighbour() const {
-    for (const auto& [hop, output] : sendings(hops_)) {
+    return silent_neighbour(hops_);
+}
+
+std::optional<SilentNeighbour> WhyTables::silent_neighbour(const std::vector<PlacedHop>& hops) const {
+    for (const auto& [hop, output] : sendings(hops)) {
         if (neighbour_is_silent(known_.socket(output.place)->get(), *hop->next_hop, output.index))
             return SilentNeighbour{hop->target, *hop->output, *hop->next_hop, output};
     }
@@ -181,6 +179,49 @@ std::optional<NoWayBack> WhyTables::no_way_back(std::size_t place, const IpAddre
     const auto reply = kernel::query_route(socket->get(), query);
     if (!reply || reply->error == 0) return std::nullopt;
     return NoWayBack{place, source, reply->error, ask_refusal(socket->get(), query, {})};
+}
+
+std::optional<LostAnswer> WhyTables::lost_answer(const AnswerStart& start, const IpAddress& source) const {
+    if (!known_.socket(start.place) || start.own.family() != start.to.family()) return std::nullopt;
+    kernel::RouteQuery query;
+    query.destination = start.to;
+    query.from = start.own;
+    if (!start.input.empty()) query.input = index_of(start.place, start.input);
+    auto hops = walk_from(start.place, query);
+    if (!hops || hops->empty()) return std::nullopt;
+    if (start.input.empty() && hops->size() == 1) return std::nullopt;
+    const auto& first_end = hops->back();
+    // Who has masqueraded the packet gives its answer FROM's address before he routes it.
+    if (first_end.step == api::RouteStep::delivered && first_end.place && start.to != source) {
+        query.destination = source;
+        query.input = index_of(*first_end.place, first_end.input);
+        const auto rest = walk_from(*first_end.place, query);
+        if (!rest) return std::nullopt;
+        hops->insert(hops->end(), rest->begin(), rest->end());
+    }
+    const auto& last = hops->back();
+    LostAnswer out{last.place.value_or(start.place), last.step, query.destination, last.input.value_or(""),
+                   last.note};
+    out.silent = silent_neighbour(*hops);
+    if (!is_lost(last.step) && last.step != api::RouteStep::leaves && !out.silent) return std::nullopt;
+    if (is_lost(last.step)) {
+        out.shut = shut_setting(last, source.family());
+        query.input = 0;
+        if (last.place && known_.socket(*last.place))
+            out.refusing = ask_refusal(known_.socket(*last.place)->get(), query, out.input);
+    } else {
+        out.led = led(*hops, query);
+    }
+    return out;
+}
+
+std::string WhyTables::led(const std::vector<PlacedHop>& hops, kernel::RouteQuery query) const {
+    const auto sent = sendings(hops);
+    if (sent.empty()) return {};
+    const auto& [hop, output] = sent.back();
+    query.input = 0;
+    const auto rule = ask_policy_rule(known_.socket(output.place)->get(), query, hop->input.value_or(""));
+    return *hop->output + (rule.empty() ? std::string() : " (by the policy rule " + rule + ")");
 }
 
 std::optional<IpAddress> WhyTables::next_hop(const IpAddress& destination) const {

@@ -47,6 +47,16 @@ class WhyTables {
     /// Whether the namespace of that place cannot send from `own` to `source`.
     [[nodiscard]] std::optional<NoWayBack> no_way_back(std::size_t place, const IpAddress& own,
                                                        const IpAddress& source) const;
+    /// Where an answer sets out.
+    struct AnswerStart {
+        std::size_t place = 0;
+        std::string input;  ///< interface that it comes in by; "": it is made there
+        IpAddress own;      ///< its source
+        IpAddress to;       ///< FROM's address, or what a translation has made of it
+    };
+    /// Whether it does not come to FROM's `source`. nullopt, too, where its first namespace cannot send it.
+    [[nodiscard]] std::optional<LostAnswer> lost_answer(const AnswerStart& start,
+                                                        const IpAddress& source) const;
     /// FROM's next hop, where it is another's address than the destination.
     [[nodiscard]] std::optional<IpAddress> next_hop(const IpAddress& destination) const;
 
@@ -58,6 +68,12 @@ class WhyTables {
     };
     [[nodiscard]] std::vector<Sending> sendings(const std::vector<PlacedHop>& hops) const;
     [[nodiscard]] std::optional<WrongNeighbour> wrong_neighbour(const std::vector<PlacedHop>& hops) const;
+    [[nodiscard]] std::optional<std::string> shut_setting(const PlacedHop& last, Family family) const;
+    [[nodiscard]] std::optional<SilentNeighbour> silent_neighbour(const std::vector<PlacedHop>& hops) const;
+    /// Of that namespace; 0: it has none of that name.
+    [[nodiscard]] std::uint32_t index_of(std::size_t place, const std::optional<std::string>& name) const;
+    /// "eth1 (by the policy rule 5: from all lookup 100)": where the last namespace that sends it on does.
+    [[nodiscard]] std::string led(const std::vector<PlacedHop>& hops, kernel::RouteQuery query) const;
     [[nodiscard]] AskKernel ask() const;
     [[nodiscard]] Result<std::vector<PlacedHop>> walk_from(std::size_t place,
                                                            const kernel::RouteQuery& query) const;

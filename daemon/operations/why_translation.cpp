@@ -67,6 +67,10 @@ std::optional<api::Endpoint> destination_by_rules(const FamilyRules& rules, cons
     facts.destination_local = passage.for_host;
     const auto hook =
         passage.input.empty() || passage.input == "lo" ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
+    const auto before = kernel::find_drop(rules.chains, hook, facts, kernel::HookPart::before_dnat).effects;
+    // What conntrack does not see no rule translates.
+    if (before.untracks != nullptr) return std::nullopt;
+    if (before.marks) facts.mark.reset();
     const auto nat = kernel::find_nat(rules.chains, hook, facts);
     if (nat.uncertain || nat.rule == nullptr || !changes_destination(*nat.rule)) return std::nullopt;
     return destination_of(*nat.rule, flow, hook == NF_INET_LOCAL_OUT ? std::string() : passage.input, own);

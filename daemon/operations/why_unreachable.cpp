@@ -71,6 +71,27 @@ class Explainer {
         return out;
     }
 
+    [[nodiscard]] Explanation lost_answer() const {
+        const auto& answer = *facts_.lost_answer;
+        const auto& target = target_at(facts_.context, answer.place);
+        const auto& to = answer.to.to_string();
+        if (answer.silent)
+            return {"its answer is lost: nobody answers for " + answer.silent->address.to_string() + " on " +
+                        answer.silent->interface + " of " + answer.silent->target + ", to whom it is sent" +
+                        sent_off(answer),
+                    {}};
+        const auto lost = "its answer is lost on " + target.name + ", which ";
+        if (answer.step == RouteStep::leaves)
+            return {lost + "sends what is for " + to + " out" + sent_off(answer), {}};
+        if (answer.refusing)
+            return {lost + "has " + answer.refusing->what + ", so that nothing goes to " + to,
+                    command_in(target, answer.refusing->command)};
+        if (answer.shut) return not_forwarded_by(lost, *answer.shut, &target);
+        if (answer.step == RouteStep::unreachable && answer.note.starts_with(no_route_at_all))
+            return {lost + "has no route to " + to, {}};
+        return {lost + "says: " + answer.note, {}};
+    }
+
     /// FROM's own way out is not by its network's gateway.
     [[nodiscard]] Explanation by_gateway() const {
         if (!facts_.next_hop || !facts_.route || !is_container(from())) return {};
@@ -139,13 +160,23 @@ class Explainer {
 
     [[nodiscard]] Explanation not_forwarded() const {
         if (!facts_.shut) return {facts_.way.end_target + ": " + facts_.way.note, {}};
-        const auto& setting = *facts_.shut;
+        return not_forwarded_by(facts_.way.end_target + " ", *facts_.shut, final_target());
+    }
+
+    /// `who`: "host ". `target`: nullptr where it is none that netlab knows.
+    [[nodiscard]] static Explanation not_forwarded_by(const std::string& who, const std::string& setting,
+                                                      const api::Target* target) {
         const bool one = setting.starts_with("net.ipv4.conf.");
-        return {facts_.way.end_target + " does not forward packets" +
-                    (one ? " that come in by this interface" : "") + " (" + setting + " is 0)",
-                final_target() == nullptr || !is_plain_word(setting)
+        return {who + "does not forward packets" + (one ? " that come in by this interface" : "") + " (" +
+                    setting + " is 0)",
+                target == nullptr || !is_plain_word(setting)
                     ? std::string()
-                    : command_in(*final_target(), "sysctl -w " + setting + "=1")};
+                    : command_in(*target, "sysctl -w " + setting + "=1")};
+    }
+
+    /// " by eth1 (by the policy rule …)"
+    [[nodiscard]] static std::string sent_off(const LostAnswer& answer) {
+        return answer.led.empty() ? std::string() : " by " + answer.led;
     }
 
     [[nodiscard]] Explanation no_route() const {
@@ -230,6 +261,10 @@ Explanation explain_mark(const WhyFacts& facts) {
 
 Explanation explain_no_way_back(const WhyFacts& facts) {
     return Explainer(facts).no_way_back();
+}
+
+Explanation explain_lost_answer(const WhyFacts& facts) {
+    return Explainer(facts).lost_answer();
 }
 
 Explanation explain_dead_translation(const WhyFacts& facts) {

@@ -17,6 +17,9 @@ namespace netlab::operations {
 /// WhyFacts::no_way_back, which must be there.
 [[nodiscard]] Explanation explain_no_way_back(const WhyFacts& facts);
 
+/// WhyFacts::lost_answer, which must be there: "the answer is lost on host: …".
+[[nodiscard]] Explanation explain_lost_answer(const WhyFacts& facts);
+
 /// A translation to an address that nobody has, as the end of a sentence: ": its destination has been …".
 [[nodiscard]] Explanation explain_dead_translation(const WhyFacts& facts);
 

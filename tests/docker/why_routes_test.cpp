@@ -7,6 +7,15 @@ using namespace std::chrono_literals;
 
 /// Routes, rules of routing, forwarding, neighbours: what a packet meets beneath the firewall.
 
+namespace {
+
+Words unprobed(Words question) {
+    question.emplace_back("--no-probe");
+    return question;
+}
+
+}  // namespace
+
 TEST_CASE("why: without a probe, what is lost before the rules is not theirs", "[docker]") {
     const support::Daemon daemon(settings());
     const Words published{outside_target(), "198.51.100.2:8088", "--no-probe"};
@@ -111,6 +120,70 @@ TEST_CASE("why: what keeps TO from answering is found in TO", "[docker]") {
     INFO(report);
     CHECK(verdict(report) == "unreachable");
     CHECK(contains(text(report, "explanation"), "reverse path filter"));
+}
+
+TEST_CASE("why: what loses the answer on the host is named, and what mends it", "[docker]") {
+    const support::Daemon daemon(settings());
+    const Words out{"co3", "203.0.113.8:80"};
+    const Words in{outside_target(), "198.51.100.2:8080"};
+    check_delivered(daemon, out);
+    check_delivered(daemon, in);
+    const auto try_it = [&](const Words& question, const std::string& fault, const std::string& cause) {
+        INFO(fault);
+        on_host(fault);
+        const auto report = ask_why(daemon, question);
+        INFO(report);
+        CHECK(verdict(report) == "lost");
+        CHECK(contains(text(report, "explanation"), cause));
+        const auto unsent = ask_why(daemon, unprobed(question));
+        INFO(unsent);
+        // Whether conntrack was to translate the answer only the packet shows.
+        if (!contains(fault, "NOTRACK")) {
+            CHECK(verdict(unsent) == "lost");
+            CHECK(text(unsent, "explanation") == text(report, "explanation"));
+        }
+        follow(report);
+        check_delivered(daemon, question);
+    };
+    try_it(out, "sysctl -qw net.ipv4.conf.eth0.forwarding=0", "net.ipv4.conf.eth0.forwarding is 0");
+    try_it(out, "ip rule add iif eth0 to 172.17.0.0/16 unreachable priority 77",
+           "host, which has the policy rule 77");
+    try_it(out, "ip rule add from 203.0.113.0/24 blackhole priority 77",
+           "host, which has the policy rule 77");
+    try_it(out, "iptables -w -t raw -I PREROUTING -i eth0 -p tcp --sport 80 -j NOTRACK",
+           "takes it from conntrack");
+    try_it(out, "iptables -w -t raw -I PREROUTING -i docker0 -j NOTRACK", "takes it from conntrack");
+    try_it(in, "ip rule add iif docker0 to 198.51.100.1 prohibit priority 77",
+           "host, which has the policy rule 77");
+    const Undo undo("ip rule del priority 77; ip route flush table 177");
+    on_host(
+        "ip route add default via 198.51.100.77 dev eth0 table 177; ip rule add iif docker0 lookup 177 "
+        "priority 77");
+    const auto report = ask_why(daemon, in);
+    INFO(report);
+    CHECK(verdict(report) == "lost");
+    CHECK(contains(text(report, "explanation"), "nobody answers for 198.51.100.77 on eth0 of host"));
+    CHECK(contains(text(report, "explanation"), "77: from all iif docker0 lookup 177"));
+}
+
+TEST_CASE("why: the host's route to a bridge is gone", "[docker]") {
+    const support::Daemon daemon(settings());
+    const std::string route = "172.17.0.0/16 dev docker0 proto kernel scope link src 172.17.0.1";
+    const Undo undo("ip route replace " + route);
+    for (const auto& question :
+         {Words{outside_target(), "198.51.100.2:8080"}, Words{"co3", "203.0.113.8:80"}}) {
+        on_host("ip route del 172.17.0.0/16 dev docker0");
+        const auto report = ask_why(daemon, question);
+        INFO(report);
+        CHECK(verdict(report) != "delivered");
+        for (const auto& one : {report, ask_why(daemon, unprobed(question))}) {
+            INFO(one);
+            CHECK(contains(text(one, "explanation"), "host has no route to 172.17.0.0/16"));
+            CHECK(text(one, "suggestion") == "ip route add " + route);
+        }
+        follow(report);
+        check_delivered(daemon, question);
+    }
 }
 
 TEST_CASE("why: an address that its engine gave TO and it has lost", "[docker]") {

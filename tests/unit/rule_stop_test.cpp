@@ -217,8 +217,8 @@ TEST_CASE("rule stop: whose answer is dropped before conntrack is told from the 
     output.drops = true;
     const HostPassage for_host{"host", "br-1", "", true};
     const api::Endpoint to{address("198.51.100.2"), 80};
-    one.facts.rules_back =
-        decide_answer_by_rules({{output}, true}, for_host, one.facts.flow, address("172.18.0.2"), to);
+    one.facts.rules_back = decide_answer_by_rules({{output}, true}, for_host, one.facts.flow,
+                                                  address("172.18.0.2"), to, address("172.18.0.2"));
     REQUIRE(one.facts.rules_back->rule);
     CHECK(explain_rule(one.facts, *one.facts.rules_back->rule, true).suggestion ==
           "nft insert rule inet early out oifname br-1 ip saddr 198.51.100.2 tcp sport 80 accept");

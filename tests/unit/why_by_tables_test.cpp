@@ -94,6 +94,27 @@ TEST_CASE("why by tables: nothing in the way is not yet an arrival", "[unit]") {
     CHECK(one.says("whether this rule stops it netlab cannot say: inet own fw"));
 }
 
+TEST_CASE("why by tables: an answer that the host loses is lost there, and one that may be is a doubt",
+          "[unit]") {
+    Case one;
+    one.facts.lost_answer = LostAnswer{1, RouteStep::not_forwarded, address("172.18.0.2"), "docker0", {}};
+    one.facts.lost_answer->shut = "net.ipv4.conf.docker0.forwarding";
+    CHECK(one.verdict() == WhyVerdict::lost);
+    CHECK(one.decided().answer);
+    CHECK(one.where() == api::WhyPlace{"host", "docker0"});
+    CHECK(one.why().suggestion == "sysctl -w net.ipv4.conf.docker0.forwarding=1");
+    // Of whom is outside, too.
+    one.facts.way.end = RouteStep::leaves;
+    CHECK(one.verdict() == WhyVerdict::lost);
+    one.facts.flow.protocol = WhyProtocol::udp;
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    Case doubtful;
+    doubtful.facts.lost_answer = LostAnswer{1, RouteStep::leaves, address("172.18.0.2"), "docker0", {}};
+    doubtful.facts.lost_answer->led = "eth0 (by the policy rule 5: from all lookup 100)";
+    CHECK(doubtful.verdict() == WhyVerdict::unknown);
+    CHECK(doubtful.says("by eth0 (by the policy rule 5: from all lookup 100)"));
+}
+
 TEST_CASE("why by tables: a permanent neighbour entry that nobody has loses the packet, or its answer",
           "[unit]") {
     Case there;

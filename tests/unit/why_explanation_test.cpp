@@ -146,6 +146,20 @@ TEST_CASE("why: a private address that left the host as it was is the reason for
     auto why = one.explain(WhyVerdict::lost);
     CHECK(why.explanation.find("for net") != std::string::npos);
     CHECK(why.suggestion == "iptables -t nat -A POSTROUTING -s 172.18.0.0/16 -o eth0 -j MASQUERADE");
+    one.facts.rules = RulesDecision();
+    one.facts.rules->untracks = api::NatRule();
+    one.facts.rules->untracks->family = "ip";
+    one.facts.rules->untracks->table = "raw";
+    one.facts.rules->untracks->chain = "PREROUTING";
+    one.facts.rules->untracks->handle = 5;
+    one.facts.rules->untracks->text = "iifname \"docker0\" notrack";
+    why = one.explain(WhyVerdict::lost);
+    CHECK(why.explanation.find("the rule ip raw PREROUTING handle 5 takes it from conntrack") !=
+          std::string::npos);
+    CHECK(why.suggestion == "nft delete rule ip raw PREROUTING handle 5");
+    one.facts.rules->untracks->owner_port = 4711;
+    CHECK(one.explain(WhyVerdict::lost).suggestion.starts_with("ps -p 4711"));
+    one.facts.rules.reset();
     one.facts.sightings.front().source.address = address("198.51.100.2");
     why = one.explain(WhyVerdict::lost);
     CHECK(why.explanation.find("nothing has come back from outside") != std::string::npos);
@@ -268,6 +282,53 @@ TEST_CASE("why: TO's missing way back is said of TO", "[unit]") {
     one.facts.way.points.back().hop.seen = false;
     why = one.explain(WhyVerdict::lost);
     CHECK(why.explanation.find("no route") == std::string::npos);
+}
+
+TEST_CASE("why: an answer that is lost behind TO is explained by who loses it", "[unit]") {
+    Case one;
+    add_host(one);
+    one.decision.answer = true;
+    one.facts.lost_answer = LostAnswer{1, RouteStep::not_forwarded, address("172.18.0.2"), "eth0", {}};
+    one.facts.lost_answer->shut = "net.ipv4.conf.eth0.forwarding";
+    auto why = one.explain(WhyVerdict::lost);
+    CHECK(why.explanation ==
+          "its answer is lost on host, which does not forward packets that come in by this interface "
+          "(net.ipv4.conf.eth0.forwarding is 0)");
+    CHECK(why.suggestion == "sysctl -w net.ipv4.conf.eth0.forwarding=1");
+    one.facts.lost_answer = LostAnswer{1, RouteStep::blackhole, address("172.18.0.2"), "eth0", {}};
+    one.facts.lost_answer->refusing =
+        RouteRefusal{"the route blackhole 172.18.0.0/16", "ip route del blackhole 172.18.0.0/16"};
+    why = one.explain(WhyVerdict::lost);
+    CHECK(why.explanation ==
+          "its answer is lost on host, which has the route blackhole 172.18.0.0/16, so that nothing goes to "
+          "172.18.0.2");
+    CHECK(why.suggestion == "ip route del blackhole 172.18.0.0/16");
+    one.facts.lost_answer = LostAnswer{1, RouteStep::routed, address("172.18.0.2"), "eth0", {}};
+    one.facts.lost_answer->silent = SilentNeighbour{"host", "eth0", address("198.51.100.77")};
+    one.facts.lost_answer->led = "eth0 (by the policy rule 5: from all iif docker0 lookup 100)";
+    CHECK(one.explain(WhyVerdict::lost).explanation ==
+          "its answer is lost: nobody answers for 198.51.100.77 on eth0 of host, to whom it is sent by eth0 "
+          "(by the policy rule 5: from all iif docker0 lookup 100)");
+    // It is the packet that is lost: what would become of an answer says nothing.
+    one.decision.answer = false;
+    CHECK(one.explain(WhyVerdict::lost).explanation.find("its answer") == std::string::npos);
+}
+
+TEST_CASE("why: a route to the bridge that is not there is told from one in the way", "[unit]") {
+    StrayRoute stray{
+        "host", "default via 198.51.100.1 dev eth0", "eth0", "docker0", "web", address("172.17.0.4")};
+    stray.missing = "172.17.0.0/16 dev docker0 proto kernel scope link src 172.17.0.1";
+    stray.network = "172.17.0.0/16";
+    auto why = explain_stray(stray);
+    CHECK(why.explanation ==
+          "host has no route to 172.17.0.0/16, the network behind docker0 where web is: it sends what is for "
+          "172.17.0.4 by eth0, by its route default via 198.51.100.1 dev eth0");
+    CHECK(why.suggestion == "ip route add 172.17.0.0/16 dev docker0 proto kernel scope link src 172.17.0.1");
+    stray.entry = stray.output = "";
+    CHECK(explain_stray(stray).explanation ==
+          "host has no route to 172.17.0.0/16, the network behind docker0 where web is");
+    stray.expected = "x;reboot";
+    CHECK(explain_stray(stray).suggestion.empty());
 }
 
 TEST_CASE("why: what joins two targets has the packet's family", "[unit]") {

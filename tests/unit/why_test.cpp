@@ -301,8 +301,47 @@ TEST_CASE("why: the host's rules, read as a table, translate and drop as the ker
     CHECK(decision.rule->chain == "FORWARD");
     CHECK(decision.rule->handle == 7);
     CHECK(decision.rule->family == "ip");
+    CHECK(decision.input == "eth0");
+    CHECK(decision.output == "docker0");
     const HostPassage elsewhere{"host", "eth0", "br-1", false};
     CHECK_FALSE(decide_by_rules(rules, elsewhere, flow, co1, *translated).rule);
+}
+
+TEST_CASE("why: what conntrack does not see no rule translates", "[unit]") {
+    kernel::RuleChain raw;
+    raw.table = "ip raw";
+    raw.name = "PREROUTING";
+    raw.hook = kernel::NftHook{NF_INET_PRE_ROUTING, -300};
+    kernel::PacketRule notrack;
+    notrack.handle = 5;
+    notrack.untracks = true;
+    notrack.input = kernel::Condition<std::string>{"eth0", false};
+    raw.rules = {notrack};
+    kernel::RuleChain dnat;
+    dnat.table = "ip nat";
+    dnat.name = "PREROUTING";
+    dnat.hook = kernel::NftHook{NF_INET_PRE_ROUTING, -100};
+    dnat.nat = true;
+    kernel::PacketRule to_container;
+    to_container.action = kernel::RuleAction::dnat;
+    to_container.to_address = *IpAddress::parse("172.17.0.2");
+    dnat.rules = {to_container};
+    const FamilyRules rules{{raw, dnat}, true};
+    const auto nowhere = [](const std::string&) { return std::optional<IpAddress>(); };
+    const HostPassage untracked{"host", "eth0", "", true};
+    CHECK_FALSE(destination_by_rules(rules, untracked, flow, co1, nowhere));
+    const auto decision = decide_by_rules(rules, untracked, flow, co1, {co2, 80});
+    REQUIRE(decision.untracks);
+    CHECK(decision.untracks->handle == 5);
+    CHECK(decision.doubt.empty());
+    const HostPassage tracked{"host", "eth1", "", true};
+    CHECK(destination_by_rules(rules, tracked, flow, co1, nowhere));
+    CHECK_FALSE(decide_by_rules(rules, tracked, flow, co1, {co2, 80}).untracks);
+    // Of the answer it is the interface that it comes back by, and whom it is for before it is translated.
+    const HostPassage out{"host", "docker0", "eth0", false};
+    CHECK(decide_answer_by_rules(rules, out, flow, co1, {co2, 80}, co2).untracks);
+    CHECK_FALSE(decide_answer_by_rules(rules, {"host", "eth0", "docker0", false}, flow, co1, {co2, 80}, co1)
+                    .untracks);
 }
 
 TEST_CASE("why: what the host's routing loses meets no rule behind it", "[unit]") {
@@ -333,7 +372,7 @@ TEST_CASE("why: what the host's routing loses meets no rule behind it", "[unit]"
     REQUIRE(decision.rule);
     CHECK(decision.input == "veth1");
     CHECK(decision.output == "veth2");
-    const auto back = decide_answer_by_rules(behind, *late, flow, co1, {co2, 80});
+    const auto back = decide_answer_by_rules(behind, *late, flow, co1, {co2, 80}, co1);
     REQUIRE(back.rule);
     CHECK(back.rule->chain == "FORWARD");
     CHECK(back.input == "veth2");
