@@ -1,5 +1,6 @@
 #include "daemon/kernel/nft_rule_reader.hpp"
 
+#include "daemon/kernel/nft_rule_order.hpp"
 #include "daemon/kernel/rule_parts.hpp"
 
 #include <algorithm>
@@ -17,18 +18,6 @@ namespace {
 
 using namespace rule_parts;
 using Bytes = std::span<const std::byte>;
-
-/// Statements that change something and let the rule go on.
-bool goes_on(std::string_view expression) {
-    constexpr std::array names{"log", "payload", "meta", "ct set", "last"};
-    return std::ranges::find(names, expression) != names.end();
-}
-
-/// Those that decide what becomes of the packet, in a way that is not looked at.
-bool decides(std::string_view expression) {
-    constexpr std::array names{"queue", "tproxy", "synproxy", "fwd"};
-    return std::ranges::find(names, expression) != names.end();
-}
 
 /// Goes through one rule's expressions, as a packet of one family meets them; knows what each register holds.
 class NftReader {
@@ -90,39 +79,6 @@ class NftReader {
     }
     void hold(NftRegister index, Field field, std::size_t length = sizeof(std::uint32_t)) {
         hold(index, Held{field, length, {}, {}, {}});
-    }
-
-    /// What stands behind a map of verdicts is met where that finds nothing, or says continue: two ways that
-    /// one rule cannot tell.
-    static bool goes_on_behind_map(const NftRule& in) {
-        const auto decides = [](const NftExpression& one) {
-            const auto* lookup = std::get_if<NftLookup>(&one);
-            return lookup != nullptr && lookup->decides;
-        };
-        const auto map = std::ranges::find_if(in.expressions, decides);
-        return map != in.expressions.end() && std::any_of(map + 1, in.expressions.end(), [](const auto& one) {
-                   return !std::holds_alternative<NftCounter>(one);
-               });
-    }
-
-    static bool is_effect(const NftExpression& one) {
-        const auto* other = std::get_if<NftOther>(&one);
-        return other != nullptr && (other->name == "meta mark" || other->name == "notrack");
-    }
-
-    /// The kernel goes through a rule in its order: what fails later takes nothing back.
-    static bool effects_come_first(const NftRule& in) {
-        const auto may_fail = [](const NftExpression& one) {
-            const auto* other = std::get_if<NftOther>(&one);
-            const bool passes =
-                other != nullptr && (goes_on(other->name) || decides(other->name) || is_effect(one) ||
-                                     other->name == "masq" || other->name == "reject");
-            return std::holds_alternative<NftCompare>(one) || std::holds_alternative<NftRange>(one) ||
-                   std::holds_alternative<NftLookup>(one) || std::holds_alternative<NftMatch>(one) ||
-                   (other != nullptr && !passes);
-        };
-        const auto effect = std::ranges::find_if(in.expressions, is_effect);
-        return std::any_of(effect, in.expressions.end(), may_fail);
     }
 
     /// Of a rule for the other family what comes before it says so.
