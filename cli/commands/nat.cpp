@@ -2,6 +2,7 @@
 
 #include "cli/inspection.hpp"
 #include "cli/render/nat_text.hpp"
+#include "cli/render/ports_text.hpp"
 
 namespace netlab::cli {
 
@@ -30,7 +31,9 @@ class Nat final : public Command {
         if (!end) return end.error();
         if (session.options.format == Format::json) return end->exit_code;
         const bool wide = session.options.format == Format::wide;
-        if (auto printed = print(nat_text::page(out, in, wide)); !printed) return printed.error();
+        auto text = nat_text::page(out, in, wide);
+        if (!request_.all && in.empty()) text += ports_text::sharing(end->report);
+        if (auto printed = print(text); !printed) return printed.error();
         return end->exit_code;
     }
 

@@ -5,6 +5,8 @@
 #include "cli/render/words.hpp"
 #include "common/endpoint.hpp"
 
+#include <algorithm>
+
 namespace netlab::cli::ports_text {
 
 namespace {
@@ -115,6 +117,8 @@ std::vector<Cell> line(const PortRow& row, bool wide) {
 std::string sharing(const api::InspectionReport& report) {
     std::string out;
     for (const auto& shared : report.shared) {
+        // On the host's network nothing is published.
+        if (shared.target == "host" || std::ranges::count(shared.with, "host") > 0) continue;
         out += escape(shared.target) + " shares its network namespace with ";
         for (const auto& name : shared.with)
             out += (&name == &shared.with.front() ? "" : ", ") + escape(name);

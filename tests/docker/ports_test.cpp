@@ -950,7 +950,9 @@ TEST_CASE("ports: as text a line for each, then the cause and what to do", "[doc
     CHECK(finished.lines().at(1).ends_with("no listener"));
     CHECK(finished.out.find("p-text 0.0.0.0:18015/tcp: nothing in p-text listens on TCP port 80\n") !=
           std::string::npos);
-    CHECK(daemon.netlab({"ports", "co1"}).out == "no published ports\n");
+    CHECK(daemon.netlab({"ports", "co2"}).out == "no published ports\n");
+    CHECK(daemon.netlab({"ports", "sidecar1"})
+              .out.starts_with("no published ports\nsidecar1 shares its network namespace with co1: "));
     CHECK(daemon.netlab({"ports", "nobody"}).status == 3);
 }
 

@@ -53,6 +53,8 @@ TEST_CASE("ports: where there is none it is said who would have the same", "[uni
         cli::ports_text::sharing(report) ==
         "sidecar1 shares its network namespace with co1, co\\x1b[31m: what one of them published would lead "
         "to all\n");
+    report.shared = {{"hostnet1", {"host"}}};
+    CHECK(cli::ports_text::sharing(report).empty());
 }
 
 TEST_CASE("ports: what is the same of several is said once, and names cannot harm a terminal", "[unit]") {
