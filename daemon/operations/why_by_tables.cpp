@@ -176,8 +176,7 @@ class Decider {
                 break;
             case Cause::lost_answer:
                 out_.answer = true;
-                settle(WhyVerdict::lost, {target_at(facts_.context, facts_.lost_answer->place).name,
-                                          facts_.lost_answer->input});
+                settle(WhyVerdict::lost, end_of_answer());
                 break;
             case Cause::refused_behind:
                 settle(WhyVerdict::refused, {facts_.proxied->target, ""});
@@ -227,6 +226,13 @@ class Decider {
         auto before = place_of(points[narrow.point - 1]);
         before.point += " and " + narrow.name;
         settle(WhyVerdict::lost, before);
+    }
+
+    /// Who leads it astray is to blame, and not who gets it then.
+    [[nodiscard]] api::WhyPlace end_of_answer() const {
+        if (Tables(facts_).leads_answer_astray()) return {facts_.stray->target, facts_.stray->output};
+        const auto& lost = *facts_.lost_answer;
+        return {target_at(facts_.context, lost.place).name, lost.input};
     }
 
     static api::WhyPlace place_of(const WayPoint& point) { return {point.hop.target, point.hop.interface}; }
@@ -342,7 +348,8 @@ Explanation explain_by_tables(const WhyFacts& facts, const WhyDecision& decision
         case Cause::no_way_back:
             return explain_no_way_back(facts);
         case Cause::lost_answer:
-            return explain_lost_answer(facts);
+            return Tables(facts).leads_answer_astray() ? explain_stray(*facts.stray)
+                                                       : explain_lost_answer(facts);
         case Cause::ignored_echo:
             return explain_ignored_echoes(facts);
         default:

@@ -103,6 +103,12 @@ TEST_CASE("why by tables: an answer that the host loses is lost there, and one t
     CHECK(one.decided().answer);
     CHECK(one.where() == api::WhyPlace{"host", "docker0"});
     CHECK(one.why().suggestion == "sysctl -w net.ipv4.conf.docker0.forwarding=1");
+    // Who gets it by a route that leads astray is not to blame.
+    one.facts.stray = StrayRoute{
+        "host", "default via 198.51.100.1 dev eth0", "eth0", "br-net", "co1", address("172.18.0.2")};
+    CHECK(one.where() == api::WhyPlace{"host", "eth0"});
+    CHECK(one.says("its route default via 198.51.100.1 dev eth0 is in the way"));
+    one.facts.stray.reset();
     // Of whom is outside, too.
     one.facts.way.end = RouteStep::leaves;
     CHECK(one.verdict() == WhyVerdict::lost);
