@@ -4,13 +4,13 @@
 #include "daemon/operations/host_command.hpp"
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/known_namespaces.hpp"
-#include "daemon/operations/listener_explanation.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/network_family.hpp"
 #include "daemon/operations/route_verdict.hpp"
 #include "daemon/operations/rule_explanation.hpp"
 #include "daemon/operations/why_asleep.hpp"
 #include "daemon/operations/why_by_tables.hpp"
+#include "daemon/operations/why_listener.hpp"
 #include "daemon/operations/why_unreachable.hpp"
 
 #include <algorithm>
@@ -87,33 +87,6 @@ class Explainer {
                 facts_.stale->suggestion};
     }
 
-    [[nodiscard]] Explanation by_listener() const {
-        const auto& listener = facts_.proxied ? facts_.proxied->listener : facts_.listener;
-        if (!listener) return {};
-        const auto to = facts_.proxied ? facts_.proxied->to : facts_.destination();
-        ReachRequest request(facts_.request);
-        const ListenerQuestion question{facts_.proxied ? facts_.proxied->target : facts_.final_target,
-                                        to.address,
-                                        to.port,
-                                        facts_.flow.protocol == WhyProtocol::udp,
-                                        {},
-                                        {},
-                                        {},
-                                        request};
-        auto out = explain_listeners(question, *listener);
-        const bool family = listener->verdict == ListenerVerdict::ipv4_only ||
-                            listener->verdict == ListenerVerdict::ipv6_only;
-        const bool translated = facts_.proxied || facts_.translated;
-        // The port that was asked for is the host's, and who asks may not come to the container's.
-        if (translated && (family || listener->verdict == ListenerVerdict::other_address))
-            out.suggestion = "let it bind to " +
-                             endpoint_text(*IpAddress::parse(to.address.is_v4() ? "0.0.0.0" : "::"), to.port);
-        // An address that was typed has the family that it has.
-        else if (family && IpAddress::parse(facts_.request.to))
-            out.suggestion.clear();
-        return out;
-    }
-
     /// By which the packet was to leave on a stray route where the rule stopped it; "" where that is not
     /// known.
     [[nodiscard]] std::string output_of(const TracedStep* step) const {
@@ -133,43 +106,8 @@ class Explainer {
         return explain_rule(facts_, *decision_.rule, decision_.answer);
     }
 
-    /// A process of the engine's has it, and what came of its own connection is not fine.
-    [[nodiscard]] Explanation behind_proxy() const {
-        using Leg = BehindProxy::Leg;
-        const auto& proxied = *facts_.proxied;
-        const auto to = endpoint_text(proxied.to.address, proxied.to.port) + " of " + proxied.target;
-        const auto* target = publisher();
-        if (proxied.paused)
-            return {proxied.target +
-                        " is paused: docker-proxy on the host takes it, its kernel too, and no "
-                        "program in it does",
-                    target == nullptr ? std::string()
-                                      : engine_command(target->runtime) + " unpause " + target->name};
-        if (proxied.listener && proxied.listener->verdict == ListenerVerdict::full) return by_listener();
-        const bool udp = facts_.flow.protocol == WhyProtocol::udp;
-        std::string text = "docker-proxy on the host takes it, and ";
-        if (proxied.leg == Leg::waiting)
-            text += "its own connection to " + to + " gets no answer";
-        else if (proxied.leg == Leg::given_up)
-            text += "gives it up: its own connection to " + to + " has not come about";
-        else if (udp)
-            text += "nothing has come back: whether it has sent it on to " + to + " netlab does not see";
-        else
-            text += "whether its own connection to " + to + " comes about netlab has not seen";
-        if (!facts_.segment.explanation.empty())
-            return {text + ": " + facts_.segment.explanation, facts_.segment.suggestion};
-        return {text, "netlab why host " + endpoint_text(proxied.to.address, proxied.to.port) +
-                          (udp ? "/udp" : "")};
-    }
-
-    [[nodiscard]] const api::Target* publisher() const {
-        const auto& all = facts_.context.publishers;
-        const auto found = std::ranges::find(all, facts_.proxied->target, &api::Target::name);
-        return found == all.end() ? nullptr : &*found;
-    }
-
     [[nodiscard]] Explanation refused() const {
-        auto out = by_listener();
+        auto out = explain_listener(facts_);
         if (out.explanation.empty())
             out.explanation = facts_.end && facts_.end->from
                                   ? facts_.end->from->to_string() + " says that nothing has that port"
@@ -212,7 +150,7 @@ class Explainer {
     }
 
     [[nodiscard]] Explanation lost() const {
-        if (facts_.proxied) return behind_proxy();
+        if (facts_.proxied) return explain_behind_proxy(facts_);
         if (decision_.paused) return paused();
         if (!facts_.segment.explanation.empty()) return facts_.segment;
         if (auto stray = by_stray(); !stray.explanation.empty()) return stray;
@@ -229,7 +167,7 @@ class Explainer {
         if (auto dead = explain_dead_translation(facts_); !dead.explanation.empty())
             return {what() + " leads nowhere" + dead.explanation, dead.suggestion};
         if (auto gateway = explain_gateway(facts_); !gateway.explanation.empty()) return gateway;
-        auto listener = by_listener();
+        auto listener = explain_listener(facts_);
         const auto* last = facts_.way.points.empty() ? nullptr : &facts_.way.points.back();
         if (last != nullptr && last->hop.seen.value_or(false) && !decision_.answer) {
             if (!listener.explanation.empty()) return listener;
@@ -336,12 +274,12 @@ class Explainer {
     [[nodiscard]] Explanation by_tables() const {
         const auto& listener = facts_.proxied ? facts_.proxied->listener : facts_.listener;
         const bool full = listener && listener->verdict == ListenerVerdict::full;
-        if (full && decision_.verdict == WhyVerdict::unknown) return by_listener();
+        if (full && decision_.verdict == WhyVerdict::unknown) return explain_listener(facts_);
         return explain_by_tables(facts_, decision_);
     }
 
     [[nodiscard]] Explanation undecided() const {
-        if (facts_.proxied) return behind_proxy();
+        if (facts_.proxied) return explain_behind_proxy(facts_);
         if (facts_.flow.protocol == WhyProtocol::udp)
             return {"the datagram left" + whither() + ", and nothing came back: of UDP that says nothing",
                     {}};
