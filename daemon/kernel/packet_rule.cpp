@@ -221,10 +221,10 @@ class Walk {
             if (++looked_at_ > longest) return give_up();
             const auto matched = match(rule, packet_);
             if (matched == Match::no) {
-                if (rule.effects_first) take_effects(chain, rule);
+                if (rule.effects_first) take_effects(chain, rule, false);
                 continue;
             }
-            take_effects(chain, rule);
+            take_effects(chain, rule, matched == Match::yes && !may_accept && !may_else);
             if (rule.action == RuleAction::none) continue;
             // A map may say another action than the rule's own.
             PacketRule said;
@@ -275,7 +275,8 @@ class Walk {
         }
     }
 
-    void take_effects(const RuleChain& chain, const PacketRule& rule) {
+    /// `surely`: it is known that the packet meets the rule.
+    void take_effects(const RuleChain& chain, const PacketRule& rule, bool surely) {
         if (rule.sets_mark) {
             effects.marks = true;
             packet_.mark.reset();
@@ -283,6 +284,7 @@ class Walk {
         if (!rule.untracks || effects.untracks != nullptr) return;
         effects.untrack_chain = &chain;
         effects.untracks = &rule;
+        effects.surely_untracks = surely;
         packet_.flow.reset();
     }
 

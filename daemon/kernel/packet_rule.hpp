@@ -180,6 +180,7 @@ struct SideEffects {
     bool marks = false;  ///< one that it meets, or may meet, sets its mark
     const RuleChain* untrack_chain = nullptr;
     const PacketRule* untracks = nullptr;  ///< one takes it, or may take it, from conntrack
+    bool surely_untracks = false;          ///< it does
 };
 
 /// What becomes of the first packet of a flow in the NAT chains of one hook.

@@ -138,8 +138,14 @@ std::optional<DecisiveRoute> DecisiveRoutes::decisive(std::size_t place, const I
     if (!reply || !reply->route) return std::nullopt;
     const auto& target = topology_[place].target;
     const auto entry = route_entry(target, *reply->route, InterfaceNames(topology_[place].links));
-    return DecisiveRoute{target, entry_text(entry), reply->route->destination.length() == 0,
-                         entry.gateway.has_value(), entry.table == "main" || entry.table.empty()};
+    const bool is_plain = (!entry.interface || is_plain_word(*entry.interface)) &&
+                          (entry.table.empty() || is_plain_word(entry.table));
+    return DecisiveRoute{target,
+                         entry_text(entry),
+                         reply->route->destination.length() == 0,
+                         entry.gateway.has_value(),
+                         entry.table == "main" || entry.table.empty(),
+                         is_plain};
 }
 
 std::optional<DecisiveRoute> DecisiveRoutes::refusing(std::size_t place, const IpAddress& destination) const {

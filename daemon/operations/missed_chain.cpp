@@ -40,6 +40,22 @@ std::set<std::string_view> led_to(const std::vector<RuleChain>& chains, const Ru
     return reached;
 }
 
+bool is_dockers(std::string_view chain) {
+    return owner_by_names({}, chain) == "docker";
+}
+
+/// Some rule leads there from a chain that the packet does not come to: then it is an earlier jump that is
+/// gone, and this one's would lead past what comes before.
+bool is_led_to(const std::vector<RuleChain>& chains, const RuleChain& wanted) {
+    return std::ranges::any_of(chains, [&](const RuleChain& chain) {
+        return in_one_table(chain, wanted) &&
+               std::ranges::any_of(chain.rules, [&](const kernel::PacketRule& rule) {
+                   const auto next = kernel::next_chains(rule);
+                   return is_dockers(chain.name) && std::ranges::find(next, wanted.name) != next.end();
+               });
+    });
+}
+
 bool accepts(const RuleChain& chain, const PacketFacts& packet) {
     return std::ranges::any_of(chain.rules, [&](const kernel::PacketRule& rule) {
         return rule.action == kernel::RuleAction::accept && kernel::meets(rule, packet);
@@ -54,9 +70,11 @@ const RuleChain* find_missed_chain(const std::vector<RuleChain>& chains,
         return nullptr;
     const auto& base = *decision.base;
     const auto reached = led_to(chains, base, packet);
+    // Where none of Docker's is reached the base has been flushed: one jump would not mend that.
+    if (std::ranges::none_of(reached, is_dockers)) return nullptr;
     const auto found = std::ranges::find_if(chains, [&](const RuleChain& chain) {
-        return in_one_table(chain, base) && !chain.hook && owner_by_names({}, chain.name) == "docker" &&
-               !reached.contains(chain.name) && accepts(chain, packet);
+        return in_one_table(chain, base) && !chain.hook && is_dockers(chain.name) &&
+               !reached.contains(chain.name) && !is_led_to(chains, chain) && accepts(chain, packet);
     });
     return found == chains.end() ? nullptr : &*found;
 }

@@ -101,7 +101,12 @@ std::string RuleStop::typed(const std::string& command) const {
 }
 
 RuleStop::Passage RuleStop::passage() const {
-    if (step_ != nullptr) return {step_->step.input, step_->step.output};
+    if (step_ != nullptr) {
+        // iptables(8) refuses what a hook's packets need not have, though the kernel tells it.
+        const bool leaves = hook() == "output" || hook() == "postrouting";
+        const bool comes = hook() == "prerouting" || hook() == "input";
+        return {leaves ? std::string() : step_->step.input, comes ? std::string() : step_->step.output};
+    }
     return decision() ? Passage{decision()->input, decision()->output} : Passage();
 }
 
@@ -203,6 +208,8 @@ bool RuleStop::is_translator() const {
 
 std::string RuleStop::by_program(std::string_view owner) const {
     if (!is_host() || answer_ || (hook() != "forward" && hook() != "input")) return {};
+    // ufw(8) has no words for an echo alone: what it would let in is everything.
+    if (facts_.flow.protocol == api::WhyProtocol::icmp) return {};
     const auto way = passage();
     StoppedFlow flow{way.input, way.output, {}, 0, is_container(facts_.context.targets.front())};
     if (facts_.flow.protocol != api::WhyProtocol::icmp) {

@@ -27,6 +27,7 @@ enum class Cause : std::uint8_t {
     nobody,
     wrong_neighbour_back,
     no_way_back,
+    rule_back,
     lost_answer,
     ignored_echo,
     refused_behind,
@@ -40,8 +41,10 @@ class Tables {
 
     [[nodiscard]] Cause cause() const {
         if (const auto own = before_host(); own != Cause::none) return own;
-        if (facts_.rules && facts_.rules->rule) return Cause::rule;
-        if (is_lost(facts_.way.end) && !may_go_elsewhere()) return Cause::lost_way;
+        if (is_stopped_by_rule()) return Cause::rule;
+        // What it is translated to, or which way its mark leads it, is not known.
+        if (goes_elsewhere()) return Cause::none;
+        if (is_lost(facts_.way.end)) return Cause::lost_way;
         if (ends_at_nobody()) return Cause::nobody;
         if (!rules_doubtful()) {
             if (is_certain(facts_.wrong)) return Cause::wrong_neighbour;
@@ -50,7 +53,8 @@ class Tables {
         }
         if (facts_.proxied && facts_.proxied->listener && refuses(*facts_.proxied->listener))
             return Cause::refused_behind;
-        if (arrives() && facts_.listener && refuses(*facts_.listener)) return Cause::refused;
+        if (arrives() && facts_.listener && refuses(*facts_.listener) && !asks_engines_resolver())
+            return Cause::refused;
         return !rules_doubtful() && ends_at_paused() ? Cause::paused : Cause::none;
     }
 
@@ -103,6 +107,20 @@ class Tables {
     }
     /// By its mark.
     [[nodiscard]] bool may_go_elsewhere() const { return !facts_.by_mark.empty(); }
+    [[nodiscard]] bool goes_elsewhere() const {
+        return may_go_elsewhere() || (facts_.rules && facts_.rules->translation_in_doubt);
+    }
+    /// Of one behind a routing decision only where that decision is known.
+    [[nodiscard]] bool is_stopped_by_rule() const {
+        const auto& rules = facts_.rules;
+        if (!rules || !rules->rule) return false;
+        return !may_go_elsewhere() || rules->hook == "prerouting" || rules->hook == "output";
+    }
+    /// Docker's own rules in the container lead that on to the port that its resolver has
+    /// (libnetwork/resolver_unix.go).
+    [[nodiscard]] bool asks_engines_resolver() const {
+        return facts_.flow.remote == *IpAddress::parse("127.0.0.11");
+    }
 
     /// No namespace that is known has the address that is to be asked for, and nobody has answered for it,
     /// or it is known where it is.
@@ -122,6 +140,7 @@ class Tables {
         // Of whom netlab does not see it is known, too, what becomes of his answer.
         if (!arrives()) return leaves() && loses_answer() ? Cause::lost_answer : Cause::none;
         if (facts_.ignores_echoes) return Cause::ignored_echo;
+        if (is_answer_stopped()) return Cause::rule_back;
         if (facts_.no_way_back) return Cause::no_way_back;
         if (loses_answer()) return Cause::lost_answer;
         return is_certain(facts_.wrong_back) ? Cause::wrong_neighbour_back : Cause::none;
@@ -130,7 +149,15 @@ class Tables {
     [[nodiscard]] bool leaves() const { return facts_.way.end == RouteStep::leaves; }
     /// A namespace says so: who only has not been heard of may be there.
     [[nodiscard]] bool loses_answer() const {
-        return facts_.lost_answer && is_lost(facts_.lost_answer->step);
+        return facts_.lost_answer && is_lost(facts_.lost_answer->step) && is_answers_way_known();
+    }
+    /// No rule gives it a mark, by which it might be routed otherwise.
+    [[nodiscard]] bool is_answers_way_known() const {
+        const auto& back = facts_.rules_back;
+        return !back || (back->known && back->doubt.empty() && !back->marks && !back->untracks);
+    }
+    [[nodiscard]] bool is_answer_stopped() const {
+        return facts_.rules_back && facts_.rules_back->rule && is_answers_way_known();
     }
 
     [[nodiscard]] bool ends_at_paused() const {
@@ -155,6 +182,10 @@ class Decider {
                 break;
             case Cause::rule:
                 by_rule(*facts_.rules);
+                break;
+            case Cause::rule_back:
+                out_.answer = true;
+                by_rule(*facts_.rules_back);
                 break;
             case Cause::lost_way:
                 settle(WhyVerdict::unreachable, end_place());
@@ -292,6 +323,8 @@ class Doubts {
         add(facts_.wrong_back);
         if (facts_.no_way_back) add(explain_no_way_back(facts_));
         if (facts_.lost_answer) add(explain_lost_answer(facts_));
+        if (facts_.rules_back && !facts_.rules_back->doubt.empty())
+            add({"whether this rule stops its answer netlab cannot say: " + facts_.rules_back->doubt, {}});
         if (facts_.ignores_echoes) add(explain_ignored_echoes(facts_));
     }
 
@@ -318,7 +351,7 @@ class Doubts {
         if (!tables_.arrives()) return {facts_.way.note, {}};
         std::string text = "the way is there by the kernels' tables";
         const bool clear = facts_.rules && facts_.rules->doubt.empty() && facts_.rules->known;
-        if (clear) text += ", and no rule of the host's stops the packet as netlab reads them";
+        if (clear) text += ", and no rule of IP's on the host stops the packet as netlab reads them";
         return {text + doubtful_rule() + "; only a probe tells", {}};
     }
 
@@ -328,6 +361,11 @@ class Doubts {
 };
 
 }  // namespace
+
+bool meets_stray_route(const WhyFacts& facts) {
+    const Tables tables(facts);
+    return tables.leads_astray() || tables.leads_answer_astray();
+}
 
 WhyDecision decide_by_tables(const WhyFacts& facts) {
     return Decider(facts).decide();

@@ -14,4 +14,8 @@ namespace netlab::operations {
 /// against an arrival. Else empty.
 [[nodiscard]] Explanation explain_by_tables(const WhyFacts& facts, const WhyDecision& decision);
 
+/// WhyFacts::stray is there, and the packet or its answer is routed by whose route it is: what is only
+/// switched past does not meet it.
+[[nodiscard]] bool meets_stray_route(const WhyFacts& facts);
+
 }  // namespace netlab::operations

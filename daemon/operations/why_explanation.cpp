@@ -100,7 +100,8 @@ class Explainer {
         // It met the rule because it was on the wrong way.
         const auto* step = ending_step(facts_.trace);
         if (step == nullptr && !decision_.by_table && queueing_step(facts_.trace) != nullptr) return queued();
-        if (facts_.stray && output_of(step) == facts_.stray->output) return by_stray();
+        if (facts_.stray && !facts_.stray->output.empty() && output_of(step) == facts_.stray->output)
+            return explain_stray(*facts_.stray);
         // A policy drops what should not have come there: by a veth, say, that is on no bridge.
         if (!decision_.rule->handle && !facts_.segment.explanation.empty()) return facts_.segment;
         return explain_rule(facts_, *decision_.rule, decision_.answer);
@@ -138,10 +139,6 @@ class Explainer {
                 facts_.host.empty() ? std::string() : "netlab firewall " + facts_.host};
     }
 
-    [[nodiscard]] Explanation by_stray() const {
-        return facts_.stray ? explain_stray(*facts_.stray) : Explanation();
-    }
-
     /// Of the packet, or of its answer.
     [[nodiscard]] Explanation by_wrong_neighbour() const {
         const auto& wrong = decision_.answer ? facts_.wrong_back : facts_.wrong;
@@ -153,7 +150,7 @@ class Explainer {
         if (facts_.proxied) return explain_behind_proxy(facts_);
         if (decision_.paused) return paused();
         if (!facts_.segment.explanation.empty()) return facts_.segment;
-        if (auto stray = by_stray(); !stray.explanation.empty()) return stray;
+        if (meets_stray_route(facts_)) return explain_stray(*facts_.stray);
         if (auto wrong = by_wrong_neighbour(); !wrong.explanation.empty()) return wrong;
         if (facts_.end && facts_.end->kind == ProbeEnd::Kind::answered)
             return {"something else answers for " + facts_.flow.remote.to_string() + ": " +

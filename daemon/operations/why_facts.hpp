@@ -41,9 +41,11 @@ struct RulesDecision {
     std::string output;                ///< that it is to leave by; "" none, or not known there
     std::string doubt;                 ///< a rule that is not understood may decide otherwise
     bool rejects = false;              ///< that one sends an error, too
-    api::Endpoint source{};            ///< that the packet has where it meets that one
-    std::string hook{};                ///< where that is: "forward", …
-    bool of_no_flow = false;           ///< conntrack has not seen the packet there, or is kept from it
+    bool translation_in_doubt =
+        false;                ///< a rule that is not understood may translate it, or keep it from that
+    api::Endpoint source{};   ///< that the packet has where it meets that one
+    std::string hook{};       ///< where that is: "forward", …
+    bool of_no_flow = false;  ///< conntrack has not seen the packet there, or is kept from it
     /// Of a policy: programs to whose chains that hook's chain leads.
     std::vector<std::string> programs{};
     std::string missed{};                    ///< the same: find_missed_chain()'s

@@ -59,6 +59,7 @@ class HookWalk {
     [[nodiscard]] kernel::PacketFacts& facts() { return facts_; }
     [[nodiscard]] RulesDecision take() { return std::move(out_); }
     [[nodiscard]] bool is_untracked() const { return out_.untracks.has_value(); }
+    [[nodiscard]] bool is_translation_in_doubt() const { return out_.translation_in_doubt; }
 
     void look(std::uint32_t hook, HookPart part = HookPart::whole) {
         const auto decision = kernel::find_drop(rules_.chains, hook, facts_, part);
@@ -67,7 +68,9 @@ class HookWalk {
         out_.marks = out_.marks || (before_routing && decision.effects.marks);
         if (decision.effects.untracks != nullptr) {
             facts_.flow.reset();
-            if (!out_.untracks)
+            if (!decision.effects.surely_untracks)
+                may_untrack(decision.effects);
+            else if (!out_.untracks)
                 out_.untracks = describe_rule(*decision.effects.untrack_chain, *decision.effects.untracks);
         }
         if (decision.uncertain && out_.doubt.empty()) out_.doubt = doubt_of(decision);
@@ -92,10 +95,18 @@ class HookWalk {
     bool may_be_translated(std::uint32_t hook) {
         const auto nat = kernel::find_nat(rules_.chains, hook, facts_);
         if (nat.uncertain && out_.doubt.empty()) out_.doubt = doubt_of(nat);
+        out_.translation_in_doubt = out_.translation_in_doubt || nat.uncertain;
         return nat.uncertain;
     }
 
   private:
+    void may_untrack(const kernel::SideEffects& effects) {
+        out_.translation_in_doubt = true;
+        if (out_.doubt.empty())
+            out_.doubt = effects.untrack_chain->table + " " + effects.untrack_chain->name + ": " +
+                         effects.untracks->to_string();
+    }
+
     const FamilyRules& rules_;
     const HostPassage& passage_;
     kernel::PacketFacts facts_;
@@ -181,6 +192,7 @@ RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passa
     if (local && !translated) facts.output = passage.output;
     if (!translated) facts.destination_local = passage.for_host;
     walk.look(first, HookPart::before_dnat);
+    if (!translated && walk.is_translation_in_doubt()) return walk.take();
     if (!translated && !walk.is_untracked() && walk.may_be_translated(first)) return walk.take();
     if (translated) {
         facts.destination = destination.address;

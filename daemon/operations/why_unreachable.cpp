@@ -6,6 +6,7 @@
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/network_family.hpp"
 #include "daemon/operations/route_verdict.hpp"
+#include "daemon/operations/why_by_tables.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -27,7 +28,7 @@ class Explainer {
 
     [[nodiscard]] Explanation unreachable() const {
         if (!facts_.segment.explanation.empty()) return facts_.segment;
-        if (facts_.stray) return explain_stray(*facts_.stray);
+        if (meets_stray_route(facts_)) return explain_stray(*facts_.stray);
         const auto& way = facts_.way;
         if (is_lost(way.end) && facts_.refusing) return by_refusal();
         if (auto gateway = by_gateway(); !gateway.explanation.empty()) return gateway;
@@ -111,9 +112,10 @@ class Explainer {
         if (!facts_.route->is_default)
             // Who is a target may well be a router on purpose.
             return {sends + " by its route " + facts_.route->entry,
-                    is_known(*facts_.next_hop) ? std::string()
-                                               : command_in(from(), ip_command(facts_.flow.remote) +
-                                                                        "route del " + facts_.route->entry)};
+                    is_known(*facts_.next_hop) || !facts_.route->is_plain
+                        ? std::string()
+                        : command_in(from(),
+                                     ip_command(facts_.flow.remote) + "route del " + facts_.route->entry)};
         return {sends + ", and its networks' gateway is " + list_and(gateways),
                 command_in(from(), ip_command(facts_.flow.remote) + "route replace default via " +
                                        right->to_string())};

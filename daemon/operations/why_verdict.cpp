@@ -1,5 +1,6 @@
 #include "daemon/operations/why_verdict.hpp"
 
+#include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/route_verdict.hpp"
 #include "daemon/operations/why_by_tables.hpp"
 
@@ -176,7 +177,7 @@ class Decider {
         return rules && rules->rule && (rules->legacy || !facts_.traced);
     }
     [[nodiscard]] bool legacy_stops() const {
-        if (!is_untold(facts_.rules)) return false;
+        if (!is_untold(facts_.rules) || has_left_host()) return false;
         const auto& end = facts_.end;
         const bool refused = end && (end->kind == ProbeEnd::Kind::reset || end->no_port);
         if (refused && !facts_.rules->rejects) return false;
@@ -185,6 +186,15 @@ class Decider {
         const auto* last = final_point();
         const bool before_socket = facts_.rules->output.empty();
         return before_socket || last == nullptr || !is_seen(*last);
+    }
+
+    /// By whatever way: what was seen counts for more than what a table says.
+    [[nodiscard]] bool has_left_host() const {
+        return !facts_.rules->output.empty() &&
+               std::ranges::any_of(facts_.sightings, [&](const Sighting& one) {
+                   const auto& where = target_at(facts_.context, one.port.place);
+                   return !one.answer && one.outgoing && one.port.place != 0 && where.name == facts_.host;
+               });
     }
 
     void by_error(const ProbeEnd& end) {

@@ -179,7 +179,8 @@ TEST_CASE("why rules: a jump to Docker's chain that is gone is made anew", "[doc
     CHECK(contains(proxied.out, "no rule leads what comes in to that chain"));
     CHECK_FALSE(contains(proxied.out, "a rule before it"));
     on_host("iptables-nft -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER");
-    CHECK_FALSE(contains(daemon.netlab({"ports", "-o", "json", "py-server1"}).out, "docker-proxy makes"));
+    CHECK_FALSE(contains(daemon.netlab({"ports", "-o", "json", "py-server1"}).out,
+                         "no rule leads what comes in to that chain"));
 }
 
 TEST_CASE("why rules: a rule that drops IPv6's neighbour discovery is named", "[docker][why_rules]") {

@@ -60,6 +60,13 @@ TEST_CASE("missed chain: Docker's chain that would accept it, and to which nothi
     const auto way =
         chain("DOCKER-FORWARD", {rule_to("docker0", return_), rule_to("docker0", jump, "DOCKER")});
     CHECK(missed({led, docker, users, way}).empty());
+    // Where nothing of Docker's is left in the base it has been flushed: one jump would let the SYN in alone.
+    auto flushed = forward;
+    flushed.rules.clear();
+    CHECK(missed({flushed, docker, users}).empty());
+    // It is an earlier jump that is gone.
+    auto without = forward;
+    CHECK(missed({without, docker, users, way}).empty());
     // Somebody else's chain is not looked for.
     docker.name = "MINE";
     CHECK(missed({forward, docker, users}).empty());

@@ -121,6 +121,38 @@ TEST_CASE("why by tables: an answer that the host loses is lost there, and one t
     CHECK(doubtful.says("by eth0 (by the policy rule 5: from all lookup 100)"));
 }
 
+TEST_CASE("why by tables: what may be translated is not refused where it would go untranslated", "[unit]") {
+    Case one;
+    one.facts.listener->verdict = ListenerVerdict::none;
+    CHECK(one.verdict() == WhyVerdict::refused);
+    one.facts.rules->translation_in_doubt = true;
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    one.facts.way.end = RouteStep::blackhole;
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    Case resolver;
+    resolver.facts.listener->verdict = ListenerVerdict::none;
+    resolver.facts.flow.remote = address("127.0.0.11");
+    CHECK(resolver.verdict() == WhyVerdict::unknown);
+}
+
+TEST_CASE("why by tables: a rule that stops the answer decides, but by a mark the answer may go elsewhere",
+          "[unit]") {
+    Case one;
+    auto& back = one.facts.rules_back.emplace();
+    back.known = true;
+    back.rule.emplace().target = "host";
+    back.rule->chain = "FORWARD";
+    CHECK(one.verdict() == WhyVerdict::dropped);
+    CHECK(one.decided().answer);
+    back.marks = true;
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    back.rule.reset();
+    one.facts.lost_answer = LostAnswer{1, RouteStep::blackhole, address("172.18.0.2"), "docker0", {}};
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    back.marks = false;
+    CHECK(one.verdict() == WhyVerdict::lost);
+}
+
 TEST_CASE("why by tables: a permanent neighbour entry that nobody has loses the packet, or its answer",
           "[unit]") {
     Case there;
@@ -246,6 +278,13 @@ TEST_CASE("why: a policy rule that asks for a mark which a rule sets may refuse,
     one.facts.by_mark = "5: from all fwmark 0x5 unreachable";
     CHECK(one.verdict() == WhyVerdict::unknown);
     CHECK(one.says("fwmark 0x5 unreachable, which asks for a mark, may refuse it"));
+    // A rule behind the routing decision may never see it: a kill switch is not to be opened.
+    auto& rule = one.facts.rules->rule.emplace();
+    rule.target = "host";
+    one.facts.rules->hook = "forward";
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    one.facts.rules->hook = "prerouting";
+    CHECK(one.verdict() == WhyVerdict::dropped);
     CHECK(one.why().suggestion == "netlab rules host");
     one.facts.way.end = RouteStep::unreachable;
     CHECK(one.verdict() == WhyVerdict::unknown);

@@ -102,6 +102,24 @@ TEST_CASE("why: the wrong gateway is one of the packet's family, and of the rout
     other.facts.route = DecisiveRoute{"co1", "203.0.113.0/24 via 172.18.0.250 dev eth0", false};
     CHECK(other.explain(WhyVerdict::lost).suggestion ==
           "nsenter --net=/proc/42/ns/net ip route del 203.0.113.0/24 via 172.18.0.250 dev eth0");
+    // Who is root in a container names its interfaces.
+    other.facts.route->entry = "203.0.113.0/24 via 172.18.0.250 dev e;reboot";
+    other.facts.route->is_plain = false;
+    CHECK(other.explain(WhyVerdict::lost).suggestion.empty());
+}
+
+TEST_CASE("why: a stray route of the host's is no cause where the packet is only switched there", "[unit]") {
+    Case one;
+    one.facts.final_target = "co2";
+    one.facts.stray = StrayRoute{
+        "host", "203.0.113.0/25 via 10.8.0.1 dev tun0", "tun0", "br-net", "co2", address("203.0.113.8")};
+    WayPoint bridge;
+    bridge.hop = {"host", "br-net", "bridge", {}, {}, {}};
+    bridge.forwards = true;
+    one.facts.way.points = {bridge};
+    CHECK(one.explain(WhyVerdict::lost).suggestion.find("route del") == std::string::npos);
+    one.facts.way.points.front().forwards = false;
+    CHECK(one.explain(WhyVerdict::lost).suggestion == "ip route del 203.0.113.0/25 via 10.8.0.1 dev tun0");
 }
 
 TEST_CASE("why: no default route is said only where the kernel knows no route at all", "[unit]") {

@@ -337,6 +337,13 @@ TEST_CASE("why: what conntrack does not see no rule translates", "[unit]") {
     const HostPassage tracked{"host", "eth1", "", true};
     CHECK(destination_by_rules(rules, tracked, flow, co1, nowhere));
     CHECK_FALSE(decide_by_rules(rules, tracked, flow, co1, {co2, 80}).untracks);
+    // What may keep it from conntrack is a doubt, and no fact.
+    auto doubtful = rules;
+    doubtful.chains.front().rules.front().more_conditions = true;
+    const auto unsure = decide_by_rules(doubtful, untracked, flow, co1, {co2, 80});
+    CHECK_FALSE(unsure.untracks);
+    CHECK(unsure.translation_in_doubt);
+    CHECK(unsure.doubt.find("ip raw PREROUTING") == 0);
     // Of the answer it is the interface that it comes back by, and whom it is for before it is translated.
     const HostPassage out{"host", "docker0", "eth0", false};
     CHECK(decide_answer_by_rules(rules, out, flow, co1, {co2, 80}, co2).untracks);
