@@ -408,6 +408,7 @@ FilterDecision pass_each(const std::vector<RuleChain>& chains, const std::vector
         if (passed.effects.untracks == nullptr && walk.effects.untracks != nullptr) {
             passed.effects.untrack_chain = walk.effects.untrack_chain;
             passed.effects.untracks = walk.effects.untracks;
+            passed.effects.surely_untracks = walk.effects.surely_untracks;
             packet.flow.reset();
         }
         const auto& doubt = walk.decision;

@@ -70,8 +70,9 @@ const RuleChain* find_missed_chain(const std::vector<RuleChain>& chains,
         return nullptr;
     const auto& base = *decision.base;
     const auto reached = led_to(chains, base, packet);
-    // Where none of Docker's is reached the base has been flushed: one jump would not mend that.
-    if (std::ranges::none_of(reached, is_dockers)) return nullptr;
+    // Where none that Docker made is reached the base has been flushed: one jump would not mend that.
+    const auto is_made = [](std::string_view chain) { return is_dockers(chain) || chain == "DOCKER-USER"; };
+    if (std::ranges::none_of(reached, is_made)) return nullptr;
     const auto found = std::ranges::find_if(chains, [&](const RuleChain& chain) {
         return in_one_table(chain, base) && !chain.hook && is_dockers(chain.name) &&
                !reached.contains(chain.name) && !is_led_to(chains, chain) && accepts(chain, packet);

@@ -103,8 +103,8 @@ std::string RuleStop::typed(const std::string& command) const {
 RuleStop::Passage RuleStop::passage() const {
     if (step_ != nullptr) {
         // iptables(8) refuses what a hook's packets need not have, though the kernel tells it.
-        const bool leaves = hook() == "output" || hook() == "postrouting";
-        const bool comes = hook() == "prerouting" || hook() == "input";
+        const bool leaves = !sees_frames() && (hook() == "output" || hook() == "postrouting");
+        const bool comes = !sees_frames() && (hook() == "prerouting" || hook() == "input");
         return {leaves ? std::string() : step_->step.input, comes ? std::string() : step_->step.output};
     }
     return decision() ? Passage{decision()->input, decision()->output} : Passage();

@@ -170,6 +170,8 @@ class Explainer {
             if (!listener.explanation.empty()) return listener;
             if (facts_.no_way_back) return explain_no_way_back(facts_);
             if (facts_.ignores_echoes) return explain_ignored_echoes(facts_);
+            const auto& silent = facts_.lost_answer ? facts_.lost_answer->silent : std::nullopt;
+            if (silent && silent->target == facts_.final_target) return explain_lost_answer(facts_);
             return {what() + " came to " + facts_.final_target + ", and its kernel has not answered", {}};
         }
         const bool outside = last != nullptr && last->hop.kind == "outside";

@@ -210,15 +210,17 @@ std::optional<LostAnswer> WhyTables::lost_answer(const AnswerStart& start, const
         if (last.place && known_.socket(*last.place))
             out.refusing = ask_refusal(known_.socket(*last.place)->get(), query, out.input);
     } else {
-        out.led = led(*hops, query);
+        out.led = led(*hops, query, out.silent ? std::optional(out.silent->at) : std::nullopt);
     }
     return out;
 }
 
-std::string WhyTables::led(const std::vector<PlacedHop>& hops, kernel::RouteQuery query) const {
+std::string WhyTables::led(const std::vector<PlacedHop>& hops, kernel::RouteQuery query,
+                           std::optional<Port> by) const {
     const auto sent = sendings(hops);
     if (sent.empty()) return {};
-    const auto& [hop, output] = sent.back();
+    const auto found = by ? std::ranges::find(sent, *by, &Sending::output) : sent.end();
+    const auto& [hop, output] = found == sent.end() ? sent.back() : *found;
     query.input = 0;
     const auto rule = ask_policy_rule(known_.socket(output.place)->get(), query, hop->input.value_or(""));
     return *hop->output + (rule.empty() ? std::string() : " (by the policy rule " + rule + ")");

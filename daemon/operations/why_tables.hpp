@@ -72,8 +72,10 @@ class WhyTables {
     [[nodiscard]] std::optional<SilentNeighbour> silent_neighbour(const std::vector<PlacedHop>& hops) const;
     /// Of that namespace; 0: it has none of that name.
     [[nodiscard]] std::uint32_t index_of(std::size_t place, const std::optional<std::string>& name) const;
-    /// "eth1 (by the policy rule 5: from all lookup 100)": where the last namespace that sends it on does.
-    [[nodiscard]] std::string led(const std::vector<PlacedHop>& hops, kernel::RouteQuery query) const;
+    /// "eth1 (by the policy rule 5: from all lookup 100)": where it is sent on `by` that interface, or else
+    /// by the last namespace that does so.
+    [[nodiscard]] std::string led(const std::vector<PlacedHop>& hops, kernel::RouteQuery query,
+                                  std::optional<Port> by) const;
     [[nodiscard]] AskKernel ask() const;
     [[nodiscard]] Result<std::vector<PlacedHop>> walk_from(std::size_t place,
                                                            const kernel::RouteQuery& query) const;

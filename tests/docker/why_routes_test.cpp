@@ -107,6 +107,13 @@ TEST_CASE("why: what keeps TO from answering is found in TO", "[docker]") {
         check_delivered(daemon, question);
     };
     try_it("ip route del default", "why-back has no route to 198.51.100.1");
+    {
+        in_container("why-back", "ip route replace default via 172.17.0.77");
+        const auto report = ask_why(daemon, question);
+        INFO(report);
+        CHECK(contains(text(report, "explanation"), "nobody answers for 172.17.0.77 on eth0 of why-back"));
+        in_container("why-back", "ip route replace default via 172.17.0.1");
+    }
     try_it("sysctl -qw net.ipv4.conf.all.rp_filter=1; ip route del default",
            "why-back has no route to 198.51.100.1");
     try_it("ip route add blackhole 198.51.100.0/24", "why-back has the route blackhole 198.51.100.0/24");

@@ -199,6 +199,14 @@ TEST_CASE("ports: a jump that is gone is not a rule that comes before", "[unit]"
               forward({}, true),
               {false, "ip filter", "DOCKER", {}, false, {accept}, false}};
     row = stage.judge();
+    // Of a chain that has been flushed one jump mends nothing.
+    CHECK(row.suggestion.starts_with("docker restart"));
+    auto users = jump;
+    users.chain = "DOCKER-USER";
+    chains[2].rules = {users};
+    chains.push_back({false, "ip filter", "DOCKER-USER", {}, false, {}, false});
+    std::swap(chains[3], chains[4]);
+    row = stage.judge();
     CHECK(row.verdict == PortVerdict::blocked);
     CHECK(row.explanation.find("a rule of Docker's in DOCKER accepts it, and none leads it there") !=
           std::string::npos);

@@ -89,7 +89,7 @@ WrongNeighbour wrong_of(std::size_t place, const char* target, const char* of) {
 TEST_CASE("why by tables: nothing in the way is not yet an arrival", "[unit]") {
     Case one;
     CHECK(one.verdict() == WhyVerdict::unknown);
-    CHECK(one.says("the way is there by the kernels' tables, and no rule of the host's stops"));
+    CHECK(one.says("the way is there by the kernels' tables, and no rule of IP's on the host stops"));
     one.facts.rules->doubt = "inet own fw: meta cgroup 1 drop";
     CHECK(one.says("whether this rule stops it netlab cannot say: inet own fw"));
 }
@@ -285,6 +285,7 @@ TEST_CASE("why: a policy rule that asks for a mark which a rule sets may refuse,
     CHECK(one.verdict() == WhyVerdict::unknown);
     one.facts.rules->hook = "prerouting";
     CHECK(one.verdict() == WhyVerdict::dropped);
+    one.facts.rules->rule.reset();
     CHECK(one.why().suggestion == "netlab rules host");
     one.facts.way.end = RouteStep::unreachable;
     CHECK(one.verdict() == WhyVerdict::unknown);
