@@ -25,8 +25,9 @@ class RuleStop {
     [[nodiscard]] bool met(std::string_view program) const;
 
     /// A command that lets it pass, for this flow and no more, before the chain's other rules, so that it
-    /// decides first; and its answer, where the chain would drop that next. Where only its table's owner may
-    /// change it, how to find him. "" where it cannot be written.
+    /// decides first; and its answer, where the chain would drop that next: where a flow is known there, that
+    /// of any flow by these interfaces. Where only its table's owner may change it, how to find him. ""
+    /// where it cannot be written.
     [[nodiscard]] std::string permission() const;
     /// The same by the program that keeps the host's firewall; "" where that has none.
     [[nodiscard]] std::string by_program(std::string_view owner) const;

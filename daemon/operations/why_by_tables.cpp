@@ -59,12 +59,11 @@ class Tables {
     }
 
     /// FROM's address, or TO's, is led elsewhere by the host, and TO's packets go that way.
+    [[nodiscard]] bool meets_stray() const { return facts_.stray && passes_host(); }
     [[nodiscard]] bool leads_astray() const {
-        return facts_.stray && facts_.stray->address == facts_.destination().address && passes_host();
+        return meets_stray() && facts_.stray->address == facts_.destination().address;
     }
-    [[nodiscard]] bool leads_answer_astray() const {
-        return facts_.stray && facts_.stray->address != facts_.destination().address && passes_host();
-    }
+    [[nodiscard]] bool leads_answer_astray() const { return meets_stray() && !leads_astray(); }
     [[nodiscard]] bool arrives() const { return facts_.way.end == RouteStep::delivered; }
     [[nodiscard]] bool is_for_programs() const { return facts_.flow.protocol != WhyProtocol::icmp; }
 
@@ -181,11 +180,11 @@ class Decider {
                 by_neighbour(*facts_.wrong);
                 break;
             case Cause::rule:
-                by_rule(*facts_.rules);
+                stop_by_table(out_, *facts_.rules);
                 break;
             case Cause::rule_back:
                 out_.answer = true;
-                by_rule(*facts_.rules_back);
+                stop_by_table(out_, *facts_.rules_back);
                 break;
             case Cause::lost_way:
                 settle(WhyVerdict::unreachable, end_place());
@@ -231,15 +230,6 @@ class Decider {
     void settle(WhyVerdict verdict, api::WhyPlace where) {
         out_.verdict = verdict;
         out_.where = std::move(where);
-    }
-
-    /// Not as the kernel told it, but as its rules read.
-    void by_rule(const RulesDecision& rules) {
-        const auto& rule = *rules.rule;
-        settle(rules.rejects ? WhyVerdict::rejected : WhyVerdict::dropped,
-               {rule.target, rule.family + " " + rule.table + " " + rule.chain});
-        out_.rule = rule;
-        out_.by_table = true;
     }
 
     void by_neighbour(const WrongNeighbour& wrong) {
@@ -308,7 +298,7 @@ class Doubts {
     void look_at_way() {
         // Of a way that leads there its links are as they should be.
         if (!tables_.arrives()) add(facts_.segment);
-        if (tables_.leads_astray() || tables_.leads_answer_astray()) add(explain_stray(*facts_.stray));
+        if (tables_.meets_stray()) add(explain_stray(*facts_.stray));
         add(facts_.wrong);
         if (facts_.narrow) add(explain_narrow(facts_));
         if (!facts_.by_mark.empty()) add(explain_mark(facts_));
@@ -363,8 +353,15 @@ class Doubts {
 }  // namespace
 
 bool meets_stray_route(const WhyFacts& facts) {
-    const Tables tables(facts);
-    return tables.leads_astray() || tables.leads_answer_astray();
+    return Tables(facts).meets_stray();
+}
+
+void stop_by_table(WhyDecision& decision, const RulesDecision& rules) {
+    const auto& rule = *rules.rule;
+    decision.verdict = rules.rejects ? WhyVerdict::rejected : WhyVerdict::dropped;
+    decision.where = api::WhyPlace{rule.target, rule.family + " " + rule.table + " " + rule.chain};
+    decision.rule = rule;
+    decision.by_table = true;
 }
 
 WhyDecision decide_by_tables(const WhyFacts& facts) {

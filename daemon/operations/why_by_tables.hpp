@@ -10,6 +10,9 @@ namespace netlab::operations {
 /// delivered.
 [[nodiscard]] WhyDecision decide_by_tables(const WhyFacts& facts);
 
+/// Settles it by the rule of `rules`, which must be there: not as the kernel told it, but as its rules read.
+void stop_by_table(WhyDecision& decision, const RulesDecision& rules);
+
 /// Of that decision, where its reason is one that only the tables tell; where it is unknown, what speaks
 /// against an arrival. Else empty.
 [[nodiscard]] Explanation explain_by_tables(const WhyFacts& facts, const WhyDecision& decision);

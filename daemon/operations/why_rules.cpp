@@ -31,13 +31,10 @@ bool is_lost_by_routing(api::RouteStep step) {
            step == RouteStep::not_forwarded || step == RouteStep::refused;
 }
 
-/// Of a FilterDecision or a NatDecision.
-template <class Decision>
-std::string doubt_of(const Decision& decision) {
-    if (decision.doubtful_chain == nullptr) return "a rule that netlab does not understand";
-    auto text = decision.doubtful_chain->table + " " + decision.doubtful_chain->name;
-    if (decision.doubtful != nullptr) text += ": " + decision.doubtful->to_string();
-    return text;
+/// nullptr: it is not known which.
+std::string doubt_of(const kernel::RuleChain* chain, const kernel::PacketRule* rule) {
+    if (chain == nullptr) return "a rule that netlab does not understand";
+    return chain->table + " " + chain->name + (rule == nullptr ? std::string() : ": " + rule->to_string());
 }
 
 /// By NF_INET_.
@@ -73,7 +70,8 @@ class HookWalk {
             else if (!out_.untracks)
                 out_.untracks = describe_rule(*decision.effects.untrack_chain, *decision.effects.untracks);
         }
-        if (decision.uncertain && out_.doubt.empty()) out_.doubt = doubt_of(decision);
+        if (decision.uncertain && out_.doubt.empty())
+            out_.doubt = doubt_of(decision.doubtful_chain, decision.doubtful);
         if (!decision.dropped || decision.uncertain || out_.rule || decision.chain == nullptr) return;
         out_.rule = rule_of(decision, passage_.target);
         out_.rejects = decision.rule != nullptr && decision.rule->action == kernel::RuleAction::reject;
@@ -94,7 +92,7 @@ class HookWalk {
     /// Whether a rule may translate it that is not understood: what comes behind then meets another packet.
     bool may_be_translated(std::uint32_t hook) {
         const auto nat = kernel::find_nat(rules_.chains, hook, facts_);
-        if (nat.uncertain && out_.doubt.empty()) out_.doubt = doubt_of(nat);
+        if (nat.uncertain && out_.doubt.empty()) out_.doubt = doubt_of(nat.doubtful_chain, nat.doubtful);
         out_.translation_in_doubt = out_.translation_in_doubt || nat.uncertain;
         return nat.uncertain;
     }
@@ -102,9 +100,7 @@ class HookWalk {
   private:
     void may_untrack(const kernel::SideEffects& effects) {
         out_.translation_in_doubt = true;
-        if (out_.doubt.empty())
-            out_.doubt = effects.untrack_chain->table + " " + effects.untrack_chain->name + ": " +
-                         effects.untracks->to_string();
+        if (out_.doubt.empty()) out_.doubt = doubt_of(effects.untrack_chain, effects.untracks);
     }
 
     const FamilyRules& rules_;

@@ -73,7 +73,7 @@ class Decider {
         } else if (const auto* step = ending_step(facts_.trace)) {
             stopped_by(*step);
         } else if (legacy_stops()) {
-            stopped_by_table(*facts_.rules);
+            stop_by_table(out_, *facts_.rules);
         } else if (facts_.end) {
             by_error(*facts_.end);
         } else {
@@ -161,15 +161,6 @@ class Decider {
                              step.step.family + " " + step.step.table + " " + step.step.chain});
         out_.rule = static_cast<const api::WhyRule&>(step.step);
         out_.answer = step.step.answer;
-    }
-
-    /// Not as the kernel told it, but as its rules read.
-    void stopped_by_table(const RulesDecision& rules) {
-        const auto& rule = *rules.rule;
-        settle(rules.rejects ? WhyVerdict::rejected : WhyVerdict::dropped,
-               api::WhyPlace{rule.target, rule.family + " " + rule.table + " " + rule.chain});
-        out_.rule = rule;
-        out_.by_table = true;
     }
 
     /// nf_tables tells nothing of iptables-legacy's rules.
@@ -308,7 +299,7 @@ class Decider {
         out_.answer = true;
         if (is_untold(facts_.rules_back) &&
             facts_.way.points[*back].hop.target == facts_.rules_back->rule->target)
-            stopped_by_table(*facts_.rules_back);
+            stop_by_table(out_, *facts_.rules_back);
         else
             settle(WhyVerdict::lost, between(facts_.way, *back, true));
         return true;
