@@ -1,4 +1,5 @@
 #include "daemon/kernel/packet_rule.hpp"
+#include "daemon/operations/rule_owner.hpp"
 #include "tests/fuzz/check.hpp"
 
 #include <algorithm>
@@ -28,6 +29,7 @@ void meet(const std::vector<RuleChain>& chains, std::uint32_t hook, const Packet
         for (const auto part : {HookPart::whole, HookPart::before_dnat, HookPart::behind_dnat}) {
             const auto filter = find_drop(chains, at, packet, part);
             check(!filter.dropped || is_of(chains, filter.chain, filter.rule));
+            check(!filter.dropped || (is_of(chains, filter.base, nullptr) && filter.base->hook));
             check(filter.doubtful == nullptr || is_of(chains, filter.doubtful_chain, filter.doubtful));
         }
     }
@@ -67,6 +69,12 @@ void meet(const std::vector<RuleChain>& chains) {
 /// What would be told of rules, and which of them packets meet.
 void follow(std::vector<RuleChain> chains) {
     meet(chains);
+    // Whose chains a rule leads to: each program once.
+    for (const auto& chain : chains) {
+        auto programs = operations::programs_behind(chain);
+        std::ranges::sort(programs);
+        check(std::ranges::adjacent_find(programs) == programs.end());
+    }
     for (const auto& chain : chains) {
         for (const auto& rule : chain.rules) {
             const auto text = rule.to_string();
