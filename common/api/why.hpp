@@ -128,7 +128,7 @@ struct WhyReport {
     bool traced = false;             ///< and traced, in all namespaces on the way
     std::vector<std::string> notes;  ///< weaker evidence, and what netlab's two ways of looking disagree on
     std::string explanation;
-    std::string suggestion;  ///< a command
+    std::string suggestion;  ///< a command; words where none does it; "" where netlab knows of nothing
     double elapsed_ms = 0;
     friend bool operator==(const WhyReport&, const WhyReport&) = default;
 };

@@ -9,11 +9,12 @@ struct RouteQuery {
     IpAddress destination;
     std::optional<IpAddress> from;  ///< of the same family
     std::uint32_t mark = 0;
-    std::uint32_t input = 0;        ///< index of the interface it comes in by; 0: it is made here
-    std::uint32_t output = 0;       ///< index of the interface it must leave by; 0: the routes decide
-    bool which_entry = false;       ///< the table's entry that decides, instead of what becomes of the packet
-    std::uint8_t protocol = 0;      ///< IPPROTO_TCP or _UDP, for policy rules that ask; 0: not said
-    std::uint16_t source_port = 0;  ///< with a protocol
+    std::uint32_t input = 0;   ///< index of the interface it comes in by; 0: it is made here
+    std::uint32_t output = 0;  ///< index of the interface it must leave by; 0: the routes decide
+    bool which_entry = false;  ///< the table's entry that decides, instead of what becomes of the packet
+    std::uint8_t protocol =
+        0;  ///< IPPROTO_TCP, _UDP, _ICMP or _ICMPV6, for policy rules that ask; 0: not said
+    std::uint16_t source_port = 0;       ///< with a protocol
     std::uint16_t destination_port = 0;  ///< the same
 };
 

@@ -81,12 +81,14 @@ std::optional<Port> DecisiveRoutes::bridge_of(const IpAddress& address, std::str
     return std::nullopt;
 }
 
-std::optional<StrayRoute> DecisiveRoutes::stray(const IpAddress& address, std::string_view owner) const {
+std::optional<StrayRoute> DecisiveRoutes::stray(const IpAddress& address, std::string_view owner,
+                                                const Transport& packet) const {
     if (!host_ || !known_.socket(*host_)) return std::nullopt;
     const auto bridge = bridge_of(address, owner);
     if (!bridge) return std::nullopt;
     kernel::RouteQuery query;
     query.destination = address;
+    packet.say_in(query);
     const auto reply = kernel::query_route(known_.socket(*host_)->get(), query);
     query.which_entry = true;
     const auto entry = kernel::query_route(known_.socket(*host_)->get(), query);
@@ -128,12 +130,14 @@ std::optional<kernel::Address> DecisiveRoutes::without_route(Port bridge, const 
 }
 
 std::optional<DecisiveRoute> DecisiveRoutes::decisive(std::size_t place, const IpAddress& destination,
-                                                      const std::optional<IpAddress>& from) const {
+                                                      const std::optional<IpAddress>& from,
+                                                      const Transport& packet) const {
     if (place >= topology_.size() || !known_.socket(place)) return std::nullopt;
     kernel::RouteQuery query;
     query.destination = destination;
     query.from = from;
     query.which_entry = true;
+    packet.say_in(query);
     const auto reply = kernel::query_route(known_.socket(place)->get(), query);
     if (!reply || !reply->route) return std::nullopt;
     const auto& target = topology_[place].target;

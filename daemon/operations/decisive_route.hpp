@@ -5,6 +5,7 @@
 #include "daemon/operations/explanation.hpp"
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/topology.hpp"
+#include "daemon/operations/transport.hpp"
 
 #include <optional>
 #include <string>
@@ -54,11 +55,13 @@ class DecisiveRoutes {
 
     /// A route of the host's that leads elsewhere than to the bridge behind which a container has `address`,
     /// or the route to that bridge which is not there. `owner`: the target that the engine says to have it.
-    [[nodiscard]] std::optional<StrayRoute> stray(const IpAddress& address, std::string_view owner) const;
+    [[nodiscard]] std::optional<StrayRoute> stray(const IpAddress& address, std::string_view owner,
+                                                  const Transport& packet = {}) const;
     /// The one of that namespace that decides for what comes from `from`, or from any of its addresses;
     /// nullopt where there is none, or its kernel does not tell it.
     [[nodiscard]] std::optional<DecisiveRoute> decisive(std::size_t place, const IpAddress& destination,
-                                                        const std::optional<IpAddress>& from = {}) const;
+                                                        const std::optional<IpAddress>& from = {},
+                                                        const Transport& packet = {}) const;
     /// The one of that namespace which says that the destination is not to be reached: blackhole,
     /// unreachable, prohibit.
     [[nodiscard]] std::optional<DecisiveRoute> refusing(std::size_t place,

@@ -78,7 +78,9 @@ Explanation explain_listeners(const ListenerQuestion& question, const Judgement&
         case ListenerVerdict::none:
             return {"nothing in " + question.to + " " + listens(question) + " on " + port_text(question) +
                         elsewhere(question),
-                    {}};
+                    "let a program in " + question.to +
+                        (question.udp ? " take datagrams on " : " listen on ") +
+                        any_address(question.destination) + ":" + std::to_string(question.port)};
         case ListenerVerdict::loopback_only:
             return {
                 only(question, listener) + ": a loopback address, which nobody outside of " + question.to +

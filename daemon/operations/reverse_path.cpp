@@ -14,7 +14,12 @@ bool is_path_filtered(const kernel::RouteQuery& query, const Result<kernel::Inte
 }
 
 kernel::RouteQuery way_back(const kernel::RouteQuery& query) {
-    return {*query.from, std::nullopt, 0, 0, 0, false};
+    kernel::RouteQuery back;
+    back.destination = *query.from;
+    back.protocol = query.protocol;
+    back.source_port = query.destination_port;
+    back.destination_port = query.source_port;
+    return back;
 }
 
 }  // namespace netlab::operations

@@ -3,6 +3,7 @@
 #include "daemon/operations/missed_chain.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/network_family.hpp"
+#include "daemon/operations/reach_request.hpp"
 #include "daemon/operations/rule_stop.hpp"
 
 #include <algorithm>
@@ -71,8 +72,33 @@ class Explainer {
     [[nodiscard]] Explanation isolation() const {
         // Networks that may not leave are kept in by the first stage itself.
         if (rule_.chain == "DOCKER-ISOLATION-STAGE-1") return internal();
-        if (auto apart = apart_from_peer()) return *apart;
-        return {"Docker keeps its bridge networks apart", {}};
+        if (auto apart = apart_from_peer()) {
+            apart->explanation += "; on a network that both are on " + peer()->name + " has another address";
+            return *apart;
+        }
+        auto beside = by_shared_network();
+        beside.explanation = "Docker keeps its bridge networks apart" + beside.explanation;
+        return beside;
+    }
+
+    /// The address that the peer has where FROM is, too.
+    [[nodiscard]] Explanation by_shared_network() const {
+        const auto other = peer();
+        if (!other) return {};
+        const auto shared = shared_networks(from(), *other);
+        const auto family = facts_.flow.remote.family();
+        for (const auto& network : other->networks) {
+            if (std::ranges::find(shared, network.name) == shared.end()) continue;
+            for (const auto& prefix : network.addresses) {
+                const auto& address = prefix.address();
+                if (address.family() != family || address.is_link_local()) continue;
+                return {": " + facts_.flow.remote.to_string() + " is " + other->name +
+                            "'s address on a network that " + from().name + " is not on; on " + network.name +
+                            ", where both are, it is " + address.to_string(),
+                        ReachRequest(facts_.request).again(address.to_string())};
+            }
+        }
+        return {};
     }
 
     [[nodiscard]] std::optional<Explanation> apart_from_peer() const {
@@ -117,12 +143,23 @@ class Explainer {
     /// Docker 28's own drops: in the table raw, or at the end of a network's chain.
     [[nodiscard]] bool is_docker_drop() const { return rule_.owner == "docker"; }
     [[nodiscard]] Explanation docker_drop() const {
+        // "iifname "docker0" oifname "docker0" drop": of one network, from one port of the bridge to another.
+        if (rule_.chain == "FORWARD") return without_icc();
         if (auto apart = apart_from_peer()) return *apart;
         const auto number = facts_.destination().port;
         const auto port = std::to_string(number);
         return {"Docker lets only published ports in from outside of the network, and " +
                     (number == 0 ? std::string("an echo has none") : port + " is not one"),
                 number == 0 ? std::string() : "docker run -p " + port + ":" + port + " …"};
+    }
+
+    [[nodiscard]] Explanation without_icc() const {
+        const auto other = peer();
+        const auto shared = other ? shared_networks(from(), *other) : std::vector<std::string>();
+        return {"Docker lets the containers of " + (shared.empty() ? "that network" : list_and(shared)) +
+                    " not reach each other: its option com.docker.network.bridge.enable_icc is false" +
+                    whose(),
+                stop_.permission()};
     }
 
     [[nodiscard]] Explanation policy() const {

@@ -9,12 +9,6 @@ namespace {
 using api::Endpoint;
 using api::WhyProtocol;
 
-/// What the packet is known by behind an address translation.
-struct Mark {
-    std::optional<std::uint32_t> sequence;
-    std::uint16_t id = 0;  ///< 0 is what is never fragmented (RFC 6864), and IPv6
-};
-
 bool is_protocol(const ProbePacket& packet, WhyProtocol protocol) {
     if (protocol == WhyProtocol::icmp) return packet.echo;
     return !packet.echo && packet.tcp == (protocol == WhyProtocol::tcp);
@@ -24,8 +18,8 @@ bool is_syn(const ProbePacket& packet) {
     return packet.syn && !packet.ack_flag;
 }
 
-Mark mark_of(const Flow& flow, std::span<const SeenPacket> at_home) {
-    Mark mark;
+FlowMark mark_at_home(const Flow& flow, std::span<const SeenPacket> at_home) {
+    FlowMark mark;
     for (const auto& one : at_home) {
         const auto& packet = one.packet;
         if (!one.outgoing || !is_protocol(packet, flow.protocol) || packet.source_port != flow.own) continue;
@@ -36,7 +30,7 @@ Mark mark_of(const Flow& flow, std::span<const SeenPacket> at_home) {
     return mark;
 }
 
-bool is_packet(const Flow& flow, const Mark& mark, const ProbePacket& packet) {
+bool is_packet(const Flow& flow, const FlowMark& mark, const ProbePacket& packet) {
     switch (flow.protocol) {
         case WhyProtocol::tcp:
             return is_syn(packet) &&
@@ -49,7 +43,7 @@ bool is_packet(const Flow& flow, const Mark& mark, const ProbePacket& packet) {
     return false;
 }
 
-bool is_answer(const Flow& flow, const Mark& mark, const ProbePacket& packet) {
+bool is_answer(const Flow& flow, const FlowMark& mark, const ProbePacket& packet) {
     if (flow.protocol != WhyProtocol::tcp) return packet.destination_port == flow.own;
     // A reset need not acknowledge the SYN's sequence number alone where rules make it; all of them do.
     return packet.ack_flag && mark.sequence && packet.acknowledged == *mark.sequence + 1 &&
@@ -61,7 +55,7 @@ bool is_answer(const Flow& flow, const Mark& mark, const ProbePacket& packet) {
 std::vector<Sighting> find_flow(const Flow& flow,
                                 const std::map<std::size_t, std::vector<SeenPacket>>& seen) {
     const auto home = seen.find(0);
-    const auto mark = home == seen.end() ? Mark{} : mark_of(flow, home->second);
+    const auto mark = home == seen.end() ? FlowMark{} : mark_at_home(flow, home->second);
     std::vector<Sighting> out;
     for (const auto& [place, packets] : seen) {
         for (const auto& one : packets) {
@@ -81,6 +75,16 @@ std::vector<Sighting> find_flow(const Flow& flow,
         }
     }
     return out;
+}
+
+FlowMark mark_of(const Flow& flow, const std::map<std::size_t, std::vector<SeenPacket>>& seen) {
+    const auto home = seen.find(0);
+    if (home == seen.end()) return {};
+    auto mark = mark_at_home(flow, home->second);
+    for (const auto& one : find_flow(flow, seen))
+        mark.addresses.insert({one.source.address, one.destination.address});
+    if (!mark.addresses.empty()) mark.addresses.insert(flow.remote);
+    return mark;
 }
 
 std::optional<Endpoint> translated_destination(const Flow& flow, std::span<const Sighting> sightings) {

@@ -6,6 +6,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -23,9 +24,18 @@ struct Sighting {
     friend bool operator==(const Sighting&, const Sighting&) = default;
 };
 
+/// What a flow's packets are told from others' by that have the same port or identifier.
+struct FlowMark {
+    std::optional<std::uint32_t> sequence;  ///< of TCP's SYN: no address translation changes it
+    std::uint16_t id = 0;  ///< IPv4's identification; 0 is what is never fragmented (RFC 6864), and IPv6
+    std::set<IpAddress> addresses;  ///< those that its packets have had, its remote one among them
+};
+/// From what was seen by place; FROM's is place 0.
+[[nodiscard]] FlowMark mark_of(const Flow& flow, const std::map<std::size_t, std::vector<SeenPacket>>& seen);
+
 /// What the packet sockets of several namespaces have seen, by place; FROM's is place 0. Of TCP a packet is
-/// known by its sequence number, which no address translation changes; else by the flow's own port or
-/// identifier and, of UDP, by IPv4's identification.
+/// known by its sequence number; else by the flow's own port or identifier and, of UDP, by IPv4's
+/// identification.
 [[nodiscard]] std::vector<Sighting> find_flow(const Flow& flow,
                                               const std::map<std::size_t, std::vector<SeenPacket>>& seen);
 

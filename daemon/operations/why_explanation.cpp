@@ -265,8 +265,17 @@ class Explainer {
                     (narrow ? narrow->name + " has an MTU of " + std::to_string(narrow->mtu)
                             : std::string("a link on the way has a smaller MTU")) +
                     ", and the ICMP error that should say so does not come",
-                "docker network create -o com.docker.network.driver.mtu=" +
-                    (narrow ? std::to_string(narrow->mtu) : std::string("MTU")) + " …"};
+                narrow ? smaller_mtu(narrow->mtu) : std::string()};
+    }
+
+    /// FROM sends nothing larger then.
+    [[nodiscard]] std::string smaller_mtu(std::uint32_t mtu) const {
+        const auto& points = facts_.way.points;
+        const bool own = !points.empty() && points.front().hop.kind == "source" &&
+                         is_plain_word(points.front().hop.interface);
+        return own ? command_in(from(),
+                                "ip link set " + points.front().hop.interface + " mtu " + std::to_string(mtu))
+                   : std::string();
     }
 
     /// Nothing was sent.
@@ -333,9 +342,11 @@ void add_sharing(std::vector<std::string>& notes, const api::Target& target) {
 std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& decision) {
     std::vector<std::string> notes;
     const bool answered = facts.end && facts.end->kind == ProbeEnd::Kind::answered;
-    if (facts.probed && !facts.traced && !(decision.verdict == WhyVerdict::delivered && answered))
-        notes.push_back("the packet's way through the rules was not traced (" + facts.untraced +
-                        "): what stopped it is told from where it was seen alone");
+    if (facts.probed && !facts.traced)
+        notes.push_back("the packet's way through the rules was not traced (" + facts.untraced + ")" +
+                        (decision.verdict == WhyVerdict::delivered && answered
+                             ? ""
+                             : ": what stopped it is told from where it was seen alone"));
     if (decision.by_table && facts.probed)
         notes.emplace_back((decision.answer ? facts.rules_back : facts.rules)->legacy
                                ? "iptables-legacy's rules cannot be traced: this one is what they say by "

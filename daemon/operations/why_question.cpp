@@ -3,6 +3,7 @@
 #include "common/endpoint.hpp"
 #include "daemon/operations/conntrack_staleness.hpp"
 #include "daemon/operations/request_time.hpp"
+#include "daemon/operations/sightings.hpp"
 #include "daemon/operations/why_explanation.hpp"
 #include "daemon/operations/why_narrow.hpp"
 #include "daemon/operations/why_publisher.hpp"
@@ -46,6 +47,7 @@ class Question {
         name_itself();
         facts_.flow = {request_.protocol, 0, destination_.to.address, request_.port};
         facts_.target = owner_of_destination();
+        tables_.follow(transport_of(facts_.flow, request_.port));
         auto way = tables_.way_to(destination_.to.address, request_.protocol != WhyProtocol::icmp);
         if (!way) return way.error();
         facts_.way = std::move(*way);
@@ -97,7 +99,7 @@ class Question {
             for (const auto& link : topology_[place].links)
                 one.interfaces[link.index] = link.name;
         }
-        facts_.trace = read_trace(facts_.flow, traced);
+        facts_.trace = read_trace(facts_.flow, traced, mark_of(facts_.flow, handles_.sight.packets()));
         const auto host = host_of(handles_);
         if (host && traced.contains(*host) && traced[*host].rules)
             facts_.ingress = ingress_drops(*traced[*host].rules, facts_.way, *host);
@@ -109,6 +111,7 @@ class Question {
     void follow_translation() {
         read_host();
         const auto own = [&](const std::string& interface) { return own_address(interface); };
+        tables_.follow(transport_of(facts_.flow, request_.port));
         facts_.translated =
             find_translation(facts_, rules_, {host_of(handles_), passage(), destination_.source}, own);
         if (facts_.translated) {
@@ -117,6 +120,8 @@ class Question {
                 facts_.way =
                     tables_.went_on(std::move(facts_.way), *place, *facts_.translated, "DNAT to " + to);
         }
+        packet_ = transport_of(facts_.flow, facts_.destination().port);
+        tables_.follow(packet_);
         if (const auto whole = passage(); whole && destination_.source) {
             const auto to = facts_.destination();
             facts_.rules = decide_by_rules(rules_, *whole, facts_.flow, *destination_.source, to);
@@ -210,11 +215,12 @@ class Question {
         look_at_way_back();
         look_at_mark();
         const auto to = facts_.translated ? facts_.translated->address : destination_.to.address;
-        if (const auto owner = named(to)) facts_.stray = routes_.stray(to, *owner);
+        if (const auto owner = named(to)) facts_.stray = routes_.stray(to, *owner, packet_);
         if (!facts_.stray && destination_.source)
-            facts_.stray = routes_.stray(*destination_.source, context_.targets.front().name);
+            facts_.stray = routes_.stray(*destination_.source, context_.targets.front().name, packet_.back());
         facts_.next_hop = tables_.next_hop(destination_.to.address);
-        facts_.route = routes_.decisive(0, destination_.to.address);
+        facts_.route =
+            routes_.decisive(0, destination_.to.address, {}, transport_of(facts_.flow, request_.port));
         facts_.shut = tables_.shut_setting();
         facts_.refusing = tables_.refusal(to, destination_.source);
         if (request_.size != 0) facts_.narrow = find_narrow(topology_, facts_.way, request_.size);
@@ -272,6 +278,7 @@ class Question {
         kernel::RouteQuery query;
         query.destination = facts_.destination().address;
         query.from = destination_.source;
+        packet_.say_in(query);
         facts_.by_mark = tables_.rule_by_mark(handles_.host->place, query, whole->input);
     }
 
@@ -401,6 +408,7 @@ class Question {
     WhyTables tables_;
     DecisiveRoutes routes_;
     FamilyRules rules_;  ///< the host's
+    Transport packet_;   ///< as it is behind whatever translates it
     std::optional<Publisher> publisher_;
     BehindProxy::Leg leg_ = BehindProxy::Leg::unseen;
     WhyFacts facts_;

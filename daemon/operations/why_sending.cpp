@@ -31,7 +31,6 @@ Result<void> WhySending::send(const std::vector<api::Endpoint>& ways) {
         if (auto watched = watch_leg(*probe, legs); !watched) return watched;
     }
     (void)handles_.sight.take_traces();
-    handles_.sight.take_packets();
     if (auto small = try_small(); !small) return small;
     facts_.saw_all = handles_.sight.saw_all();
     facts_.observed = handles_.sight.places();
@@ -58,7 +57,6 @@ Result<void> WhySending::wait(WhyProbe& probe) {
             dropped = true;
             until = std::min(until, Clock::now() + grace);
         }
-        handles_.sight.take_packets();
         const auto now = Clock::now();
         if (now >= until) return {};
         if (now >= next_look) {

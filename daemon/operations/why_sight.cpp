@@ -89,6 +89,8 @@ std::vector<pollfd> WhySight::waiting() const {
 }
 
 bool WhySight::take_traces() {
+    take_packets();
+    const auto mark = mark_of(flow_, packets_);
     bool dropped = false;
     for (auto& one : watched_) {
         if (!one.trace) continue;
@@ -102,7 +104,7 @@ bool WhySight::take_traces() {
             continue;
         }
         events.insert(events.end(), news.begin(), news.end());
-        dropped = dropped || (!news.empty() && tells_of_drop(flow_, events));
+        dropped = dropped || (!news.empty() && tells_of_drop(flow_, events, mark));
     }
     return dropped;
 }

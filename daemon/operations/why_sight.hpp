@@ -30,7 +30,8 @@ class WhySight {
 
     /// For poll(2): ready where there is news of a trace.
     [[nodiscard]] std::vector<pollfd> waiting() const;
-    /// Takes what the kernel has told of traces; true where something of it is a drop.
+    /// Takes what the kernel has told of traces, and the packets that have been seen; true where something of
+    /// the flow is a drop.
     [[nodiscard]] bool take_traces();
     /// Takes the packets that have been seen.
     void take_packets();

@@ -47,9 +47,15 @@ Result<std::vector<PlacedHop>> WhyTables::walk_from(std::size_t place,
     return out;
 }
 
-Result<Way> WhyTables::way_to(const IpAddress& destination, bool connected) {
+kernel::RouteQuery WhyTables::query_of(const Transport& packet, const IpAddress& destination) {
     kernel::RouteQuery query;
     query.destination = destination;
+    packet.say_in(query);
+    return query;
+}
+
+Result<Way> WhyTables::way_to(const IpAddress& destination, bool connected) {
+    auto query = query_of(packet_, destination);
     auto hops = walk_from(0, query);
     if (!hops) return hops.error();
     const auto& first = hops->front();
@@ -75,8 +81,8 @@ Way WhyTables::went_on(Way first, std::size_t place, const api::Endpoint& destin
         first = until(std::move(first), place, topology_[place].target);
         input = first.points.empty() ? 0 : index_of(place, first.points.back().hop.interface);
     }
-    kernel::RouteQuery query;
-    query.destination = destination.address;
+    auto query = query_of(packet_, destination.address);
+    query.destination_port = destination.port;
     const auto& source = hops_.front().route ? hops_.front().route->source : std::nullopt;
     // A packet that comes in needs a source for the kernel to route it.
     if (input != 0 && source && source->family() == destination.address.family()) {
@@ -114,8 +120,7 @@ std::optional<RouteRefusal> WhyTables::refusal(const IpAddress& destination,
     if (hops_.empty() || !is_lost(hops_.back().step)) return std::nullopt;
     const auto& last = hops_.back();
     if (!last.place || !known_.socket(*last.place)) return std::nullopt;
-    kernel::RouteQuery query;
-    query.destination = destination;
+    auto query = query_of(packet_, destination);
     const auto& from = source ? source : chosen_;
     if (from && from->family() == destination.family()) query.from = from;
     return ask_refusal(known_.socket(*last.place)->get(), query, last.input.value_or(""));
@@ -162,9 +167,7 @@ std::optional<WrongNeighbour> WhyTables::wrong_neighbour(const std::vector<Place
 
 std::optional<WrongNeighbour> WhyTables::wrong_neighbour_back(std::size_t place,
                                                               const IpAddress& source) const {
-    kernel::RouteQuery query;
-    query.destination = source;
-    const auto hops = walk_from(place, query);
+    const auto hops = walk_from(place, query_of(packet_.back(), source));
     return hops ? wrong_neighbour(*hops) : std::nullopt;
 }
 
@@ -172,8 +175,7 @@ std::optional<NoWayBack> WhyTables::no_way_back(std::size_t place, const IpAddre
                                                 const IpAddress& source) const {
     const auto& socket = known_.socket(place);
     if (!socket || own.family() != source.family()) return std::nullopt;
-    kernel::RouteQuery query;
-    query.destination = source;
+    auto query = query_of(packet_.back(), source);
     // From an address that it has lost there are no routes.
     if (topology_[place].has_address(own)) query.from = own;
     const auto reply = kernel::query_route(socket->get(), query);
@@ -183,8 +185,7 @@ std::optional<NoWayBack> WhyTables::no_way_back(std::size_t place, const IpAddre
 
 std::optional<LostAnswer> WhyTables::lost_answer(const AnswerStart& start, const IpAddress& source) const {
     if (!known_.socket(start.place) || start.own.family() != start.to.family()) return std::nullopt;
-    kernel::RouteQuery query;
-    query.destination = start.to;
+    auto query = query_of(packet_.back(), start.to);
     query.from = start.own;
     if (!start.input.empty()) query.input = index_of(start.place, start.input);
     auto hops = walk_from(start.place, query);

@@ -3,6 +3,7 @@
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/route_verdict.hpp"
 #include "daemon/operations/topology.hpp"
+#include "daemon/operations/transport.hpp"
 #include "daemon/operations/why_facts.hpp"
 
 #include <optional>
@@ -14,6 +15,9 @@ class WhyTables {
   public:
     /// Both are borrowed.
     WhyTables(const Topology& topology, const KnownNamespaces& known) : topology_(topology), known_(known) {}
+
+    /// What there is to say of the packet to the kernels that are asked from now on.
+    void follow(const Transport& packet) { packet_ = packet; }
 
     /// From FROM on. `connected`: by connect(2), whose kernel asks its rules once more when it has chosen the
     /// source (ip_route_connect() in include/net/route.h). errc as walk().
@@ -72,6 +76,8 @@ class WhyTables {
     [[nodiscard]] std::optional<SilentNeighbour> silent_neighbour(const std::vector<PlacedHop>& hops) const;
     /// Of that namespace; 0: it has none of that name.
     [[nodiscard]] std::uint32_t index_of(std::size_t place, const std::optional<std::string>& name) const;
+    /// Of the packet, or of its answer: to `destination`.
+    [[nodiscard]] static kernel::RouteQuery query_of(const Transport& packet, const IpAddress& destination);
     /// "eth1 (by the policy rule 5: from all lookup 100)": where it is sent on `by` that interface, or else
     /// by the last namespace that does so.
     [[nodiscard]] std::string led(const std::vector<PlacedHop>& hops, kernel::RouteQuery query,
@@ -82,6 +88,7 @@ class WhyTables {
 
     const Topology& topology_;
     const KnownNamespaces& known_;
+    Transport packet_;
     std::vector<PlacedHop> hops_;      // of all ways
     std::optional<IpAddress> chosen_;  // FROM's source, where its kernel refuses that one
     std::uint32_t last_input_ = 0;     // by which it came to where the first way ends; 0: it is made there

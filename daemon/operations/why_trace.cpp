@@ -76,13 +76,29 @@ std::optional<ProbePacket> packet_of(const TraceEvent& event) {
     return parse_echo_packet(bytes);
 }
 
+/// Behind the SYN a connection that carries nothing has an ACK, a FIN or a reset.
+bool is_near(std::uint32_t number, std::uint32_t sequence) {
+    constexpr std::uint32_t most = 2;
+    return number - sequence <= most;
+}
+
+bool bears(const FlowMark& mark, const ProbePacket& packet, bool answer) {
+    if (packet.tcp && mark.sequence) {
+        // A rule's reset need not acknowledge anything (nf_reject_ip_tcphdr_put()).
+        if (answer && !packet.ack_flag) return packet.rst;
+        return is_near(answer ? packet.acknowledged : packet.sequence, *mark.sequence);
+    }
+    return mark.addresses.empty() || mark.addresses.contains(packet.source) ||
+           mark.addresses.contains(packet.destination);
+}
+
 /// nullopt: it is another flow's.
-std::optional<bool> is_answer(const Flow& flow, const ProbePacket& packet) {
+std::optional<bool> is_answer(const Flow& flow, const FlowMark& mark, const ProbePacket& packet) {
     if (packet.echo != (flow.protocol == WhyProtocol::icmp)) return std::nullopt;
     if (!packet.echo && packet.tcp != (flow.protocol == WhyProtocol::tcp)) return std::nullopt;
-    if (packet.destination_port == flow.own) return true;
-    if (packet.source_port == flow.own) return false;
-    return std::nullopt;
+    const bool answer = packet.destination_port == flow.own;
+    if (!answer && packet.source_port != flow.own) return std::nullopt;
+    return bears(mark, packet, answer) ? std::optional(answer) : std::nullopt;
 }
 
 /// The word is in the rule, and not in a name or a comment, which are in quotes.
@@ -102,8 +118,8 @@ bool has_statement(std::string_view text, std::string_view word) {
 /// One namespace's events in their order.
 class Reader {
   public:
-    Reader(const Flow& flow, std::size_t place, const TracedNamespace& traced)
-        : flow_(flow), place_(place), traced_(traced) {}
+    Reader(const Flow& flow, const FlowMark& mark, std::size_t place, const TracedNamespace& traced)
+        : flow_(flow), mark_(mark), place_(place), traced_(traced) {}
 
     void read(std::vector<TracedStep>& out) {
         for (const auto& event : traced_.events) {
@@ -126,7 +142,7 @@ class Reader {
     };
 
     void begin(const TraceEvent& event, const ProbePacket& packet) {
-        const auto answer = is_answer(flow_, packet);
+        const auto answer = is_answer(flow_, mark_, packet);
         if (!answer) {
             walks_.erase(event.id);
             return;
@@ -195,6 +211,7 @@ class Reader {
     }
 
     const Flow& flow_;
+    const FlowMark& mark_;
     std::size_t place_;
     const TracedNamespace& traced_;
     std::map<std::uint32_t, Walk> walks_;  // by the packet's id
@@ -238,10 +255,11 @@ std::string trace_commands(const std::string& table, WhyProtocol protocol, bool 
     return text;
 }
 
-std::vector<TracedStep> read_trace(const Flow& flow, const std::map<std::size_t, TracedNamespace>& traced) {
+std::vector<TracedStep> read_trace(const Flow& flow, const std::map<std::size_t, TracedNamespace>& traced,
+                                   const FlowMark& mark) {
     std::vector<TracedStep> out;
     for (const auto& [place, one] : traced)
-        Reader(flow, place, one).read(out);
+        Reader(flow, mark, place, one).read(out);
     return out;
 }
 
@@ -289,11 +307,11 @@ std::vector<std::string> ingress_drops(const std::vector<TableText>& tables, con
     return out;
 }
 
-bool tells_of_drop(const Flow& flow, std::span<const TraceEvent> events) {
+bool tells_of_drop(const Flow& flow, std::span<const TraceEvent> events, const FlowMark& mark) {
     std::set<std::uint32_t> own;
     for (const auto& event : events) {
         if (const auto packet = packet_of(event)) {
-            if (is_answer(flow, *packet))
+            if (is_answer(flow, mark, *packet))
                 own.insert(event.id);
             else
                 own.erase(event.id);

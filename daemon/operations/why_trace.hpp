@@ -4,6 +4,7 @@
 #include "daemon/kernel/nft_trace.hpp"
 #include "daemon/operations/flow_view.hpp"
 #include "daemon/operations/ruleset_text.hpp"
+#include "daemon/operations/sightings.hpp"
 #include "daemon/operations/why_way.hpp"
 
 #include <cstdint>
@@ -45,9 +46,10 @@ struct TracedStep {
 };
 
 /// Namespace by namespace, in the kernel's order; other flows' steps and those in netlab's own tables are
-/// left out.
+/// left out. What has the flow's port or identifier by chance is another's, as far as `mark` tells.
 [[nodiscard]] std::vector<TracedStep> read_trace(const Flow& flow,
-                                                 const std::map<std::size_t, TracedNamespace>& traced);
+                                                 const std::map<std::size_t, TracedNamespace>& traced,
+                                                 const FlowMark& mark = {});
 
 /// The step that ends the packet's way, or its answer's; nullptr where none does.
 [[nodiscard]] const TracedStep* ending_step(std::span<const TracedStep> steps);
@@ -62,6 +64,7 @@ struct TracedStep {
                                                      std::size_t place);
 
 /// The kernel has told of a packet of the flow being dropped: for whoever waits.
-[[nodiscard]] bool tells_of_drop(const Flow& flow, std::span<const kernel::TraceEvent> events);
+[[nodiscard]] bool tells_of_drop(const Flow& flow, std::span<const kernel::TraceEvent> events,
+                                 const FlowMark& mark = {});
 
 }  // namespace netlab::operations

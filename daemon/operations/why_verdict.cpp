@@ -1,5 +1,6 @@
 #include "daemon/operations/why_verdict.hpp"
 
+#include "common/endpoint.hpp"
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/route_verdict.hpp"
 #include "daemon/operations/why_by_tables.hpp"
@@ -140,7 +141,7 @@ class Decider {
     void behind_proxy() {
         using Leg = BehindProxy::Leg;
         const auto& proxied = *facts_.proxied;
-        const api::WhyPlace there{proxied.target, ""};
+        const api::WhyPlace there{proxied.target, endpoint_text(proxied.to.address, proxied.to.port)};
         const bool udp = facts_.flow.protocol == WhyProtocol::udp;
         // It will give the connection up when it finds nobody behind it.
         if (is_refused_behind() && proxied.leg != Leg::there && !(udp && answered()))
@@ -207,8 +208,10 @@ class Decider {
         }
         if (end.kind == ProbeEnd::Kind::not_sent) {
             // A rule of FROM's own says EPERM; which one, only a trace tells.
+            const auto& points = facts_.way.points;
+            const bool at_interface = end.error_number == EMSGSIZE && !points.empty();
             settle(end.error_number == EPERM ? WhyVerdict::dropped : WhyVerdict::unreachable,
-                   api::WhyPlace{facts_.request.from, ""});
+                   at_interface ? place_of(points.front()) : api::WhyPlace{facts_.request.from, ""});
             return;
         }
         api::WhyPlace where = end_place();

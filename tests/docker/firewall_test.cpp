@@ -89,6 +89,60 @@ TEST_CASE("firewall: of the engine's host every rule that nft lists, with its co
     CHECK(docker_is_marked);
 }
 
+TEST_CASE("firewall: of the engine's host each chain's rules have the counters that iptables-save shows",
+          "[docker][firewall]") {
+    const support::Daemon daemon(settings());
+    // By family, table and chain: of each rule in its place how many packets and bytes, "-" where it does not
+    // count.
+    using Chains = std::map<std::string, std::vector<std::string>>;
+    const auto saved = [] {
+        Chains out;
+        const std::regex table(R"(\*(\S+))");
+        const std::regex rule(R"((?:\[(\d+:\d+)\] )?-A (\S+)( .*)?)");
+        for (const std::string family : {"ip", "ip6"}) {
+            std::string name;
+            std::smatch match;
+            for (const auto& line : support::run_well({"nsenter", "--net=/run/netns/" + host_namespace(),
+                                                       family + "tables-save", "-c"})
+                                        .lines()) {
+                if (std::regex_match(line, match, table)) name = match[1];
+                if (std::regex_match(line, match, rule))
+                    out[family + " " + name + " " + match[2].str()].push_back(
+                        match[1].matched ? match[1].str() : "-");
+            }
+        }
+        return out;
+    };
+    const auto told = [&] {
+        Chains out;
+        const auto finished = daemon.netlab({"-j", "firewall", "host"});
+        REQUIRE(finished.status == 0);
+        for (const auto& row : finished.json_lines()) {
+            if (text(row, "type") != "rule" || text(row, "backend") != "iptables_nft") continue;
+            const auto* packets = row.if_contains("packets");
+            out[text(row, "family") + " " + text(row, "table") + " " + text(row, "chain")].push_back(
+                packets == nullptr || packets->is_null()
+                    ? "-"
+                    : std::to_string(packets->to_number<std::uint64_t>()) + ":" +
+                          std::to_string(row.at("bytes").to_number<std::uint64_t>()));
+        }
+        return out;
+    };
+    // A packet may pass between two looks.
+    Chains mine;
+    Chains theirs;
+    CHECK(support::eventually(
+        [&] {
+            theirs = saved();
+            mine = told();
+            return mine == theirs;
+        },
+        std::chrono::seconds(10)));
+    CHECK(mine == theirs);
+    CHECK(theirs.contains("ip nat DOCKER"));
+    CHECK(theirs.size() > 8);
+}
+
 TEST_CASE("firewall: of a container its own rules, among them those of the embedded resolver",
           "[docker][firewall]") {
     const support::Daemon daemon(settings());

@@ -78,6 +78,19 @@ std::string outside_target() {
     return "netns:" + outside_namespace();
 }
 
+bool is_rule_of_host(const boost::json::object& rule) {
+    const auto listing = on_host("nft -s -a list chain " + text(rule, "family") + " " + text(rule, "table") +
+                                 " " + text(rule, "chain"));
+    const auto handle = "# handle " + std::to_string(rule.at("handle").to_number<int>()) + "\n";
+    const auto end = listing.find(handle);
+    INFO(listing << rule);
+    REQUIRE(end != listing.npos);
+    const auto begin = listing.rfind('\n', end) + 1;
+    auto line = listing.substr(begin, end - begin);
+    if (const auto counter = line.find("counter "); counter != line.npos) line.erase(counter, 8);
+    return contains(line, text(rule, "text"));
+}
+
 support::Process start_in(const std::string& container, Words words) {
     words.insert(words.begin(), {"nsenter", "--net=/proc/" + std::to_string(pid_of(container)) + "/ns/net"});
     return support::Process(words);
@@ -85,6 +98,10 @@ support::Process start_in(const std::string& container, Words words) {
 
 std::string on_host(const std::string& command) {
     return well(shell_in(host_path(), command));
+}
+
+Finished shell_on_host(const std::string& command) {
+    return shell_in(host_path(), command);
 }
 
 std::string in_container(const std::string& container, const std::string& command) {

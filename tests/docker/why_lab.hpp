@@ -15,6 +15,8 @@ Finished why(const support::Daemon& daemon, Words words);
 [[nodiscard]] std::string verdict(const boost::json::object& report);
 /// The report's, which must be there.
 [[nodiscard]] boost::json::object rule(const boost::json::object& report);
+/// It is what nft(8) shows of the host's rule with that handle.
+[[nodiscard]] bool is_rule_of_host(const boost::json::object& rule);
 /// By the second try at the latest: a neighbour that has not answered a moment ago is not asked again at
 /// once.
 void check_delivered(const support::Daemon& daemon, const Words& words);
@@ -26,6 +28,8 @@ void check_delivered(const support::Daemon& daemon, const Words& words);
 
 /// A command of the shell in the network namespace of the lab's host; must end well.
 std::string on_host(const std::string& command);
+/// The same, which may fail.
+Finished shell_on_host(const std::string& command);
 /// The same in a container's namespace, with the host's programs.
 std::string in_container(const std::string& container, const std::string& command);
 /// The same in the world outside.

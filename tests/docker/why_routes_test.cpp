@@ -69,7 +69,8 @@ TEST_CASE("why: a policy rule that refuses is named, and what is only EINVAL is 
     const Words question{"why-policy", "203.0.113.8:80"};
     for (const auto& rule :
          {std::string("to 203.0.113.0/24 unreachable"), std::string("to 203.0.113.8 prohibit"),
-          std::string("to 203.0.113.0/24 blackhole"), "from " + own + " prohibit"}) {
+          std::string("to 203.0.113.0/24 blackhole"), "from " + own + " prohibit",
+          std::string("ipproto tcp dport 80 prohibit")}) {
         in_container("why-policy", "ip rule add " + rule + " priority 100");
         const auto report = ask_why(daemon, question);
         INFO(report);
@@ -118,6 +119,7 @@ TEST_CASE("why: what keeps TO from answering is found in TO", "[docker]") {
            "why-back has no route to 198.51.100.1");
     try_it("ip route add blackhole 198.51.100.0/24", "why-back has the route blackhole 198.51.100.0/24");
     try_it("ip rule add to 198.51.100.0/24 prohibit priority 77", "why-back has the policy rule 77");
+    try_it("ip rule add ipproto tcp sport 80 prohibit priority 77", "why-back has the policy rule 77");
     try_it("ip neigh replace 172.17.0.1 lladdr 02:00:00:00:00:99 nud permanent dev eth0",
            "its permanent neighbour entry is wrong");
     in_container("why-back",
@@ -157,9 +159,13 @@ TEST_CASE("why: what loses the answer on the host is named, and what mends it", 
            "host, which has the policy rule 77");
     try_it(out, "ip rule add from 203.0.113.0/24 blackhole priority 77",
            "host, which has the policy rule 77");
+    try_it(out, "ip rule add ipproto tcp sport 80 unreachable priority 77",
+           "host, which has the policy rule 77");
     try_it(out, "iptables -w -t raw -I PREROUTING -i eth0 -p tcp --sport 80 -j NOTRACK",
            "takes it from conntrack");
     try_it(out, "iptables -w -t raw -I PREROUTING -i docker0 -j NOTRACK", "takes it from conntrack");
+    try_it(in, "ip rule add ipproto tcp sport 8080 prohibit priority 77",
+           "host, which has the policy rule 77");
     try_it(in, "ip rule add iif docker0 to 198.51.100.1 prohibit priority 77",
            "host, which has the policy rule 77");
     const Undo undo("ip rule del priority 77; ip route flush table 177");
@@ -266,7 +272,8 @@ time.sleep(60)
         [&] {
             const auto report = ask_why(daemon, {"co1", "198.51.100.1:9998/udp"});
             INFO(report);
-            return verdict(report) == "unknown" &&
+            return verdict(report) == "unknown" && report.at("where").is_object() &&
+                   text(report.at("where").as_object(), "point") != "" &&
                    contains(text(report, "explanation"), "a socket there takes it");
         },
         5s));

@@ -48,4 +48,8 @@ TEST_CASE("why: the report says verdict, rule, reason and what to do, and escape
     CHECK(text.find("docker network connect net co3") != text.npos);
     CHECK(text.find('\x1b') == text.npos);
     CHECK(text.find("there") != text.npos);
+    report.rule.reset();
+    report.verdict = api::WhyVerdict::unknown;
+    report.where = api::WhyPlace{"blue", "eth0"};
+    CHECK(why_text::report(report, {}, false).find("co1 -> co3 (172.17.0.2): unknown at blue, eth0\n") == 0);
 }

@@ -280,7 +280,6 @@ TEST_CASE("why: the link that is too small is named with its MTU", "[unit]") {
     one.facts.narrow = NarrowLink{"eth0 of host", 1300};
     const auto why = one.explain(WhyVerdict::lost);
     CHECK(why.explanation.find("eth0 of host has an MTU of 1300") != std::string::npos);
-    CHECK(why.suggestion.find("mtu=1300") != std::string::npos);
 }
 
 TEST_CASE("why: TO's missing way back is said of TO", "[unit]") {
@@ -347,6 +346,60 @@ TEST_CASE("why: a route to the bridge that is not there is told from one in the 
           "host has no route to 172.17.0.0/16, the network behind docker0 where web is");
     stray.expected = "x;reboot";
     CHECK(explain_stray(stray).suggestion.empty());
+}
+
+TEST_CASE("why: what the tables and the packet disagree on is said", "[unit]") {
+    const auto notes = [](const Case& one) { return notes_of(one.facts, one.decision); };
+    Case one;
+    one.facts.traced = true;
+    one.facts.rules.emplace();
+    one.facts.rules->known = true;
+    one.facts.rules->rule = rule("FORWARD", "drop");
+    one.decision.verdict = WhyVerdict::delivered;
+    CHECK(notes(one) ==
+          std::vector<std::string>{"as netlab reads the host's rules, ip filter FORWARD (drop) should "
+                                   "have stopped it; the packet has come through"});
+    one.facts.rules->rule.reset();
+    CHECK(notes(one).empty());
+    one.decision.verdict = WhyVerdict::dropped;
+    one.decision.rule = rule("FORWARD", "drop");
+    CHECK(notes(one) ==
+          std::vector<std::string>{"as netlab reads the host's rules, none of them should have stopped it"});
+    // A rule that is not understood may have.
+    one.facts.rules->doubt = "a rule";
+    CHECK(notes(one).empty());
+    one.decision.verdict = WhyVerdict::delivered;
+    one.facts.way.end = RouteStep::not_forwarded;
+    one.facts.way.note = "host does not forward";
+    CHECK(notes(one) ==
+          std::vector<std::string>{"by the tables it should not arrive: host does not forward"});
+}
+
+TEST_CASE("why: that nothing was traced is said of what is delivered, too", "[unit]") {
+    Case one;
+    one.facts.untraced = "it was not asked for, or needs the role trace";
+    one.facts.end = ProbeEnd{};
+    one.facts.end->kind = ProbeEnd::Kind::answered;
+    one.decision.verdict = WhyVerdict::delivered;
+    const std::string note =
+        "the packet's way through the rules was not traced (it was not asked for, or needs the role trace)";
+    CHECK(notes_of(one.facts, one.decision) == std::vector{note});
+    one.decision.verdict = WhyVerdict::lost;
+    CHECK(notes_of(one.facts, one.decision) ==
+          std::vector{note + ": what stopped it is told from where it was seen alone"});
+    one.facts.traced = true;
+    CHECK(notes_of(one.facts, one.decision).empty());
+}
+
+TEST_CASE("why: a black hole ends where nothing larger is sent", "[unit]") {
+    Case one;
+    one.request.size = 1500;
+    one.facts.small_passes = true;
+    one.facts.way.points.emplace_back().hop = {"co1", "eth0", "source", true, false, ""};
+    CHECK(one.explain(WhyVerdict::lost).suggestion.empty());
+    one.facts.narrow = NarrowLink{"eth0 of host", 1300, NarrowLink::Word::icmp, 0};
+    CHECK(one.explain(WhyVerdict::lost).suggestion ==
+          "nsenter --net=/proc/42/ns/net ip link set eth0 mtu 1300");
 }
 
 TEST_CASE("why: what joins two targets has the packet's family", "[unit]") {

@@ -259,6 +259,44 @@ TEST_CASE("why: a trace is read by the packet's id, and others' packets are left
     CHECK(ending_step(steps) == &steps[1]);
 }
 
+TEST_CASE("why: what has the flow's port by chance is not its trace", "[unit]") {
+    auto own = event(1, "FORWARD", NFT_JUMP);
+    add_headers(own, own_port, 80);  // its sequence number is 1
+    auto strange = event(2, "FORWARD", NF_DROP);
+    add_headers(strange, own_port, 80);
+    strange.transport_header[7] = std::byte{9};
+    auto answer = event(3, "FORWARD", NF_DROP);
+    add_headers(answer, 80, own_port);
+    answer.transport_header[11] = std::byte{9};
+    answer.transport_header[13] = std::byte{0x12};
+    TracedNamespace traced;
+    traced.events = {own, strange, answer};
+    FlowMark mark;
+    mark.sequence = 1;
+    CHECK(read_trace(flow, {{2, traced}}, mark).size() == 1);
+    CHECK_FALSE(tells_of_drop(flow, traced.events, mark));
+    traced.events[2].transport_header[11] = std::byte{2};  // it acknowledges the SYN
+    const auto steps = read_trace(flow, {{2, traced}}, mark);
+    REQUIRE(steps.size() == 2);
+    CHECK(steps[1].step.answer);
+    CHECK(tells_of_drop(flow, traced.events, mark));
+    // Of what has no sequence number the addresses tell, those of a translation too.
+    const Flow datagram{WhyProtocol::udp, own_port, co2, 80};
+    auto udp = event(4, "FORWARD", NF_DROP);
+    add_headers(udp, own_port, 80);
+    udp.network_header[9] = std::byte{17};
+    mark = {};
+    mark.addresses = {*IpAddress::parse("10.0.0.1"), *IpAddress::parse("10.0.0.2")};
+    traced.events = {udp};
+    CHECK(read_trace(datagram, {{2, traced}}, mark).empty());
+    mark.addresses.insert(co1);
+    CHECK(read_trace(datagram, {{2, traced}}, mark).size() == 1);
+    // The packets that were seen are what it is told by.
+    mark = mark_of(flow, {{0, {syn(2, true, co2, 80)}}, {2, {syn(3, true, host, 80)}}});
+    CHECK(mark.sequence == sequence);
+    CHECK(mark.addresses == std::set{co1, co2, host});
+}
+
 TEST_CASE("why: the commands of a trace name only numbers", "[unit]") {
     const auto text = trace_commands(trace_table_name(12), WhyProtocol::tcp, true, 40'000);
     CHECK(text.find("add table inet netlab-trace-12 { flags owner; }") == 0);
