@@ -40,6 +40,44 @@ std::string owner_by_name(std::string_view chain) {
     return chain == "DOCKER" ? "docker" : find_mark(chain_marks, chain);
 }
 
+/// As Docker names its bridges where nobody has named them: "docker0", "br-0123456789ab".
+bool is_dockers_bridge(std::string_view name) {
+    constexpr std::string_view hex = "0123456789abcdef";
+    constexpr std::size_t id = 12;
+    return name == "docker0" || (name.size() == 3 + id && name.starts_with("br-") &&
+                                 name.find_first_not_of(hex, 3) == std::string_view::npos);
+}
+
+std::string replace_all(std::string text, std::string_view what, std::string_view by) {
+    for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size()))
+        text.replace(at, what.size(), by);
+    return text;
+}
+
+/// What Docker writes for a bridge into chains of iptables' own (setupIPTablesInternal() in
+/// libnetwork/drivers/bridge/setup_ip_tables.go), in nft's words; a bridge of a name that an administrator
+/// gave is not recognised.
+bool is_dockers_own(const std::string& table, const std::string& chain, const std::string& text) {
+    const auto begin = text.find('"');
+    const auto end = text.find('"', begin + 1);
+    if (begin == std::string::npos || end == std::string::npos) return false;
+    const auto bridge = text.substr(begin, end - begin + 1);
+    if (!is_dockers_bridge(std::string_view(bridge).substr(1, bridge.size() - 2))) return false;
+    const auto shape = replace_all(text, bridge, "BRIDGE");
+    if (table == "filter" && chain == "FORWARD") {
+        constexpr std::array<std::string_view, 4> shapes{
+            "oifname BRIDGE ct state related,established accept", "iifname BRIDGE oifname != BRIDGE accept",
+            "iifname BRIDGE oifname BRIDGE accept", "iifname BRIDGE oifname BRIDGE drop"};
+        return std::ranges::find(shapes, shape) != shapes.end();
+    }
+    if (table != "nat" || chain != "POSTROUTING" || !shape.ends_with(" masquerade")) return false;
+    constexpr std::array<std::string_view, 2> of_network{"oifname != BRIDGE ip saddr ",
+                                                         "oifname != BRIDGE ip6 saddr "};
+    return std::ranges::any_of(of_network, [&](std::string_view start) {
+        return shape.starts_with(start) && std::ranges::count(shape.substr(start.size()), ' ') == 1;
+    });
+}
+
 bool is_jump(RuleBackend backend, std::string_view word) {
     if (backend == RuleBackend::iptables_legacy) return word == "-j" || word == "-g";
     return word == "jump" || word == "goto";
@@ -60,6 +98,7 @@ std::string rule_owner(const TableText& table, const ChainText& chain, const Rul
     if (table.backend == RuleBackend::nft) return table_owner(table);
     if (chain.name == "DOCKER-USER") return {};
     if (!chain.hook) return owner_by_name(chain.name);
+    if (is_dockers_own(table.name, chain.name, rule.text)) return "docker";
     const auto jumps = jumps_of(table.backend, rule.text);
     return jumps.empty() ? std::string() : owner_by_name(jumps.front());
 }

@@ -15,7 +15,8 @@ namespace netlab::operations {
 [[nodiscard]] std::string table_owner(const TableText& table);
 /// The same; "iptables" of a chain of a hook that iptables brings along.
 [[nodiscard]] std::string chain_owner(const TableText& table, const ChainText& chain);
-/// A rule in a chain of iptables' own is his whose chain it jumps to; one in DOCKER-USER an administrator's.
+/// A rule in a chain of iptables' own is his whose chain it jumps to, and Docker's if it is what that writes
+/// there for a bridge; one in DOCKER-USER an administrator's.
 [[nodiscard]] std::string rule_owner(const TableText& table, const ChainText& chain, const RuleText& rule);
 
 /// Whose chains that one leads to: "ufw", "docker"; of a hook's chain, who has a hand in its policy.

@@ -215,6 +215,33 @@ TEST_CASE("rule owners: by the names of chains and tables, and a rule in iptable
     const auto& user = *find_chain(filter, "DOCKER-USER");
     CHECK(chain_owner(filter, user) == "docker");
     CHECK(rule_owner(filter, user, user.rules[0]).empty());
+    // What Docker writes for a bridge into iptables' own chains, and what looks like it.
+    const auto of_text = [&](const char* table, const char* chain, const std::string& rule) {
+        TableText in;
+        in.backend = RuleBackend::iptables_nft;
+        in.name = table;
+        ChainText of;
+        of.name = chain;
+        of.hook.emplace();
+        RuleText one;
+        one.text = rule;
+        return rule_owner(in, of, one);
+    };
+    for (const std::string bridge : {R"("docker0")", R"("br-0123456789ab")"}) {
+        CHECK(of_text("filter", "FORWARD", "iifname " + bridge + " oifname != " + bridge + " accept") ==
+              "docker");
+        CHECK(of_text("filter", "FORWARD", "iifname " + bridge + " oifname " + bridge + " drop") == "docker");
+        CHECK(of_text("nat", "POSTROUTING", "oifname != " + bridge + " ip saddr 172.18.0.0/16 masquerade") ==
+              "docker");
+        CHECK(of_text("filter", "INPUT", "iifname " + bridge + " oifname " + bridge + " drop").empty());
+        CHECK(of_text("filter", "FORWARD", "oifname " + bridge + " drop").empty());
+        CHECK(of_text("nat", "POSTROUTING",
+                      "oifname != " + bridge + " ip saddr 10.0.0.0/8 tcp dport 80 masquerade")
+                  .empty());
+        CHECK(of_text("nat", "POSTROUTING", "oifname " + bridge + " masquerade").empty());
+    }
+    CHECK(of_text("filter", "FORWARD", R"(iifname "br-lan" oifname "br-lan" accept)").empty());
+    CHECK(of_text("filter", "FORWARD", R"(iifname "docker0" oifname "br-0123456789ab" accept)").empty());
     CHECK(table_owner(tables[1]).empty());
     for (const auto& [name, whose] :
          {std::pair("docker-bridges", "docker"), std::pair("netavark", "podman"),
