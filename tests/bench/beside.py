@@ -77,9 +77,9 @@ def timed(words: list[str]) -> float:
     return took
 
 
-def side_by_side(title: str, commands: dict[str, list[str]], runs: int) -> None:
+def side_by_side(title: str, commands: dict[str, list[str]], runs: int) -> dict[str, list[float]]:
     """Runs the commands in turn, A B C A B C …, and prints medians and the ratio of the first to each other. After a `docker exec` the next
-    one waits until it is cleared away."""
+    one waits until it is cleared away. Returns the seconds of each run, by name."""
     times: dict[str, list[float]] = {name: [] for name in commands}
     for words in commands.values():
         timed(words)
@@ -96,6 +96,7 @@ def side_by_side(title: str, commands: dict[str, list[str]], runs: int) -> None:
             ratio = f"   {first} / {name} = {pairs:.2f}"
         say(f"  {name:14} median {statistics.median(ordered) * 1e3:8.2f} ms   min {ordered[0] * 1e3:8.2f}"
             f"   max {ordered[-1] * 1e3:8.2f}{ratio}")
+    return times
 
 
 def output(words: list[str]) -> str:
