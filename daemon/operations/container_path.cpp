@@ -235,7 +235,7 @@ void ContainerPath::ask_on_link(const IpAddress& address, const IpAddress& clien
     const bool asks = link != own.links.end() && (link->flags & (IFF_NOARP | IFF_POINTOPOINT)) == 0;
     if (!asks || own.has_subnet(output.index, client) || !topology_.owners(client).empty()) return;
     const auto route = routes_.decisive(place_, client, address);
-    if (!route || route->has_gateway) return;
+    if (!route || route->gateway) return;
     switch (somebody_answers(output, client.family())) {
         case Answers::yes:
             return;

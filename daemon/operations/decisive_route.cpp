@@ -147,7 +147,7 @@ std::optional<DecisiveRoute> DecisiveRoutes::decisive(std::size_t place, const I
     return DecisiveRoute{target,
                          entry_text(entry),
                          reply->route->destination.length() == 0,
-                         entry.gateway.has_value(),
+                         entry.gateway,
                          entry.table == "main" || entry.table.empty(),
                          is_plain};
 }

@@ -36,7 +36,7 @@ struct DecisiveRoute {
     std::string target;  ///< in whose tables
     std::string entry;   ///< as ip(8) takes it: "default via 172.18.0.1 dev eth0", "blackhole 203.0.113.0/24"
     bool is_default = false;
-    bool has_gateway = false;
+    std::optional<IpAddress> gateway = {};
     bool in_main = true;   ///< the table
     bool is_plain = true;  ///< each name in `entry` is a word (is_plain_word()): it may stand in a command
 };

@@ -148,8 +148,9 @@ struct WhyFacts {
     std::optional<LostAnswer> lost_answer;  ///< behind TO
     std::optional<NarrowLink> narrow;       ///< of a packet that was given a size: the first on the way there
     std::optional<StrayRoute> stray;
-    std::optional<IpAddress> next_hop;     ///< FROM's, where that is not the destination itself
-    std::optional<DecisiveRoute> route;    ///< FROM's, where its kernel tells
+    std::optional<IpAddress> next_hop;        ///< FROM's, where that is not the destination itself
+    std::optional<DecisiveRoute> route;       ///< FROM's, where its kernel tells
+    std::optional<DecisiveRoute> route_back;  ///< the same of where the way ends, to whom it answers
     std::optional<std::string> shut;       ///< a setting that keeps it from being sent on where the way ends
     std::optional<RouteRefusal> refusing;  ///< of where the way is lost
     std::string by_mark;  ///< the host's policy rule that asks for a mark which a rule sets; "" none

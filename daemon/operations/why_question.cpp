@@ -269,6 +269,7 @@ class Question {
             facts_.wrong_back = tables_.wrong_neighbour_back(handles_.host->place, *destination_.source);
         const auto to = facts_.destination().address;
         if (topology_[place].has_address(to)) facts_.no_way_back = tables_.no_way_back(place, to, *answered);
+        facts_.route_back = routes_.decisive(place, *answered, {}, packet_.back());
     }
 
     /// How the host routes what a rule of its has marked is not asked.

@@ -73,6 +73,13 @@ class Explainer {
     }
 
     [[nodiscard]] Explanation lost_answer() const {
+        auto out = where_answer_is_lost();
+        const auto gateway = by_gateway_back();
+        if (gateway.explanation.empty()) return out;
+        return {out.explanation + "; " + gateway.explanation, gateway.suggestion};
+    }
+
+    [[nodiscard]] Explanation where_answer_is_lost() const {
         const auto& answer = *facts_.lost_answer;
         const auto& target = target_at(facts_.context, answer.place);
         const auto& to = answer.to.to_string();
@@ -95,30 +102,19 @@ class Explainer {
 
     /// FROM's own way out is not by its network's gateway.
     [[nodiscard]] Explanation by_gateway() const {
-        if (!facts_.next_hop || !facts_.route || !is_container(from())) return {};
-        // Of a link-local router it is not known whose it is.
-        if (facts_.next_hop->is_v6() && facts_.next_hop->is_link_local()) return {};
-        std::vector<std::string> gateways;
-        std::optional<IpAddress> right;
-        for (const auto& network : from().networks) {
-            const auto& gateway = gateway_of(network, facts_.flow.remote);
-            if (!gateway) continue;
-            if (*gateway == *facts_.next_hop) return {};
-            gateways.push_back(gateway->to_string() + " of " + network.name);
-            if (!right) right = gateway;
-        }
-        if (!right) return {};
-        const auto sends = from().name + " sends it to " + facts_.next_hop->to_string();
-        if (!facts_.route->is_default)
-            // Who is a target may well be a router on purpose.
-            return {sends + " by its route " + facts_.route->entry,
-                    is_known(*facts_.next_hop) || !facts_.route->is_plain
-                        ? std::string()
-                        : command_in(from(),
-                                     ip_command(facts_.flow.remote) + "route del " + facts_.route->entry)};
-        return {sends + ", and its networks' gateway is " + list_and(gateways),
-                command_in(from(), ip_command(facts_.flow.remote) + "route replace default via " +
-                                       right->to_string())};
+        if (!facts_.next_hop || !facts_.route) return {};
+        return by_gateway_of(from(), *facts_.route, *facts_.next_hop);
+    }
+
+    /// TO's is not, and the answer is lost at its next hop.
+    [[nodiscard]] Explanation by_gateway_back() const {
+        const auto* to = final_target();
+        const auto& route = facts_.route_back;
+        if (to == nullptr || !route || !route->gateway) return {};
+        const auto& answer = *facts_.lost_answer;
+        const bool at_next_hop = answer.silent ? answer.silent->target == to->name
+                                               : is_container(target_at(facts_.context, answer.place));
+        return at_next_hop ? by_gateway_of(*to, *route, *route->gateway) : Explanation();
     }
 
     /// "; conntrack still sends it to …": a translation to an address that nobody has.
@@ -136,6 +132,32 @@ class Explainer {
     [[nodiscard]] const api::Target* final_target() const {
         if (!facts_.way.end_place) return nullptr;
         return &target_at(facts_.context, *facts_.way.end_place);
+    }
+
+    /// What that container sends by `route` goes to none of its networks' gateways.
+    [[nodiscard]] Explanation by_gateway_of(const api::Target& target, const DecisiveRoute& route,
+                                            const IpAddress& next_hop) const {
+        // Of a link-local router it is not known whose it is.
+        if (!is_container(target) || (next_hop.is_v6() && next_hop.is_link_local())) return {};
+        std::vector<std::string> gateways;
+        std::optional<IpAddress> right;
+        for (const auto& network : target.networks) {
+            const auto& gateway = gateway_of(network, next_hop);
+            if (!gateway) continue;
+            if (*gateway == next_hop) return {};
+            gateways.push_back(gateway->to_string() + " of " + network.name);
+            if (!right) right = gateway;
+        }
+        if (!right) return {};
+        const auto sends = target.name + " sends it to " + next_hop.to_string();
+        if (!route.is_default)
+            // Who is a target may well be a router on purpose.
+            return {sends + " by its route " + route.entry,
+                    is_known(next_hop) || !route.is_plain
+                        ? std::string()
+                        : command_in(target, ip_command(next_hop) + "route del " + route.entry)};
+        return {sends + ", and its networks' gateway is " + list_and(gateways),
+                command_in(target, ip_command(next_hop) + "route replace default via " + right->to_string())};
     }
 
     /// Of the address' family, where the engine says.
