@@ -429,6 +429,7 @@ FilterDecision pass_each(const std::vector<RuleChain>& chains, const std::vector
         passed.uncertain = true;
         passed.doubtful_chain = doubt.doubtful_chain;
         passed.doubtful = doubt.doubtful;
+        passed.base = base;
     }
     return passed;
 }

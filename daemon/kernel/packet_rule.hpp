@@ -213,7 +213,8 @@ struct FilterDecision {
     const PacketRule* doubtful = nullptr;
     bool left_early = false;  ///< of a policy: a return or goto led to it past rules of the chain
     SideEffects effects{};
-    const RuleChain* base = nullptr;  ///< of a drop: the chain of the hook's that led there
+    const RuleChain* base =
+        nullptr;  ///< of a drop, or else of the doubt: the chain of the hook's that led there
 };
 [[nodiscard]] FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hook,
                                        const PacketFacts& packet, HookPart part = HookPart::whole);

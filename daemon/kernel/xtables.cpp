@@ -20,23 +20,6 @@ using Bytes = std::span<const std::byte>;
 
 constexpr std::size_t largest_table = 8 << 20;
 
-/// Whether the namespace has the table already.
-bool is_there(std::string_view name, Family family) {
-    const auto* path = family == Family::ipv4 ? "/proc/thread-self/net/ip_tables_names"
-                                              : "/proc/thread-self/net/ip6_tables_names";
-    const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
-    if (!file) return false;
-    std::array<char, 256> text;
-    const auto size = ::read(file.get(), text.data(), text.size());
-    std::string_view lines(text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
-    while (!lines.empty()) {
-        const auto line = lines.substr(0, lines.find('\n'));
-        if (line == name) return true;
-        lines.remove_prefix(std::min(lines.size(), line.size() + 1));
-    }
-    return false;
-}
-
 std::string name_of(const char (&name)[IFNAMSIZ], const unsigned char (&mask)[IFNAMSIZ]) {
     std::string text(name, ::strnlen(name, IFNAMSIZ));
     // iptables' "eth+": the zero at the name's end is not compared, nor is the '+' that it leaves in front of
@@ -209,41 +192,68 @@ class Parser {
 
 }  // namespace
 
+bool has_xt_table(const char* name, Family family) {
+    const auto* path = family == Family::ipv4 ? "/proc/thread-self/net/ip_tables_names"
+                                              : "/proc/thread-self/net/ip6_tables_names";
+    const UniqueFd file(::open(path, O_RDONLY | O_CLOEXEC));
+    if (!file) return false;
+    std::array<char, 256> text;
+    const auto size = ::read(file.get(), text.data(), text.size());
+    std::string_view lines(text.data(), static_cast<std::size_t>(std::max<ssize_t>(size, 0)));
+    while (!lines.empty()) {
+        const auto line = lines.substr(0, lines.find('\n'));
+        if (line == name) return true;
+        lines.remove_prefix(std::min(lines.size(), line.size() + 1));
+    }
+    return false;
+}
+
+Result<UniqueFd> open_xt_socket(Family family) {
+    UniqueFd socket(::socket(family == Family::ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    if (!socket) return system_error(errc::operation_failed, "open a socket", errno);
+    return socket;
+}
+
 Result<std::optional<XtBytes>> read_xt_table(const char* name, Family family) {
-    if (!is_there(name, family)) return std::optional<XtBytes>();
+    if (!has_xt_table(name, family)) return std::optional<XtBytes>();
+    const auto socket = open_xt_socket(family);
+    if (!socket) return socket.error();
+    auto bytes = read_xt_table(socket->get(), name, family);
+    if (!bytes) return bytes.error();
+    return std::optional(std::move(*bytes));
+}
+
+Result<XtBytes> read_xt_table(int socket, const char* name, Family family) {
     const auto failed = [](const char* what) { return system_error(errc::operation_failed, what, errno); };
     // ip6_tables' questions and structs are ip_tables' (include/uapi/linux/netfilter_ipv6/ip6_tables.h).
     // NOLINTNEXTLINE(misc-redundant-expression): that they are the same is what is asserted.
     static_assert(IP6T_SO_GET_INFO == IPT_SO_GET_INFO && IP6T_SO_GET_ENTRIES == IPT_SO_GET_ENTRIES);
     static_assert(sizeof(ip6t_getinfo) == sizeof(ipt_getinfo));
     static_assert(offsetof(ip6t_get_entries, entrytable) == offsetof(ipt_get_entries, entrytable));
-    const bool ipv4 = family == Family::ipv4;
-    const int level = ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
-    const UniqueFd socket(::socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    if (!socket) return failed("open a socket");
+    const int level = family == Family::ipv4 ? IPPROTO_IP : IPPROTO_IPV6;
     // Somebody may replace the table between the two questions: then its size is another.
     for (int attempt = 0; attempt < 5; ++attempt) {
         ipt_getinfo info{};
         std::strncpy(info.name, name, sizeof info.name - 1);
         socklen_t length = sizeof info;
-        if (::getsockopt(socket.get(), level, IPT_SO_GET_INFO, &info, &length) != 0)
+        if (::getsockopt(socket, level, IPT_SO_GET_INFO, &info, &length) != 0)
             return failed("read iptables' rules");
         XtBytes out;
         out.family = family;
         out.valid_hooks = info.valid_hooks;
         std::copy_n(info.hook_entry, out.hook_entry.size(), out.hook_entry.begin());
         out.too_large = info.size > largest_table;
-        if (out.too_large) return std::optional(std::move(out));
+        if (out.too_large) return out;
         std::vector<std::byte> block(sizeof(ipt_get_entries) + info.size);
         std::memcpy(block.data(), info.name, sizeof info.name);
         std::memcpy(block.data() + offsetof(ipt_get_entries, size), &info.size, sizeof info.size);
         length = static_cast<socklen_t>(block.size());
-        if (::getsockopt(socket.get(), level, IPT_SO_GET_ENTRIES, block.data(), &length) != 0) {
+        if (::getsockopt(socket, level, IPT_SO_GET_ENTRIES, block.data(), &length) != 0) {
             if (errno == EAGAIN) continue;
             return failed("read iptables' rules");
         }
         out.entries.assign(block.begin() + sizeof(ipt_get_entries), block.end());
-        return std::optional(std::move(out));
+        return out;
     }
     return Error{errc::operation_failed, "cannot read iptables' rules: they change all the time", {}, {}};
 }

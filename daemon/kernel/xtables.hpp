@@ -24,6 +24,12 @@ struct XtBytes {
 /// only where /proc says that there is one. errc::operation_failed.
 [[nodiscard]] Result<std::optional<XtBytes>> read_xt_table(const char* name, Family family = Family::ipv4);
 
+/// The two halves of it, for who may open neither files nor sockets when he reads it: whether there is one,
+/// the socket to ask by, and what the namespace of that has now.
+[[nodiscard]] bool has_xt_table(const char* name, Family family);
+[[nodiscard]] Result<UniqueFd> open_xt_socket(Family family);
+[[nodiscard]] Result<XtBytes> read_xt_table(int socket, const char* name, Family family);
+
 /// A rule's conditions on IPv6 addresses.
 struct XtIp6 {
     std::array<std::uint8_t, 16> source{};

@@ -9,6 +9,13 @@ namespace netlab::operations {
 
 namespace {
 
+/// The chains of its before.rules, which lead to its user's rules at their end.
+bool is_before_ufws_rules(std::string_view chain) {
+    constexpr std::array<std::string_view, 4> begins{"ufw-before-", "ufw6-before-", "ufw-not-local",
+                                                     "ufw6-not-local"};
+    return std::ranges::any_of(begins, [&](std::string_view begin) { return chain.starts_with(begin); });
+}
+
 /// Before its other rules, one of which may deny it.
 std::string ufw_permission(const StoppedFlow& flow) {
     auto text = flow.output.empty()
@@ -44,7 +51,7 @@ std::string firewalld_permission(std::string_view chain, const StoppedFlow& flow
 
 std::string permission_by(std::string_view owner, std::string_view chain, const StoppedFlow& flow) {
     if (!is_plain_word(flow.input) || (!flow.output.empty() && !is_plain_word(flow.output))) return {};
-    if (owner == "ufw") return ufw_permission(flow);
+    if (owner == "ufw") return is_before_ufws_rules(chain) ? std::string() : ufw_permission(flow);
     return owner == "firewalld" ? firewalld_permission(chain, flow) : std::string();
 }
 

@@ -13,6 +13,7 @@ struct FamilyRules {
     std::vector<kernel::RuleChain> chains;
     bool known = false;                       ///< false: there may be others that could not be read
     std::vector<kernel::RuleChain> frames{};  ///< kernel::frame_chains()
+    bool counted = false;  ///< of iptables-legacy's only those that a probe's packets may have met
 };
 
 struct RuleSet {

@@ -1,5 +1,6 @@
 #include "daemon/operations/rule_explanation.hpp"
 
+#include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/missed_chain.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/network_family.hpp"
@@ -36,8 +37,7 @@ class Explainer {
         if (is_policy) return policy();
         if (is_docker_drop()) return docker_drop();
         if (step_ == nullptr)
-            return {"a rule in " + place() + " of " + rule_.target + " " + verb() + ", as the rules read" +
-                        whose(),
+            return {"a rule in " + place() + " of " + rule_.target + " " + verb() + by_what() + whose(),
                     unless_owned()};
         if (stop_.hook() == "input") return rule_.family == "bridge" ? input_of_bridge() : input();
         if (const auto* before = accepted_before()) return accept_is_not_final(*before);
@@ -50,12 +50,24 @@ class Explainer {
         return answer_ ? "; it is the answer that it " + std::string(stop_.rejects() ? "rejects" : "drops")
                        : "";
     }
+    [[nodiscard]] std::string by_what() const {
+        const auto* rules = decision();
+        return rules != nullptr && rules->by_counter ? ", as its counter says" : ", as the rules read";
+    }
     [[nodiscard]] std::string verb() const { return stop_.rejects() ? "rejects it" : "drops it"; }
     [[nodiscard]] std::string place() const { return rule_.family + " " + rule_.table + " " + rule_.chain; }
 
     [[nodiscard]] std::optional<api::Target> peer() const {
         if (facts_.context.peer) return facts_.context.peer;
         return std::nullopt;
+    }
+
+    /// FROM or TO is a container of Docker's; TO also by a port that it publishes.
+    [[nodiscard]] bool is_between_dockers() const {
+        const auto is_dockers = [](const api::Target& one) { return one.runtime == api::Runtime::docker; };
+        const auto end = facts_.way.end_place;
+        return is_dockers(from()) || (peer() && is_dockers(*peer())) ||
+               (end && is_dockers(target_at(facts_.context, *end)));
     }
 
     [[nodiscard]] const api::Target& from() const { return facts_.context.targets.front(); }
@@ -166,9 +178,8 @@ class Explainer {
         Explanation out;
         out.explanation =
             "no rule of " + place() + " accepts it, and the chain's policy is to drop" + whose();
-        const bool dockers =
-            from().runtime == api::Runtime::docker || (peer() && peer()->runtime == api::Runtime::docker);
-        if (is_engines_chain() && !is_legacy() && dockers && stop_.is_host() && !stop_.met("docker")) {
+        if (is_engines_chain() && !is_engine_elsewhere() && is_between_dockers() && stop_.is_host() &&
+            !stop_.met("docker")) {
             out.explanation +=
                 "; Docker's rules, which would accept it, are not there: something has flushed them. Docker "
                 "writes them again when it starts, which ends the containers unless live-restore is on";
@@ -187,10 +198,8 @@ class Explainer {
 
     /// Of the policy of Docker's chain, where the rules as a table tell.
     [[nodiscard]] std::optional<Explanation> missed_chain() const {
-        const auto& rules = answer_ ? facts_.rules_back : facts_.rules;
-        const bool same = rules && rules->rule && rules->rule->target == rule_.target &&
-                          rules->rule->family == rule_.family && rules->rule->chain == rule_.chain;
-        if (!same || rules->missed.empty()) return std::nullopt;
+        const auto* rules = decision();
+        if (rules == nullptr || rules->missed.empty()) return std::nullopt;
         return explain_missed_chain(rule_.family, rule_.table, rule_.chain, rules->missed, rules->output);
     }
 
@@ -199,8 +208,20 @@ class Explainer {
         return rule_.family.starts_with("ip") && rule_.table == "filter" && rule_.chain == "FORWARD" &&
                stop_.hook() == "forward";
     }
-    /// Docker's rules may be the other iptables' ones.
-    [[nodiscard]] bool is_legacy() const { return rule_.family.ends_with(" (legacy)"); }
+    /// Docker's rules are the other iptables': this policy is not its.
+    [[nodiscard]] bool is_engine_elsewhere() const {
+        const auto* rules = decision();
+        if (rules == nullptr) return rule_.family.ends_with(" (legacy)");
+        return rules->engine_elsewhere;
+    }
+
+    /// Of the host's rules as a table, where it names the same chain; nullptr where it does not.
+    [[nodiscard]] const RulesDecision* decision() const {
+        const auto& rules = answer_ ? facts_.rules_back : facts_.rules;
+        const bool same = rules && rules->rule && rules->rule->target == rule_.target &&
+                          rules->rule->family == rule_.family && rules->rule->chain == rule_.chain;
+        return same ? &*rules : nullptr;
+    }
 
     /// Not IP's: what is routed on passes it, too.
     [[nodiscard]] Explanation input_of_bridge() const {

@@ -93,6 +93,14 @@ std::optional<WhyHostTables> ask_host(Namespaces& namespaces, std::optional<std:
                          is_set("/proc/sys/net/bridge/bridge-nf-call-ip6tables")};
 }
 
+/// Without them a rule is told as it reads.
+std::optional<LegacyCounters> open_counters(Namespaces& namespaces, const WhyRequest& request,
+                                            std::optional<std::size_t> host) {
+    if (!request.probe || !host || !namespaces[*host].net) return std::nullopt;
+    auto counters = LegacyCounters::start(namespaces, *host);
+    return counters ? std::move(*counters) : std::nullopt;
+}
+
 EchoesIgnored read_ignored(Namespaces& namespaces, const std::set<std::size_t>& places) {
     EchoesIgnored out;
     for (const auto place : places) {
@@ -107,6 +115,8 @@ Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, co
     const auto id = static_cast<std::uint16_t>(::getpid());
     const auto host_place = find_host(namespaces);
     const auto places = places_to_watch(namespaces, context, host_place);
+    // Before any other socket: the process beside inherits what is open.
+    auto counters = open_counters(namespaces, request, host_place);
     auto sight = WhySight::open(namespaces, places, request.probe,
                                 request.probe && request.trace && may_trace(context));
     if (!sight) return sight.error();
@@ -128,10 +138,10 @@ Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, co
     // `run` opens its sockets where it is left.
     namespaces[0].net = std::move(own);
     if (auto entered = namespaces.enter(0); !entered) return entered.error();
-    return WhyHandles{std::move(v4),           std::move(v6),      id,
-                      std::move(*sight),       std::move(host),    std::move(ignored),
-                      std::move(*destination), std::move(proxies), std::move(others),
-                      std::move(known)};
+    return WhyHandles{std::move(v4),      std::move(v6),           id,
+                      std::move(*sight),  std::move(host),         std::move(counters),
+                      std::move(ignored), std::move(*destination), std::move(proxies),
+                      std::move(others),  std::move(known)};
 }
 
 void unresolved(WhyReport& report, const WhyRequest& request, const Context& context,

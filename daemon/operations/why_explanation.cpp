@@ -103,7 +103,9 @@ class Explainer {
         if (facts_.stray && !facts_.stray->output.empty() && output_of(step) == facts_.stray->output)
             return explain_stray(*facts_.stray);
         // A policy drops what should not have come there: by a veth, say, that is on no bridge.
-        if (!decision_.rule->handle && !facts_.segment.explanation.empty()) return facts_.segment;
+        const bool is_policy =
+            !decision_.rule->handle && !(decision_.by_table && decision_.rule->text != "policy drop");
+        if (is_policy && !facts_.segment.explanation.empty()) return facts_.segment;
         return explain_rule(facts_, *decision_.rule, decision_.answer);
     }
 
@@ -185,7 +187,8 @@ class Explainer {
             if (outside && left_host())
                 return {what() + " left, and nothing has come back from outside of what netlab sees", {}};
         }
-        return {what() + " went no further, and no rule that netlab sees has dropped it" + by_ingress(),
+        return {what() + " went no further, and no rule that netlab sees has dropped it" + by_ingress() +
+                    by_doubtful_rule(),
                 ingress_command()};
     }
 
@@ -206,6 +209,13 @@ class Explainer {
     [[nodiscard]] bool left_host() const {
         const auto* inside = last_inside();
         return inside == nullptr || inside->hop.seen.value_or(true);
+    }
+
+    /// Of nf_tables' the trace would have told.
+    [[nodiscard]] std::string by_doubtful_rule() const {
+        const auto& rules = facts_.rules;
+        if (!rules || rules->doubt.empty() || (facts_.traced && !rules->legacy_doubt)) return {};
+        return "; whether this rule drops it netlab cannot say: " + rules->doubt;
     }
 
     [[nodiscard]] std::string by_ingress() const {
@@ -330,6 +340,35 @@ void add_disagreement(std::vector<std::string>& notes, const WhyFacts& facts, co
         notes.emplace_back("as netlab reads the host's rules, none of them should have stopped it");
 }
 
+/// "its counter rose from 3 to 5 packets while the probe was under way"
+std::string risen(const RuleCount& count) {
+    return "its counter rose from " + std::to_string(count.before) + " to " + std::to_string(count.after) +
+           " packets while the probe was under way";
+}
+
+/// Of a rule that was found in a table, and not by a trace.
+std::string evidence_of(const RulesDecision& rules) {
+    if (!rules.legacy) return "the rule is what the host's rules say by themselves";
+    const std::string untraced = "iptables-legacy's rules cannot be traced, so the evidence is weaker: ";
+    const std::string unseen = ", and the packet was not seen behind it";
+    if (rules.by_counter && rules.count)
+        return untraced + "netlab does not understand all of this one's conditions; " + risen(*rules.count) +
+               ", that of no other rule that could have stopped it" + unseen;
+    return untraced + "this one is what they say by themselves" +
+           (rules.count ? ", " + risen(*rules.count) : "") + unseen;
+}
+
+/// What its counter says against a rule.
+void add_unmet(std::vector<std::string>& notes, const WhyFacts& facts, const WhyDecision& decision) {
+    const auto& rules = decision.answer ? facts.rules_back : facts.rules;
+    const bool stopped = decision.verdict != WhyVerdict::delivered && decision.verdict != WhyVerdict::refused;
+    if (!rules || !rules->not_met || !stopped) return;
+    const auto& rule = *rules->not_met;
+    notes.push_back("as netlab reads the host's rules, " + rule.family + " " + rule.table + " " + rule.chain +
+                    " (" + rule.text +
+                    ") should have stopped it; its counter has not risen, so it was not that one");
+}
+
 /// The way has the name of one of them.
 void add_sharing(std::vector<std::string>& notes, const api::Target& target) {
     if (!shares_namespace(target) || !target.namespace_ || target.namespace_->shared_with.empty()) return;
@@ -348,10 +387,8 @@ std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& deci
                              ? ""
                              : ": what stopped it is told from where it was seen alone"));
     if (decision.by_table && facts.probed)
-        notes.emplace_back((decision.answer ? facts.rules_back : facts.rules)->legacy
-                               ? "iptables-legacy's rules cannot be traced: this one is what they say by "
-                                 "themselves, and the packet was not seen behind it"
-                               : "the rule is what the host's rules say by themselves");
+        notes.push_back(evidence_of(decision.answer ? *facts.rules_back : *facts.rules));
+    add_unmet(notes, facts, decision);
     add_disagreement(notes, facts, decision);
     if (facts.proxied)
         notes.push_back(

@@ -31,6 +31,13 @@ struct SilentNeighbour {
     std::optional<NeighbourStop> stop{};  ///< a rule of the host's that keeps it from being found
 };
 
+/// A rule's counter of packets around the probe.
+struct RuleCount {
+    std::uint64_t before = 0;
+    std::uint64_t after = 0;
+    friend bool operator==(const RuleCount&, const RuleCount&) = default;
+};
+
 /// What the host's rules decide of a packet, read as a table.
 struct RulesDecision {
     bool known = false;                ///< all of its rules could be read
@@ -51,6 +58,13 @@ struct RulesDecision {
     std::string missed{};                    ///< the same: find_missed_chain()'s
     std::optional<api::NatRule> untracks{};  ///< takes it from conntrack: no rule may translate it
     bool marks = false;                      ///< one sets its mark, or may, before it is routed
+    /// Of iptables-legacy's: its place in the chain, from 1; absent of a policy.
+    std::optional<std::uint32_t> number{};
+    std::optional<RuleCount> count{};       ///< the same, where it has been looked at
+    bool by_counter = false;                ///< not all of its conditions are understood: its counter tells
+    std::optional<api::WhyRule> not_met{};  ///< reads as if it dropped it, and its counter has not risen
+    bool legacy_doubt = false;              ///< the doubt's is iptables-legacy's, of which no trace tells
+    bool engine_elsewhere = false;          ///< of Docker's chains only the other iptables has any
 };
 
 /// TO has no way to send its answer, as its kernel says.

@@ -4,6 +4,7 @@
 #include "daemon/operations/conntrack_staleness.hpp"
 #include "daemon/operations/request_time.hpp"
 #include "daemon/operations/sightings.hpp"
+#include "daemon/operations/why_counts.hpp"
 #include "daemon/operations/why_explanation.hpp"
 #include "daemon/operations/why_narrow.hpp"
 #include "daemon/operations/why_publisher.hpp"
@@ -53,11 +54,13 @@ class Question {
         facts_.way = std::move(*way);
         look_for_publisher();
         if (request_.probe) {
+            if (handles_.counters) handles_.counters->begin(destination_.to.address.family(), output_);
             WhySending sending(handles_, request_, destination_, facts_, output_);
             if (auto sent = sending.send(publisher_ ? publisher_->ways : std::vector<api::Endpoint>()); !sent)
                 return sent;
             leg_ = sending.leg();
             read_traces();
+            if (handles_.counters && !is_answered()) counts_ = handles_.counters->count(output_);
         }
         follow_translation();
         look_around();
@@ -88,11 +91,14 @@ class Question {
 
     // ---- the packet
 
+    [[nodiscard]] bool is_answered() const {
+        return facts_.end && facts_.end->kind == ProbeEnd::Kind::answered;
+    }
+
     void read_traces() {
         facts_.traced = handles_.sight.traces();
         facts_.untraced = handles_.sight.untraced();
-        const bool answered = facts_.end && facts_.end->kind == ProbeEnd::Kind::answered;
-        handles_.sight.read_rules(output_, answered ? std::nullopt : host_of(handles_));
+        handles_.sight.read_rules(output_, is_answered() ? std::nullopt : host_of(handles_));
         auto traced = handles_.sight.take_traced();
         for (auto& [place, one] : traced) {
             one.target = target_at(context_, place).name;
@@ -124,12 +130,22 @@ class Question {
         tables_.follow(packet_);
         if (const auto whole = passage(); whole && destination_.source) {
             const auto to = facts_.destination();
-            facts_.rules = decide_by_rules(rules_, *whole, facts_.flow, *destination_.source, to);
-            facts_.rules_back = decide_answer_by_rules(rules_, *whole, facts_.flow, *destination_.source, to,
-                                                       answered_address().value_or(*destination_.source));
+            const auto& from = *destination_.source;
+            facts_.rules = decide_as_counted([&](const FamilyRules& rules) {
+                return decide_by_rules(rules, *whole, facts_.flow, from, to);
+            });
+            facts_.rules_back = decide_as_counted([&](const FamilyRules& rules) {
+                return decide_answer_by_rules(rules, *whole, facts_.flow, from, to,
+                                              answered_address().value_or(from));
+            });
         }
         facts_.final_target = facts_.way.end_target;
         mark_sightings(facts_.way, facts_.sightings, facts_.observed, facts_.saw_all);
+    }
+
+    template <class Decide>
+    [[nodiscard]] RulesDecision decide_as_counted(Decide decide) const {
+        return counts_ ? decide_by_counts(rules_, *counts_, decide) : decide(rules_);
     }
 
     [[nodiscard]] std::optional<HostPassage> passage() const {
@@ -204,8 +220,7 @@ class Question {
         }
         look_behind_proxy();
         const bool served = !facts_.proxied || leg_ == BehindProxy::Leg::there;
-        const bool answered = facts_.end && facts_.end->kind == ProbeEnd::Kind::answered;
-        if (answered && served && to_has_seen_it()) return;
+        if (is_answered() && served && to_has_seen_it()) return;
         facts_.silent = tables_.silent_neighbour();
         if (facts_.silent && handles_.host)
             facts_.silent->stop =
@@ -410,6 +425,8 @@ class Question {
     DecisiveRoutes routes_;
     FamilyRules rules_;  ///< the host's
     Transport packet_;   ///< as it is behind whatever translates it
+    std::optional<RuleCounts>
+        counts_;  ///< of iptables-legacy's among them, where the packet was not answered
     std::optional<Publisher> publisher_;
     BehindProxy::Leg leg_ = BehindProxy::Leg::unseen;
     WhyFacts facts_;

@@ -5,6 +5,7 @@
 #include "daemon/operations/destination_handles.hpp"
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/known_namespaces.hpp"
+#include "daemon/operations/legacy_counters.hpp"
 #include "daemon/operations/proxy_processes.hpp"
 #include "daemon/operations/topology.hpp"
 #include "daemon/operations/why_sight.hpp"
@@ -37,7 +38,8 @@ struct WhyHandles {
     std::uint16_t id = 0;
     WhySight sight;
     std::optional<WhyHostTables> host;
-    EchoesIgnored ignored;  ///< of those that are watched, where an echo is asked for
+    std::optional<LegacyCounters> counters;  ///< of the host's, where iptables-legacy has tables there
+    EchoesIgnored ignored;                   ///< of those that are watched, where an echo is asked for
     DestinationHandles destination;
     ProxyProcesses proxies;                ///< empty where no published port is asked for
     std::vector<Result<UniqueFd>> others;  ///< a sock_diag socket for each place behind named_places()

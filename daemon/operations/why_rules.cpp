@@ -34,7 +34,9 @@ bool is_lost_by_routing(api::RouteStep step) {
 /// nullptr: it is not known which.
 std::string doubt_of(const kernel::RuleChain* chain, const kernel::PacketRule* rule) {
     if (chain == nullptr) return "a rule that netlab does not understand";
-    return chain->table + " " + chain->name + (rule == nullptr ? std::string() : ": " + rule->to_string());
+    auto place = chain->table;
+    if (chain->legacy) place.insert(place.find(' '), " (legacy)");
+    return place + " " + chain->name + (rule == nullptr ? std::string() : ": " + rule->to_string());
 }
 
 /// By NF_INET_.
@@ -70,23 +72,15 @@ class HookWalk {
             else if (!out_.untracks)
                 out_.untracks = describe_rule(*decision.effects.untrack_chain, *decision.effects.untracks);
         }
-        if (decision.uncertain && out_.doubt.empty())
+        if (decision.uncertain && out_.doubt.empty()) {
             out_.doubt = doubt_of(decision.doubtful_chain, decision.doubtful);
-        if (!decision.dropped || decision.uncertain || out_.rule || decision.chain == nullptr) return;
-        out_.rule = rule_of(decision, passage_.target);
-        out_.rejects = decision.rule != nullptr && decision.rule->action == kernel::RuleAction::reject;
-        out_.legacy = decision.chain->legacy;
-        out_.source = {facts_.source, facts_.source_port};
-        out_.destination = {facts_.destination, facts_.destination_port};
-        out_.hook = hook_names.at(hook);
-        out_.of_no_flow =
-            !facts_.flow || kernel::is_before_conntrack(*decision.base->hook, facts_.input == "lo");
-        if (hook != NF_INET_LOCAL_OUT && hook != NF_INET_POST_ROUTING) out_.input = passage_.input;
-        if (hook != NF_INET_PRE_ROUTING && hook != NF_INET_LOCAL_IN) out_.output = passage_.output;
-        if (decision.rule != nullptr) return;
-        out_.programs = programs_behind(*decision.base);
-        if (const auto* missed = find_missed_chain(rules_.chains, decision, facts_))
-            out_.missed = missed->name;
+            out_.legacy_doubt = decision.doubtful_chain != nullptr && decision.doubtful_chain->legacy;
+        }
+        if (out_.rule) return;
+        if (rules_.counted && is_doubtful_drop(decision))
+            stop_by_counter(hook, decision);
+        else if (decision.dropped && !decision.uncertain && decision.chain != nullptr)
+            stop(hook, decision);
     }
 
     /// Whether a rule may translate it that is not understood: what comes behind then meets another packet.
@@ -98,6 +92,46 @@ class HookWalk {
     }
 
   private:
+    void stop(std::uint32_t hook, const kernel::FilterDecision& decision) {
+        out_.rule = rule_of(decision, passage_.target);
+        out_.rejects = decision.rule != nullptr && decision.rule->action == kernel::RuleAction::reject;
+        out_.legacy = decision.chain->legacy;
+        if (decision.rule != nullptr) out_.number = decision.rule->number;
+        out_.source = {facts_.source, facts_.source_port};
+        out_.destination = {facts_.destination, facts_.destination_port};
+        out_.hook = hook_names.at(hook);
+        out_.of_no_flow =
+            !facts_.flow || kernel::is_before_conntrack(*decision.base->hook, facts_.input == "lo");
+        if (hook != NF_INET_LOCAL_OUT && hook != NF_INET_POST_ROUTING) out_.input = passage_.input;
+        if (hook != NF_INET_PRE_ROUTING && hook != NF_INET_LOCAL_IN) out_.output = passage_.output;
+        if (decision.rule != nullptr) return;
+        out_.programs = programs_behind(*decision.base);
+        out_.engine_elsewhere = has_dockers_chain(!out_.legacy) && !has_dockers_chain(out_.legacy);
+        if (const auto* missed = find_missed_chain(rules_.chains, decision, facts_))
+            out_.missed = missed->name;
+    }
+
+    /// Its counter has risen, and nothing else that has would stop the packet there.
+    static bool is_doubtful_drop(const kernel::FilterDecision& decision) {
+        using kernel::RuleAction;
+        return !decision.dropped && decision.doubtful != nullptr && decision.doubtful_chain->legacy &&
+               (decision.doubtful->action == RuleAction::drop ||
+                decision.doubtful->action == RuleAction::reject);
+    }
+
+    void stop_by_counter(std::uint32_t hook, kernel::FilterDecision decision) {
+        decision.chain = decision.doubtful_chain;
+        decision.rule = decision.doubtful;
+        stop(hook, decision);
+        out_.by_counter = true;
+    }
+
+    [[nodiscard]] bool has_dockers_chain(bool legacy) const {
+        return std::ranges::any_of(rules_.chains, [&](const kernel::RuleChain& chain) {
+            return chain.legacy == legacy && owner_by_names({}, chain.name) == "docker";
+        });
+    }
+
     void may_untrack(const kernel::SideEffects& effects) {
         out_.translation_in_doubt = true;
         if (out_.doubt.empty()) out_.doubt = doubt_of(effects.untrack_chain, effects.untracks);

@@ -1,12 +1,18 @@
 #include "tests/docker/why_lab.hpp"
 
+#include <cstdlib>
+
 namespace netlab::lab {
 
 namespace {
 
 Finished shell_in(const std::string& network_namespace, const std::string& command) {
+    // As on the lab's host: its iptables may be iptables-legacy, its systemctl is the lab's.
+    const auto* path = std::getenv("PATH");
     return support::run({"nsenter", "--net=" + network_namespace, "env",
-                         "DOCKER_HOST=unix://" + docker_socket(), "sh", "-c", command});
+                         "DOCKER_HOST=unix://" + docker_socket(),
+                         "PATH=/run/netlab-lab/" + instance() + "/programs:" + (path != nullptr ? path : ""),
+                         "sh", "-c", command});
 }
 
 std::string well(const Finished& finished) {

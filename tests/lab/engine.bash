@@ -35,6 +35,29 @@ key_setting() {
     [[ $(dockerd --version) != 'Docker version 20.'* ]] || echo "\"deprecated-key-path\": \"$data/key.json\","
 }
 
+# On the lab's host `iptables` is iptables-legacy, as on a Debian after update-alternatives.
+choose_legacy() {
+    local name
+    [[ -e $programs/iptables ]] && return
+    ! daemon_lives docker || fail "the lab '$instance' is up with iptables-nft: 'lab down' first"
+    need_programs iptables-legacy ip6tables-legacy
+    mkdir -p "$programs"
+    for name in iptables{,-save,-restore} ip6tables{,-save,-restore}; do
+        ln -s "$(command -v "${name/tables/tables-legacy}")" "$programs/$name"
+    done
+}
+
+# What `systemctl restart docker` is where the engine is a service of systemd's; the lab's is none.
+make_systemctl() {
+    mkdir -p "$programs"
+    cat >"$programs/systemctl" <<END_OF_SCRIPT
+#!/bin/sh
+[ "\$*" = "restart docker" ] || { echo "systemctl of the lab '$instance': it can only restart docker" >&2; exit 1; }
+NETLAB_LAB=$instance exec "$folder/lab" restart
+END_OF_SCRIPT
+    chmod +x "$programs/systemctl"
+}
+
 start_dockerd() {
     daemon_lives docker && return
     say "starting dockerd in the network namespace $host_netns"
@@ -62,6 +85,18 @@ start_engine() {
     start_containerd
     start_dockerd
     wait_for_daemon docker 60 engine_answers
+}
+
+docker_has_ended() { ! daemon_lives docker; }
+
+# As a service manager does it: without live-restore it ends its containers.
+restart_dockerd() {
+    local pid
+    if pid=$(daemon_pid docker); then
+        kill -TERM "$pid"
+        wait_for 20 docker_has_ended || fail "dockerd does not end; its log: $run/docker.log"
+    fi
+    start_engine
 }
 
 # A root file system with one static busybox under all its names.

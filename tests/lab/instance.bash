@@ -9,6 +9,9 @@ host_netns=${instance}host
 inet_netns=${instance}inet
 docker_socket=$run/docker.sock
 podman_socket=$run/podman.sock
+# Programs that the lab's host has in place of the machine's: for the lab's daemons, `lab exec` and the tests.
+programs=$run/programs
+PATH=$programs:$PATH
 
 say() { printf 'lab: %s\n' "$*"; }
 warn() { printf 'lab: %s\n' "$*" >&2; }

@@ -1,7 +1,7 @@
 # What can be put into a lab, one function each; each may be run again at any time. Sourced by tests/lab/lab.
 # shellcheck shell=bash disable=SC2154
 
-scenarios=(seed napt web hostnet shared scratch netns v6 internal stopped roots etcd podman)
+scenarios=(seed napt web hostnet shared scratch netns v6 internal stopped roots etcd podman ufw)
 
 declare -A container_state=()
 declare -A network_there=()
@@ -144,6 +144,22 @@ scenario_etcd() {
 }
 
 scenario_podman() { make_podman; }
+
+# Disabled as it is installed. Its rules are the distribution's; sysctls and modules are the machine's, and it sets none.
+scenario_ufw() {
+    local root=$run/ufw installed
+    [[ -e $programs/ufw ]] && return
+    need_programs ufw
+    say "ufw, with its folders in $root"
+    installed=$(command -v ufw)
+    mkdir -p "$root"/{etc/default,etc/ufw/applications.d,lib,usr/share} "$programs"
+    cp -r /lib/ufw "$root/lib"
+    cp -r /usr/share/ufw "$root/usr/share"
+    cp /usr/share/ufw/{ufw.conf,{before,after}.init,iptables/*.rules} "$root/etc/ufw"
+    sed -e 's/^IPT_SYSCTL=.*/IPT_SYSCTL=/' -e 's/^IPT_MODULES=.*/IPT_MODULES=/' /etc/default/ufw >"$root/etc/default/ufw"
+    printf '#!/bin/sh\nexec %q --rootdir=%q --datadir=%q "$@"\n' "$installed" "$root" "$root" >"$programs/ufw"
+    chmod +x "$programs/ufw"
+}
 
 # s1 to sN on one network, N exactly: those above N are removed. Eight at a time keeps two cores busy.
 scale_to() {

@@ -1,7 +1,7 @@
 """`why` leaves nothing behind in nftables, however it ends.
 
 Many runs of it with its probe and its trace between all sorts of ends; a part of them is ended at a random moment by SIGKILL: the launcher, the
-worker or the client's CLI. Afterwards there is no table of netlab's in any namespace that is involved, and the host's rules are what they were.
+worker or the client's CLI. Afterwards there is no table of netlab's in any namespace that is involved, and the rules of each are what they were.
 That its tables were there is seen meanwhile."""
 import os
 import random
@@ -12,6 +12,7 @@ import threading
 import time
 
 from daemon import BUILD, HOST_NETNS, Daemon, docker, eventually, expect, status_of
+from shared.lab import on_host
 
 CONTAINERS = ["co1", "co2", "co3", "co4", "py-server1", "priv1"]
 OUTSIDE = ["203.0.113.8", "203.0.113.77", "198.51.100.9"]
@@ -20,15 +21,13 @@ VICTIMS = ["launcher", "worker", "cli"]
 LIVED = 1.1  # seconds: a launcher that has lived for more than one is started again without a pause
 
 
-def on_host(*words: str) -> str:
-    done = subprocess.run(["nsenter", f"--net={HOST_NETNS}", *words], capture_output=True, text=True)
-    expect(done.returncode == 0, f"{' '.join(words)}: {done.stderr}")
-    return done.stdout
+def rules(places: dict[str, str]) -> dict[str, str]:
+    """Of each namespace, of all kinds, without what counts packets and what says the time."""
+    return {name: rules_of(path) for name, path in places.items()}
 
 
-def rules() -> str:
-    """The host's, of both kinds, without what counts packets and what says the time."""
-    text = on_host("nft", "list", "ruleset") + on_host("iptables-save") + on_host("iptables-legacy-save")
+def rules_of(netns: str) -> str:
+    text = on_host("nft list ruleset; iptables-nft-save; ip6tables-nft-save; iptables-legacy-save; ip6tables-legacy-save", netns)
     text = re.sub(r"counter packets \d+ bytes \d+", "counter", text)
     return "\n".join(re.sub(r" \[\d+:\d+\]$", "", line) for line in text.splitlines() if not line.startswith("#"))
 
@@ -118,7 +117,7 @@ def row(whole: bool) -> str:
     total, kills = (500, 100) if whole else (40, 12)
     places = namespaces()
     expect(not tables_of_netlab(places), f"there are tables already: {tables_of_netlab(places)}")
-    before = rules()
+    before = rules(places)
     with Daemon() as daemon, Sightings() as sightings:
         runs = Runs(daemon)
         done = 0
@@ -133,10 +132,10 @@ def row(whole: bool) -> str:
         eventually(lambda: runs.worker() == 0, 5, "a worker of why is left")
     left = tables_of_netlab(places)
     expect(not left, f"tables are left behind: {left}")
-    after = rules()
-    expect(before == after, f"the host's rules have changed:\n{before}\n---\n{after}")
+    for name, after in rules(places).items():
+        expect(before[name] == after, f"the rules of {name} have changed:\n{before[name]}\n---\n{after}")
     expect(sightings.count > 0, "its tables were never seen")
     killed = ", ".join(f"{victim} {count}" for victim, count in runs.killed.items())
     verdicts = ", ".join(f"{verdict} {count}" for verdict, count in sorted(runs.verdicts.items()))
     return (f"{done} runs to their end ({verdicts}) and {sum(runs.killed.values())} killed ({killed}); a table was seen in {sightings.count} looks, "
-            f"none is left in {len(places)} namespaces, the rules are the same")
+            f"none is left in {len(places)} namespaces, the rules of each are the same")

@@ -13,6 +13,9 @@ TEST_CASE("firewall programs: what they stop they let in by their own commands",
     CHECK(permission_by("ufw", "FORWARD", forwarded) ==
           "ufw route prepend allow in on br-net out on eth0 to any port 53 proto udp");
     CHECK(permission_by("ufw", "INPUT", echo) == "ufw prepend allow in on br-net");
+    // Those come before its user's rules, which that would add one to.
+    CHECK(permission_by("ufw", "ufw-before-input", to_host).empty());
+    CHECK_FALSE(permission_by("ufw", "ufw-user-input", to_host).empty());
     CHECK(permission_by("firewalld", "filter_IN_public", to_host) ==
           "firewall-cmd --zone=public --add-port=8080/tcp");
     // Of more than one zone, of a part of one's rules; forwarded; without a port.
