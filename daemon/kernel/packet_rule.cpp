@@ -40,12 +40,15 @@ class Walk {
 
     /// `decided` where a rule says what becomes of the packet.
     After base(const RuleChain& chain) { return go(chain, 0); }
+    /// As if the rule were not there.
+    void skip(const PacketRule* rule) { skipped_.push_back(rule); }
 
     NatDecision decision;
     SideEffects effects;
-    bool may_accept = false;  ///< a rule that may match would end the chain by it
-    bool may_else = false;    ///< or by something else
-    bool left_early = false;  ///< a rule of the base chain's ended it
+    std::vector<PlacedRule> ending;  ///< rules that ended a base chain without a decision
+    bool may_accept = false;         ///< a rule that may match would end the chain by it
+    bool may_else = false;           ///< or by something else
+    bool left_early = false;         ///< a rule of the base chain's ended it
 
   private:
     After go(const RuleChain& chain, int depth) {
@@ -56,6 +59,7 @@ class Walk {
         if (depth > deepest) return give_up();
         for (const auto& rule : chain.rules) {
             if (++looked_at_ > longest) return give_up();
+            if (std::ranges::find(skipped_, &rule) != skipped_.end()) continue;
             const auto matched = match(rule, packet_);
             if (matched == Match::no) {
                 if (rule.effects_first) take_effects(chain, rule, false);
@@ -83,6 +87,9 @@ class Walk {
             const auto after = act(chain, rule, *acting, depth);
             if (after == After::next) continue;
             left_early = depth == 0;
+            // Of an accept it is the rule itself, however deep.
+            if (acting->action == RuleAction::accept || (depth == 0 && after == After::back))
+                ending.push_back({&chain, &rule});
             return after;
         }
         return After::back;
@@ -143,6 +150,7 @@ class Walk {
 
     PacketFacts packet_;
     std::map<ChainName, const RuleChain*> by_name_;
+    std::vector<const PacketRule*> skipped_;
     std::size_t looked_at_ = 0;
 };
 
@@ -215,8 +223,10 @@ bool is_drop(const NatDecision& decision) {
     return decision.action == RuleAction::drop || decision.action == RuleAction::reject;
 }
 
-NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook, const PacketFacts& packet) {
-    Walk walk(chains, packet);
+namespace {
+
+/// Through the NAT chains of one hook.
+NatDecision walk_nat(Walk& walk, const std::vector<RuleChain>& chains, std::uint32_t hook) {
     for (const auto* base : bases(chains, hook, true)) {
         const auto after = walk.base(*base);
         if (after == Walk::After::decided) break;
@@ -227,6 +237,61 @@ NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook, c
     }
     walk.decision.effects = walk.effects;
     return walk.decision;
+}
+
+/// What it meets as if those were not there, if that certainly gives it another source.
+std::optional<PlacedRule> source_nat_without(const std::vector<RuleChain>& chains, std::uint32_t hook,
+                                             const PacketFacts& packet,
+                                             const std::vector<PlacedRule>& skipped) {
+    Walk walk(chains, packet);
+    for (const auto& one : skipped)
+        walk.skip(one.rule);
+    const auto nat = walk_nat(walk, chains, hook);
+    const bool gives = nat.action == RuleAction::masquerade || nat.action == RuleAction::snat;
+    return gives && !nat.uncertain ? std::optional(PlacedRule{nat.chain, nat.rule}) : std::nullopt;
+}
+
+/// All that it meets that end a chain, until none does.
+std::vector<PlacedRule> endings(const std::vector<RuleChain>& chains, std::uint32_t hook,
+                                const PacketFacts& packet) {
+    constexpr std::size_t most = 32;
+    std::vector<PlacedRule> all;
+    while (all.size() < most) {
+        Walk walk(chains, packet);
+        for (const auto& one : all)
+            walk.skip(one.rule);
+        (void)walk_nat(walk, chains, hook);
+        if (walk.ending.empty()) break;
+        all.insert(all.end(), walk.ending.begin(), walk.ending.end());
+    }
+    return all;
+}
+
+}  // namespace
+
+NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook, const PacketFacts& packet) {
+    Walk walk(chains, packet);
+    return walk_nat(walk, chains, hook);
+}
+
+std::optional<UnmetNat> find_unmet_nat(const std::vector<RuleChain>& chains, std::uint32_t hook,
+                                       const PacketFacts& packet) {
+    const auto met = find_nat(chains, hook, packet);
+    if (met.uncertain || met.action != RuleAction::none) return std::nullopt;
+    UnmetNat out{{}, endings(chains, hook, packet)};
+    const auto unmet = source_nat_without(chains, hook, packet, out.ending);
+    if (!unmet) return std::nullopt;
+    // Those of other chains, and those behind it, change nothing.
+    for (std::size_t i = 0; i < out.ending.size();) {
+        auto fewer = out.ending;
+        fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
+        if (source_nat_without(chains, hook, packet, fewer))
+            out.ending = std::move(fewer);
+        else
+            ++i;
+    }
+    out.unmet = *unmet;
+    return out;
 }
 
 namespace {

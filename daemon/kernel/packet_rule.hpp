@@ -200,6 +200,20 @@ struct NatDecision {
 /// By a rule or a policy.
 [[nodiscard]] bool is_drop(const NatDecision& decision);
 
+/// A rule and where it stands; both point into the chains.
+struct PlacedRule {
+    const RuleChain* chain = nullptr;
+    const PacketRule* rule = nullptr;
+};
+/// A rule of NAT's that the packet would meet, were it not for others that end the chain before.
+struct UnmetNat {
+    PlacedRule unmet;                ///< a snat or masquerade
+    std::vector<PlacedRule> ending;  ///< an accept, or a base chain's return or goto: each of them has to go
+};
+/// nullopt where it meets one, or may, or would meet none.
+[[nodiscard]] std::optional<UnmetNat> find_unmet_nat(const std::vector<RuleChain>& chains, std::uint32_t hook,
+                                                     const PacketFacts& packet);
+
 /// Chains of a hook by whether they come before or behind those that translate destinations.
 enum class HookPart : std::uint8_t { whole, before_dnat, behind_dnat };
 

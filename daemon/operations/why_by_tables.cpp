@@ -4,6 +4,7 @@
 #include "daemon/operations/route_verdict.hpp"
 #include "daemon/operations/why_asleep.hpp"
 #include "daemon/operations/why_narrow.hpp"
+#include "daemon/operations/why_source.hpp"
 #include "daemon/operations/why_unreachable.hpp"
 
 #include <algorithm>
@@ -301,12 +302,17 @@ class Doubts {
         if (tables_.meets_stray()) add(explain_stray(*facts_.stray));
         add(facts_.wrong);
         if (facts_.narrow) add(explain_narrow(facts_));
+        if (leaves_to_outside()) add(explain_source(facts_));
         if (!facts_.by_mark.empty()) add(explain_mark(facts_));
         if (facts_.silent)
             add({"nobody has answered for " + facts_.silent->address.to_string() + " on " +
                      facts_.silent->interface + " of " + facts_.silent->target +
                      " when it was asked for last",
                  {}});
+    }
+
+    [[nodiscard]] bool leaves_to_outside() const {
+        return !facts_.way.points.empty() && facts_.way.points.back().hop.kind == "outside";
     }
 
     void look_at_answer() {
@@ -350,6 +356,13 @@ class Doubts {
     Explanation out_;
 };
 
+/// TO need not know a way to an address that it should not have been sent.
+Explanation with_source(const WhyFacts& facts, Explanation back) {
+    const auto source = explain_source(facts);
+    if (source.explanation.empty()) return back;
+    return {back.explanation + "; " + source.explanation, source.suggestion};
+}
+
 }  // namespace
 
 bool meets_stray_route(const WhyFacts& facts) {
@@ -381,7 +394,7 @@ Explanation explain_by_tables(const WhyFacts& facts, const WhyDecision& decision
             return explain_wrong_neighbour(wrong, target_at(facts.context, wrong.at.place));
         }
         case Cause::no_way_back:
-            return explain_no_way_back(facts);
+            return with_source(facts, explain_no_way_back(facts));
         case Cause::lost_answer:
             return Tables(facts).leads_answer_astray() ? explain_stray(*facts.stray)
                                                        : explain_lost_answer(facts);

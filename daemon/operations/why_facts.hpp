@@ -10,6 +10,7 @@
 #include "daemon/operations/neighbour_stop.hpp"
 #include "daemon/operations/route_refusal.hpp"
 #include "daemon/operations/sightings.hpp"
+#include "daemon/operations/source_nat.hpp"
 #include "daemon/operations/why_probe.hpp"
 #include "daemon/operations/why_trace.hpp"
 #include "daemon/operations/why_way.hpp"
@@ -51,6 +52,13 @@ struct RulesDecision {
     std::string missed{};                    ///< the same: find_missed_chain()'s
     std::optional<api::NatRule> untracks{};  ///< takes it from conntrack: no rule may translate it
     bool marks = false;                      ///< one sets its mark, or may, before it is routed
+};
+
+/// The source that a packet leaves the host with, as the host's rules read.
+struct LeavingSource {
+    SourceNat nat;
+    std::optional<IpAddress> address;  ///< absent where MASQUERADE gives one that is not known
+    bool is_hosts = false;             ///< the host has SourceNat::to
 };
 
 /// TO has no way to send its answer, as its kernel says.
@@ -157,6 +165,7 @@ struct WhyFacts {
         ingress;  ///< the host's chains at an interface's ingress that may drop: "netdev t c"
     std::optional<RulesDecision> rules;        ///< absent where it does not pass the host's rules
     std::optional<RulesDecision> rules_back;   ///< the same of the answer
+    std::optional<LeavingSource> leaving;      ///< absent where it does not leave the host, or is not known
     std::optional<api::ConntrackStale> stale;  ///< an old entry of the same service that leads elsewhere
     std::vector<std::string> notes;            ///< what is to be said whatever comes of it
     Explanation segment;                       ///< what is wrong with the links that FROM or TO hang on

@@ -122,9 +122,20 @@ class Question {
             facts_.rules = decide_by_rules(rules_, *whole, facts_.flow, *destination_.source, to);
             facts_.rules_back = decide_answer_by_rules(rules_, *whole, facts_.flow, *destination_.source, to,
                                                        answered_address().value_or(*destination_.source));
+            look_at_source(*whole, to);
         }
         facts_.final_target = facts_.way.end_target;
         mark_sightings(facts_.way, facts_.sightings, facts_.observed, facts_.saw_all);
+    }
+
+    void look_at_source(const HostPassage& passage, const api::Endpoint& to) {
+        const auto& source = *destination_.source;
+        auto nat = source_nat_by_rules(rules_, passage, facts_.flow, source, to);
+        if (!nat) return;
+        const bool is_hosts = nat->to && topology_[handles_.host->place].has_address(*nat->to);
+        const auto own = [&](const std::string& interface) { return own_address(interface); };
+        facts_.leaving = LeavingSource{
+            std::move(*nat), source_by_rules(rules_, passage, facts_.flow, source, to, own), is_hosts};
     }
 
     [[nodiscard]] std::optional<HostPassage> passage() const {

@@ -202,3 +202,32 @@ TEST_CASE("why rules: a rule that drops IPv6's neighbour discovery is named", "[
         CHECK(status_outside("ping -6 -c 1 -W 2 2001:db8:51::2") == 0);
     }
 }
+
+TEST_CASE("why rules: what gives the packet a source that nobody can answer is named",
+          "[docker][why_rules]") {
+    const support::Daemon daemon(settings());
+    const Words page{"co3", "203.0.113.8:80"};
+    const SavedRules saved;
+    for (const auto& [does, says] : std::vector<std::pair<std::string, std::string>>{
+             {"iptables -t nat -I POSTROUTING -s 172.17.0.0/16 -j ACCEPT",
+              "(ip saddr 172.17.0.0/16 accept), a rule of the host's administrator, ends the chain before"},
+             {"iptables-legacy -t nat -I POSTROUTING -s 172.17.0.0/16 -j ACCEPT; "
+              "iptables -t nat -F POSTROUTING; iptables-legacy -t nat -A POSTROUTING -s 172.17.0.0/16 -o "
+              "eth0 "
+              "-j MASQUERADE",
+              "ip nat POSTROUTING rule 1 (iptables-legacy) (ip saddr 172.17.0.0/16 accept)"},
+             {"iptables -t nat -I POSTROUTING -s 172.17.0.0/16 -o eth0 -j SNAT --to-source 198.51.100.77",
+              "with the source 198.51.100.77, which ip nat POSTROUTING handle "}}) {
+        const Undo undo("iptables-legacy -t nat -F POSTROUTING");
+        on_host(does);
+        CHECK(status_in_container("co3", web_page) != 0);
+        auto report = ask_why(daemon, page);
+        INFO(report);
+        CHECK(verdict(report) == "lost");
+        CHECK(contains(text(report, "explanation"), says));
+        CHECK(suggestion(ask_why(daemon, {"co3", "203.0.113.8:80", "--no-probe"})) == suggestion(report));
+        follow(report);
+        check_delivered(daemon, page);
+        CHECK(status_in_container("co3", web_page) == 0);
+    }
+}

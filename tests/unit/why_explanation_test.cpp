@@ -163,7 +163,7 @@ TEST_CASE("why: a private address that left the host as it was is the reason for
     one.facts.sightings = {left};
     auto why = one.explain(WhyVerdict::lost);
     CHECK(why.explanation.find("for net") != std::string::npos);
-    CHECK(why.suggestion == "iptables -t nat -A POSTROUTING -s 172.18.0.0/16 -o eth0 -j MASQUERADE");
+    CHECK(why.suggestion == "iptables -t nat -I POSTROUTING -s 172.18.0.0/16 -o eth0 -j MASQUERADE");
     one.facts.rules = RulesDecision();
     one.facts.rules->untracks = api::NatRule();
     one.facts.rules->untracks->family = "ip";
