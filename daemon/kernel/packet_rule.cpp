@@ -1,11 +1,10 @@
 #include "daemon/kernel/packet_rule.hpp"
 
-#include "daemon/kernel/rule_match.hpp"
 #include "daemon/kernel/rule_parts.hpp"
+#include "daemon/kernel/rule_walk.hpp"
 
 #include <algorithm>
 #include <charconv>
-#include <map>
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
@@ -13,148 +12,20 @@
 
 namespace netlab::kernel {
 
-using rule_match::find;
 using rule_match::is_called;
 using rule_match::Match;
 using rule_match::match;
 
-namespace {
+void forget_flow(PacketFacts& packet) {
+    packet.tcp_flags = rule_match::tcp_flags_of(packet);
+    packet.icmp_type = rule_match::icmp_type_of(packet);
+    packet.flow.reset();
+}
 
-/// Goes through chains as the kernel does, and remembers what might have come instead.
-class Walk {
-  public:
-    Walk(const std::vector<RuleChain>& chains, const PacketFacts& packet) : packet_(packet) {
-        for (const auto& chain : chains)
-            by_name_.emplace(ChainName(chain.legacy, chain.table, chain.name), &chain);
-    }
-
-    /// For the next base chain, with the packet as it is then.
-    void restart(const PacketFacts& packet) {
-        packet_ = packet;
-        decision = {};
-        effects = {};
-        may_accept = may_else = left_early = false;
-    }
-
-    enum class After : std::uint8_t { next, back, accepted, decided };
-
-    /// `decided` where a rule says what becomes of the packet.
-    After base(const RuleChain& chain) { return go(chain, 0); }
-    /// As if the rule were not there.
-    void skip(const PacketRule* rule) { skipped_.push_back(rule); }
-
-    NatDecision decision;
-    SideEffects effects;
-    std::vector<PlacedRule> ending;  ///< rules that ended a base chain without a decision
-    bool may_accept = false;         ///< a rule that may match would end the chain by it
-    bool may_else = false;           ///< or by something else
-    bool left_early = false;         ///< a rule of the base chain's ended it
-
-  private:
-    After go(const RuleChain& chain, int depth) {
-        // The kernel allows no more jumps in one another (NFT_JUMP_STACK_SIZE), and no loops; what is read
-        // while it changes may have both.
-        constexpr int deepest = 16;
-        constexpr std::size_t longest = 100'000;
-        if (depth > deepest) return give_up();
-        for (const auto& rule : chain.rules) {
-            if (++looked_at_ > longest) return give_up();
-            if (std::ranges::find(skipped_, &rule) != skipped_.end()) continue;
-            const auto matched = match(rule, packet_);
-            if (matched == Match::no) {
-                if (rule.effects_first) take_effects(chain, rule, false);
-                continue;
-            }
-            take_effects(chain, rule, matched == Match::yes && !may_accept && !may_else);
-            if (rule.action == RuleAction::none) continue;
-            // A map may say another action than the rule's own.
-            PacketRule said;
-            const auto* acting = &rule;
-            if (rule.verdicts) {
-                const auto found = find(*rule.verdicts, packet_);
-                if (found.kind == NftFound::Kind::none) continue;
-                if (found.kind == NftFound::Kind::one && found.element->verdict) {
-                    rule_parts::take_verdict(said, found.element->verdict->code,
-                                             found.element->verdict->chain);
-                    acting = &said;
-                    if (said.action == RuleAction::none) continue;
-                }
-            }
-            if (matched == Match::maybe || acting->action == RuleAction::other) {
-                doubt(chain, rule);
-                continue;
-            }
-            const auto after = act(chain, rule, *acting, depth);
-            if (after == After::next) continue;
-            left_early = depth == 0;
-            // Of an accept it is the rule itself, however deep.
-            if (acting->action == RuleAction::accept || (depth == 0 && after == After::back))
-                ending.push_back({&chain, &rule});
-            return after;
-        }
-        return After::back;
-    }
-
-    /// `acting` has the action: the rule itself, or what its map says.
-    After act(const RuleChain& chain, const PacketRule& rule, const PacketRule& acting, int depth) {
-        switch (acting.action) {
-            case RuleAction::accept:
-                return After::accepted;
-            case RuleAction::return_:
-                return After::back;
-            case RuleAction::jump:
-            case RuleAction::go_to: {
-                const auto to = by_name_.find(ChainName(chain.legacy, chain.table, acting.chain));
-                if (to == by_name_.end()) return After::next;
-                const auto after = go(*to->second, depth + 1);
-                // A jump that comes back goes on here, a goto where this chain was jumped to from.
-                if (after != After::back) return after;
-                return acting.action == RuleAction::jump ? After::next : After::back;
-            }
-            default:
-                decision.chain = &chain;
-                decision.rule = &rule;
-                decision.action = acting.action;
-                return After::decided;
-        }
-    }
-
-    /// `surely`: it is known that the packet meets the rule.
-    void take_effects(const RuleChain& chain, const PacketRule& rule, bool surely) {
-        if (rule.sets_mark) {
-            effects.marks = true;
-            packet_.mark.reset();
-        }
-        if (!rule.untracks || effects.untracks != nullptr) return;
-        effects.untrack_chain = &chain;
-        effects.untracks = &rule;
-        effects.surely_untracks = surely;
-        packet_.flow.reset();
-    }
-
-    void doubt(const RuleChain& chain, const PacketRule& rule) {
-        decision.uncertain = true;
-        (rule.action == RuleAction::accept ? may_accept : may_else) = true;
-        if (decision.doubtful != nullptr) return;
-        decision.doubtful_chain = &chain;
-        decision.doubtful = &rule;
-    }
-
-    After give_up() {
-        decision.uncertain = true;
-        may_accept = may_else = true;
-        return After::accepted;
-    }
-
-    using ChainName = std::tuple<bool, std::string_view, std::string_view>;
-
-    PacketFacts packet_;
-    std::map<ChainName, const RuleChain*> by_name_;
-    std::vector<const PacketRule*> skipped_;
-    std::size_t looked_at_ = 0;
-};
-
-}  // namespace
+void apply(const SideEffects& effects, PacketFacts& packet) {
+    if (effects.marks) packet.mark.reset();
+    if (effects.untracks != nullptr) take_from_conntrack(packet, effects.surely_untracks);
+}
 
 bool meets(const PacketRule& rule, const PacketFacts& packet) {
     return match(rule, packet) == Match::yes;
@@ -200,17 +71,6 @@ bool is_in(HookPart part, const RuleChain& chain) {
     return (chain.hook->priority < NF_IP_PRI_NAT_DST) == (part == HookPart::before_dnat);
 }
 
-/// The packet as a chain of its hook sees it.
-PacketFacts as_seen_by(const RuleChain& chain, PacketFacts packet) {
-    if (!is_before_conntrack(*chain.hook, packet.input == "lo")) return packet;
-    packet.tracked = false;
-    // Of equal priority it is not known which comes first.
-    if (chain.hook->priority < NF_IP_PRI_CONNTRACK) return packet;
-    packet.tracked = true;
-    packet.flow.reset();
-    return packet;
-}
-
 }  // namespace
 
 bool is_before_conntrack(const NftHook& hook, bool by_loopback) {
@@ -226,11 +86,11 @@ bool is_drop(const NatDecision& decision) {
 namespace {
 
 /// Through the NAT chains of one hook.
-NatDecision walk_nat(Walk& walk, const std::vector<RuleChain>& chains, std::uint32_t hook) {
+NatDecision walk_nat(RuleWalk& walk, const std::vector<RuleChain>& chains, std::uint32_t hook) {
     for (const auto* base : bases(chains, hook, true)) {
         const auto after = walk.base(*base);
-        if (after == Walk::After::decided) break;
-        if (after != Walk::After::back || !base->drops) continue;
+        if (after == RuleWalk::After::decided) break;
+        if (after != RuleWalk::After::back || !base->drops) continue;
         walk.decision.chain = base;
         walk.decision.action = RuleAction::drop;
         break;
@@ -243,7 +103,7 @@ NatDecision walk_nat(Walk& walk, const std::vector<RuleChain>& chains, std::uint
 std::optional<PlacedRule> source_nat_without(const std::vector<RuleChain>& chains, std::uint32_t hook,
                                              const PacketFacts& packet,
                                              const std::vector<PlacedRule>& skipped) {
-    Walk walk(chains, packet);
+    RuleWalk walk(chains, packet);
     for (const auto& one : skipped)
         walk.skip(one.rule);
     const auto nat = walk_nat(walk, chains, hook);
@@ -257,7 +117,7 @@ std::vector<PlacedRule> endings(const std::vector<RuleChain>& chains, std::uint3
     constexpr std::size_t most = 32;
     std::vector<PlacedRule> all;
     while (all.size() < most) {
-        Walk walk(chains, packet);
+        RuleWalk walk(chains, packet);
         for (const auto& one : all)
             walk.skip(one.rule);
         (void)walk_nat(walk, chains, hook);
@@ -270,7 +130,7 @@ std::vector<PlacedRule> endings(const std::vector<RuleChain>& chains, std::uint3
 }  // namespace
 
 NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook, const PacketFacts& packet) {
-    Walk walk(chains, packet);
+    RuleWalk walk(chains, packet);
     return walk_nat(walk, chains, hook);
 }
 
@@ -296,26 +156,59 @@ std::optional<UnmetNat> find_unmet_nat(const std::vector<RuleChain>& chains, std
 
 namespace {
 
-/// `as_seen` says how each of them sees the packet.
+/// Of two chains, the second's behind what the first has done.
+void add(SideEffects& to, const SideEffects& more) {
+    to.marks = to.marks || more.marks;
+    if (to.surely_untracks || to.surely_zones) return;
+    if (to.zones == nullptr) {
+        to.zone_chain = more.zone_chain;
+        to.zones = more.zones;
+        to.surely_zones = more.surely_zones;
+    }
+    if (to.untracks != nullptr) return;
+    to.untrack_chain = more.untrack_chain;
+    to.untracks = more.untracks;
+    to.surely_untracks = more.surely_untracks;
+}
+
+/// How a chain sees the packet, and whether conntrack is still to see it then.
+struct Seen {
+    PacketFacts packet;
+    Match conntrack_ahead;
+};
+
+/// The packet as a chain of its hook sees it.
+Seen as_seen_by(const RuleChain& chain, PacketFacts packet) {
+    const bool untracked = packet.flow && (*packet.flow & flow_is_untracked) != 0;
+    if (untracked || !is_before_conntrack(*chain.hook, packet.input == "lo")) return {packet, Match::no};
+    packet.tracked = false;
+    // Of equal priority it is not known which comes first.
+    if (chain.hook->priority < NF_IP_PRI_CONNTRACK) return {packet, Match::yes};
+    packet.tracked = true;
+    packet.flow.reset();
+    return {packet, Match::maybe};
+}
+
+/// `as_seen` says that of each of them.
 template <class AsSeen>
 FilterDecision pass_each(const std::vector<RuleChain>& chains, const std::vector<const RuleChain*>& in_order,
                          PacketFacts packet, AsSeen as_seen) {
     FilterDecision passed;
-    Walk walk(chains, packet);
+    RuleWalk walk(chains, packet);
     for (const auto* base : in_order) {
-        walk.restart(as_seen(*base, packet));
+        auto seen = as_seen(*base, packet);
+        // Of what is untracked the state is known before conntrack, too.
+        if (passed.effects.untracks != nullptr) seen.packet = packet;
+        walk.restart(seen.packet, seen.conntrack_ahead);
         const auto after = walk.base(*base);
+        const bool untracked = passed.effects.untracks == nullptr && walk.effects.untracks != nullptr;
+        add(passed.effects, walk.effects);
         if (walk.effects.marks) packet.mark.reset();
-        passed.effects.marks = passed.effects.marks || walk.effects.marks;
-        if (passed.effects.untracks == nullptr && walk.effects.untracks != nullptr) {
-            passed.effects.untrack_chain = walk.effects.untrack_chain;
-            passed.effects.untracks = walk.effects.untracks;
-            passed.effects.surely_untracks = walk.effects.surely_untracks;
-            packet.flow.reset();
-        }
+        if (untracked && passed.effects.untracks != nullptr)
+            take_from_conntrack(packet, passed.effects.surely_untracks);
         const auto& doubt = walk.decision;
-        const bool by_rule = after == Walk::After::decided && is_drop(doubt);
-        const bool by_policy = after == Walk::After::back && base->drops;
+        const bool by_rule = after == RuleWalk::After::decided && is_drop(doubt);
+        const bool by_policy = after == RuleWalk::After::back && base->drops;
         if (by_rule || by_policy) {
             return {true,
                     by_rule ? doubt.chain : base,
@@ -366,7 +259,11 @@ FilterDecision find_frame_drop(const std::vector<RuleChain>& chains, const Frame
         if (is_at(chain, point)) at.push_back(&chain);
     }
     if (at.empty()) return {};
-    const auto as_it_is = [](const RuleChain&, const PacketFacts& frame) { return frame; };
+    // A bridge's conntrack is a module of its own, which may be there; what leaves has been seen.
+    const bool leaves = point.kind == FramePoint::Kind::egress;
+    const auto as_it_is = [&](const RuleChain&, const PacketFacts& frame) {
+        return Seen{frame, leaves ? Match::no : Match::maybe};
+    };
     return pass_each(chains, in_order(std::move(at)), packet, as_it_is);
 }
 

@@ -44,15 +44,6 @@ std::optional<std::uint32_t> flow_as_seen(const PacketFacts& packet) {
     return packet.tracked ? packet.flow : std::optional<std::uint32_t>(flow_is_invalid);
 }
 
-/// RFC 792, RFC 4443.
-std::optional<std::uint8_t> icmp_type_of(const PacketFacts& packet) {
-    if (packet.icmp_type || !packet.flow) return packet.icmp_type;
-    const bool reply = (*packet.flow & flow_is_established) != 0;
-    if (packet.protocol == IPPROTO_ICMP) return reply ? ICMP_ECHOREPLY : ICMP_ECHO;
-    if (packet.protocol == IPPROTO_ICMPV6) return reply ? ICMP6_ECHO_REPLY : ICMP6_ECHO_REQUEST;
-    return std::nullopt;
-}
-
 /// A value as a register has it; nullopt where it is not known.
 std::optional<std::vector<std::byte>> value_of(PacketField field, const PacketFacts& packet) {
     using Value = std::optional<std::vector<std::byte>>;
@@ -109,14 +100,6 @@ std::optional<std::vector<std::byte>> value_of(PacketField field, const PacketFa
     return std::nullopt;
 }
 
-std::optional<std::uint8_t> tcp_flags_of(const PacketFacts& packet) {
-    constexpr std::uint8_t syn = 0x02;
-    constexpr std::uint8_t ack = 0x10;
-    if (packet.protocol != IPPROTO_TCP) return std::nullopt;
-    if (packet.tcp_flags || !packet.flow) return packet.tcp_flags;
-    return (*packet.flow & flow_is_established) != 0 ? syn | ack : syn;
-}
-
 Match match(const SetCondition& condition, const PacketFacts& packet) {
     // Kernels differ in whether what is for all others counts as being in it, for what must not.
     if (condition.inverted && catch_all(*condition.set) != nullptr) return Match::maybe;
@@ -126,6 +109,23 @@ Match match(const SetCondition& condition, const PacketFacts& packet) {
 }
 
 }  // namespace
+
+/// RFC 792, RFC 4443.
+std::optional<std::uint8_t> icmp_type_of(const PacketFacts& packet) {
+    if (packet.icmp_type || !packet.flow) return packet.icmp_type;
+    const bool reply = (*packet.flow & flow_is_established) != 0;
+    if (packet.protocol == IPPROTO_ICMP) return reply ? ICMP_ECHOREPLY : ICMP_ECHO;
+    if (packet.protocol == IPPROTO_ICMPV6) return reply ? ICMP6_ECHO_REPLY : ICMP6_ECHO_REQUEST;
+    return std::nullopt;
+}
+
+std::optional<std::uint8_t> tcp_flags_of(const PacketFacts& packet) {
+    constexpr std::uint8_t syn = 0x02;
+    constexpr std::uint8_t ack = 0x10;
+    if (packet.protocol != IPPROTO_TCP) return std::nullopt;
+    if (packet.tcp_flags || !packet.flow) return packet.tcp_flags;
+    return (*packet.flow & flow_is_established) != 0 ? syn | ack : syn;
+}
 
 bool is_called(const std::string& name, const std::string& wanted) {
     if (!wanted.ends_with('*')) return name == wanted;

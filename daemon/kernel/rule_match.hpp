@@ -17,6 +17,11 @@ enum class Match : std::uint8_t { no, maybe, yes };
 /// What a set, or a map of verdicts, has for the packet.
 [[nodiscard]] NftFound find(const SetCondition& condition, const PacketFacts& packet);
 
+/// As a packet's flow says them where the packet does not: of TCP's new flow SYN, of an answer ACK too; of
+/// ICMP's an echo, or a reply. nullopt of other protocols, or not known.
+[[nodiscard]] std::optional<std::uint8_t> tcp_flags_of(const PacketFacts& packet);
+[[nodiscard]] std::optional<std::uint8_t> icmp_type_of(const PacketFacts& packet);
+
 /// An interface's name; `wanted` ends in '*' where it is how names begin.
 [[nodiscard]] bool is_called(const std::string& name, const std::string& wanted);
 

@@ -121,10 +121,19 @@ void untranslated(const FamilyRules& rules, const WayOut& way, const kernel::Pac
         cause.suggestion);
 }
 
+void untracked(const api::NatRule& rule, const WayOut& way, api::NatOutRow& row) {
+    row.as = way.source;
+    say(row, NatVerdict::routed,
+        place_of(rule) + " takes it from conntrack, so that no rule may translate it: " + rule.text,
+        is_private(way.source) ? delete_command(rule) : std::string());
+}
+
 void translate(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row) {
     auto facts = packet_out(way);
     for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_FORWARD}) {
         const auto effects = kernel::find_drop(rules.chains, hook, facts).effects;
+        if (effects.surely_untracks)
+            return untracked(describe_rule(*effects.untrack_chain, *effects.untracks), way, row);
         if (effects.untracks != nullptr) return doubt(row, effects.untrack_chain, effects.untracks);
         if (effects.marks) facts.mark.reset();
     }
