@@ -74,6 +74,7 @@ std::string outcome(const NatOutRow& row) {
 std::string text_of(const NatOutRow& row) {
     auto text = "  out  " + way(row) + outcome(row) + "\n";
     if (row.rule) text += rule_line(*row.rule);
+    if (row.shadowed_by) text += rule_line(*row.shadowed_by, "NEVER MET, first comes ");
     if (!row.explanation.empty()) text += std::string(indent) + escape(row.explanation) + "\n";
     if (!row.suggestion.empty()) text += std::string(indent) + "try: " + escape(row.suggestion) + "\n";
     return text;

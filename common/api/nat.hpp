@@ -46,13 +46,14 @@ struct NatOutRow {
     std::string output;                ///< the host's interface that it leaves by
     std::optional<IpAddress> as;       ///< the address that it leaves with
     NatVerdict verdict = NatVerdict::unknown;
-    std::optional<NatRule> rule;  ///< that translates or drops it
+    std::optional<NatRule> rule;         ///< that translates or drops it; with `shadowed_by` that would
+    std::optional<NatRule> shadowed_by;  ///< comes first and ends the chain: `rule` is not met
     std::string explanation;
     std::string suggestion;
 };
 BOOST_DESCRIBE_STRUCT(NatOutRow, (),
                       (target, network, family, internal, by_default, source, gateway, interface, bridge,
-                       output, as, verdict, rule, explanation, suggestion))
+                       output, as, verdict, rule, shadowed_by, explanation, suggestion))
 
 /// A rule that changes the destination of packets.
 struct NatInRow {

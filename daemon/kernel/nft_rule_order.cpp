@@ -8,6 +8,7 @@ namespace netlab::kernel {
 namespace {
 
 bool is_effect(const NftExpression& one) {
+    if (std::holds_alternative<NftSetZone>(one)) return true;
     const auto* other = std::get_if<NftOther>(&one);
     return other != nullptr && (other->name == "meta mark" || other->name == "notrack");
 }

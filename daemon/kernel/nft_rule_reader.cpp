@@ -5,10 +5,12 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/if_ether.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/rtnetlink.h>
 
@@ -87,6 +89,7 @@ class NftReader {
         out.handle = rule_.handle;
         out.sets_mark = rule_.sets_mark;
         out.untracks = rule_.untracks;
+        out.zone = rule_.zone;
         return out;
     }
 
@@ -417,6 +420,19 @@ class NftReader {
         const auto value = held(*port).value;
         if (value.size() >= 2) rule_.to_port = big_endian(value);
         if (!rule_.to_port) rule_.more_conditions = true;
+    }
+
+    /// The number is as the machine has it (nft_ct_set_zone_eval() of net/netfilter/nft_ct.c).
+    void take(const NftSetZone& zone) {
+        auto& to = rule_.zone.emplace();
+        std::uint16_t number = 0;
+        const auto value = held(zone.from).value;
+        if (zone.direction == IP_CT_DIR_ORIGINAL) {
+            to.of_answers = 0;
+        } else if (value.size() >= sizeof number) {
+            std::memcpy(&number, value.data(), sizeof number);
+            to.of_answers = number;
+        }
     }
 
     void take(const NftOther& other) {

@@ -142,6 +142,7 @@ NftExpression parse_fib(Bytes data) {
 
 NftExpression parse_conntrack(Bytes data) {
     NftConntrack out;
+    NftSetZone zone;
     bool loads = false;
     for_each_attribute(data, [&](int type, Bytes value) {
         if (type == NFTA_CT_DREG) {
@@ -149,7 +150,11 @@ NftExpression parse_conntrack(Bytes data) {
             loads = true;
         }
         if (type == NFTA_CT_KEY) out.key = number(value);
+        if (type == NFTA_CT_SREG) zone.from = register_of(value);
+        if (type == NFTA_CT_DIRECTION && !value.empty())
+            zone.direction = std::to_integer<std::uint8_t>(value.front());
     });
+    if (!loads && out.key == NFT_CT_ZONE) return zone;
     if (!loads) return NftOther{"ct set"};
     return out;
 }

@@ -127,6 +127,13 @@ struct NftTarget : XtExtension {
     friend bool operator==(const NftTarget&, const NftTarget&) = default;
 };
 /// One that is not taken apart: "masq", "limit", "reject", …
+/// `ct zone set`.
+struct NftSetZone {
+    NftRegister from = 0;
+    std::optional<std::uint8_t> direction;  ///< IP_CT_DIR_; absent: both
+    friend bool operator==(const NftSetZone&, const NftSetZone&) = default;
+};
+
 struct NftOther {
     std::string name;
     friend bool operator==(const NftOther&, const NftOther&) = default;
@@ -134,7 +141,7 @@ struct NftOther {
 
 using NftExpression = std::variant<NftPayload, NftMeta, NftBitwise, NftByteOrder, NftCompare, NftRange,
                                    NftImmediate, NftVerdict, NftLookup, NftFib, NftConntrack, NftRedirect,
-                                   NftNat, NftCounter, NftMatch, NftTarget, NftOther>;
+                                   NftNat, NftCounter, NftMatch, NftTarget, NftSetZone, NftOther>;
 
 struct NftHook {
     std::uint32_t number = 0;  ///< NF_INET_, NF_BR_ or NF_NETDEV_

@@ -1,315 +1,31 @@
 #include "daemon/kernel/packet_rule.hpp"
 
 #include "daemon/kernel/rule_parts.hpp"
+#include "daemon/kernel/rule_walk.hpp"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
-#include <cstring>
-#include <map>
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
 #include <linux/netfilter_ipv4.h>
-#include <linux/rtnetlink.h>
-#include <netinet/icmp6.h>
-#include <netinet/ip_icmp.h>
 
 namespace netlab::kernel {
 
-namespace {
+using rule_match::is_called;
+using rule_match::Match;
+using rule_match::match;
 
-enum class Match : std::uint8_t { no, maybe, yes };
-
-bool holds(const std::optional<Condition<IpPrefix>>& condition, const IpAddress& address) {
-    return !condition || condition->value.contains(address) != condition->inverted;
-}
-bool holds(const std::optional<Condition<std::uint8_t>>& condition, std::uint8_t protocol) {
-    return !condition || (condition->value == protocol) != condition->inverted;
-}
-bool holds(const std::optional<Condition<PortRange>>& condition, std::uint16_t port) {
-    if (!condition) return true;
-    const bool inside = condition->value.first <= port && port <= condition->value.second;
-    return inside != condition->inverted;
+void forget_flow(PacketFacts& packet) {
+    packet.tcp_flags = rule_match::tcp_flags_of(packet);
+    packet.icmp_type = rule_match::icmp_type_of(packet);
+    packet.flow.reset();
 }
 
-bool is_called(const std::string& name, const std::string& wanted) {
-    if (!wanted.ends_with('*')) return name == wanted;
-    return name.starts_with(std::string_view(wanted).substr(0, wanted.size() - 1));
+void apply(const SideEffects& effects, PacketFacts& packet) {
+    if (effects.marks) packet.mark.reset();
+    if (effects.untracks != nullptr) take_from_conntrack(packet, effects.surely_untracks);
 }
-
-Match as_match(bool holds) {
-    return holds ? Match::yes : Match::no;
-}
-
-/// Of a condition on what may not be known.
-template <class T, class Fact, class Holds>
-Match match(const std::optional<Condition<T>>& condition, const std::optional<Fact>& fact, Holds holds) {
-    if (!condition) return Match::yes;
-    if (!fact) return Match::maybe;
-    return as_match(holds(*fact, condition->value) != condition->inverted);
-}
-
-/// Without an entry of conntrack's a packet is invalid (nft_ct_get_eval() of net/netfilter/nft_ct.c,
-/// conntrack_mt() of xt_conntrack.c).
-std::optional<std::uint32_t> flow_as_seen(const PacketFacts& packet) {
-    return packet.tracked ? packet.flow : std::optional<std::uint32_t>(flow_is_invalid);
-}
-
-/// RFC 792, RFC 4443.
-std::optional<std::uint8_t> icmp_type_of(const PacketFacts& packet) {
-    if (packet.icmp_type || !packet.flow) return packet.icmp_type;
-    const bool reply = (*packet.flow & flow_is_established) != 0;
-    if (packet.protocol == IPPROTO_ICMP) return reply ? ICMP_ECHOREPLY : ICMP_ECHO;
-    if (packet.protocol == IPPROTO_ICMPV6) return reply ? ICMP6_ECHO_REPLY : ICMP6_ECHO_REQUEST;
-    return std::nullopt;
-}
-
-/// A value as a register has it; nullopt where it is not known.
-std::optional<std::vector<std::byte>> value_of(PacketField field, const PacketFacts& packet) {
-    using Value = std::optional<std::vector<std::byte>>;
-    const auto whole = [](const auto& value) {
-        const auto bytes = std::as_bytes(std::span(&value, 1));
-        return std::vector<std::byte>(bytes.begin(), bytes.end());
-    };
-    const auto port = [](std::uint16_t value) {
-        return std::vector{std::byte(value >> 8), std::byte(value & 0xFF)};
-    };
-    const auto address = [](const IpAddress& value) {
-        const auto bytes = std::as_bytes(value.bytes());
-        return std::vector<std::byte>(bytes.begin(), bytes.end());
-    };
-    const auto name = [](const std::optional<std::string>& value) -> Value {
-        constexpr std::size_t longest = 16;  // IFNAMSIZ
-        if (!value || value->size() >= longest) return std::nullopt;
-        std::vector<std::byte> out(longest);
-        std::memcpy(out.data(), value->data(), value->size());
-        return out;
-    };
-    const auto state = [](std::uint32_t flow) {
-        constexpr std::uint32_t states = 15;
-        constexpr std::uint32_t untracked = 1U << 6;  // NF_CT_STATE_UNTRACKED_BIT
-        return (flow & flow_is_untracked) != 0 ? untracked : flow & states;
-    };
-    switch (field) {
-        case PacketField::source:
-            return address(packet.source);
-        case PacketField::destination:
-            return address(packet.destination);
-        case PacketField::protocol:
-            return std::vector{std::byte(packet.protocol)};
-        case PacketField::source_port:
-            return port(packet.source_port);
-        case PacketField::destination_port:
-            return port(packet.destination_port);
-        case PacketField::input:
-            return name(packet.input);
-        case PacketField::output:
-            return name(packet.output);
-        case PacketField::mark:
-            return packet.mark ? Value(whole(*packet.mark)) : std::nullopt;
-        case PacketField::flow:
-            return flow_as_seen(packet) ? Value(whole(state(*flow_as_seen(packet)))) : std::nullopt;
-        case PacketField::icmp_type:
-            if (const auto type = icmp_type_of(packet)) return std::vector{std::byte(*type)};
-            return std::nullopt;
-        case PacketField::destination_kind:
-            // What it is if it is none of this namespace's is not known.
-            return packet.destination_local.value_or(false) ? Value(whole(std::uint32_t{RTN_LOCAL}))
-                                                            : std::nullopt;
-    }
-    return std::nullopt;
-}
-
-NftFound find(const SetCondition& condition, const PacketFacts& packet) {
-    std::vector<std::byte> key;
-    for (const auto field : condition.fields) {
-        const auto value = value_of(field, packet);
-        if (!value) return {NftFound::Kind::unknown, nullptr};
-        // Each of several begins a register.
-        while (key.size() % 4 != 0)
-            key.push_back(std::byte{0});
-        key.insert(key.end(), value->begin(), value->end());
-    }
-    while (condition.fields.size() > 1 && key.size() % 4 != 0)
-        key.push_back(std::byte{0});
-    return look_up(*condition.set, key);
-}
-
-Match match(const SetCondition& condition, const PacketFacts& packet) {
-    // Kernels differ in whether what is for all others counts as being in it, for what must not.
-    if (condition.inverted && catch_all(*condition.set) != nullptr) return Match::maybe;
-    const auto found = find(condition, packet);
-    if (found.kind == NftFound::Kind::unknown) return Match::maybe;
-    return as_match((found.kind == NftFound::Kind::one) != condition.inverted);
-}
-
-std::optional<std::uint8_t> tcp_flags_of(const PacketFacts& packet) {
-    constexpr std::uint8_t syn = 0x02;
-    constexpr std::uint8_t ack = 0x10;
-    if (packet.protocol != IPPROTO_TCP) return std::nullopt;
-    if (packet.tcp_flags || !packet.flow) return packet.tcp_flags;
-    return (*packet.flow & flow_is_established) != 0 ? syn | ack : syn;
-}
-
-Match match(const PacketRule& rule, const PacketFacts& packet) {
-    const bool understood =
-        holds(rule.source, packet.source) && holds(rule.destination, packet.destination) &&
-        holds(rule.protocol, packet.protocol) && holds(rule.source_port, packet.source_port) &&
-        holds(rule.destination_port, packet.destination_port);
-    if (!understood || rule.routing_header) return Match::no;
-    const auto has_mark = [](std::uint32_t mark, const MarkBits& bits) {
-        return (mark & bits.mask) == bits.value;
-    };
-    const auto has_flags = [](std::uint8_t flags, const TcpFlags& wanted) {
-        return (flags & wanted.mask) == wanted.value;
-    };
-    const auto has_one = [](std::uint32_t flow, std::uint32_t bits) { return (flow & bits) != 0; };
-    const auto is_so = [](const std::optional<bool>& wanted, const std::optional<bool>& fact) {
-        if (!wanted) return Match::yes;
-        return fact ? as_match(*fact == *wanted) : Match::maybe;
-    };
-    auto all = rule.more_conditions ? Match::maybe : Match::yes;
-    for (const auto one :
-         {match(rule.input, packet.input, is_called), match(rule.output, packet.output, is_called),
-          is_so(rule.destination_local, packet.destination_local),
-          is_so(rule.reverse_path, packet.reverse_path), match(rule.mark, packet.mark, has_mark),
-          match(rule.flow, flow_as_seen(packet), has_one),
-          match(rule.tcp_flags, tcp_flags_of(packet), has_flags),
-          match(rule.icmp_type, icmp_type_of(packet), std::equal_to<>())})
-        all = std::min(all, one == Match::yes ? all : one);
-    for (const auto& set : rule.sets)
-        all = std::min(all, match(set, packet));
-    return all;
-}
-
-/// Goes through chains as the kernel does, and remembers what might have come instead.
-class Walk {
-  public:
-    Walk(const std::vector<RuleChain>& chains, const PacketFacts& packet) : packet_(packet) {
-        for (const auto& chain : chains)
-            by_name_.emplace(ChainName(chain.legacy, chain.table, chain.name), &chain);
-    }
-
-    /// For the next base chain, with the packet as it is then.
-    void restart(const PacketFacts& packet) {
-        packet_ = packet;
-        decision = {};
-        effects = {};
-        may_accept = may_else = left_early = false;
-    }
-
-    enum class After : std::uint8_t { next, back, accepted, decided };
-
-    /// `decided` where a rule says what becomes of the packet.
-    After base(const RuleChain& chain) { return go(chain, 0); }
-
-    NatDecision decision;
-    SideEffects effects;
-    bool may_accept = false;  ///< a rule that may match would end the chain by it
-    bool may_else = false;    ///< or by something else
-    bool left_early = false;  ///< a rule of the base chain's ended it
-
-  private:
-    After go(const RuleChain& chain, int depth) {
-        // The kernel allows no more jumps in one another (NFT_JUMP_STACK_SIZE), and no loops; what is read
-        // while it changes may have both.
-        constexpr int deepest = 16;
-        constexpr std::size_t longest = 100'000;
-        if (depth > deepest) return give_up();
-        for (const auto& rule : chain.rules) {
-            if (++looked_at_ > longest) return give_up();
-            const auto matched = match(rule, packet_);
-            if (matched == Match::no) {
-                if (rule.effects_first) take_effects(chain, rule, false);
-                continue;
-            }
-            take_effects(chain, rule, matched == Match::yes && !may_accept && !may_else);
-            if (rule.action == RuleAction::none) continue;
-            // A map may say another action than the rule's own.
-            PacketRule said;
-            const auto* acting = &rule;
-            if (rule.verdicts) {
-                const auto found = find(*rule.verdicts, packet_);
-                if (found.kind == NftFound::Kind::none) continue;
-                if (found.kind == NftFound::Kind::one && found.element->verdict) {
-                    rule_parts::take_verdict(said, found.element->verdict->code,
-                                             found.element->verdict->chain);
-                    acting = &said;
-                    if (said.action == RuleAction::none) continue;
-                }
-            }
-            if (matched == Match::maybe || acting->action == RuleAction::other) {
-                doubt(chain, rule);
-                continue;
-            }
-            const auto after = act(chain, rule, *acting, depth);
-            if (after == After::next) continue;
-            left_early = depth == 0;
-            return after;
-        }
-        return After::back;
-    }
-
-    /// `acting` has the action: the rule itself, or what its map says.
-    After act(const RuleChain& chain, const PacketRule& rule, const PacketRule& acting, int depth) {
-        switch (acting.action) {
-            case RuleAction::accept:
-                return After::accepted;
-            case RuleAction::return_:
-                return After::back;
-            case RuleAction::jump:
-            case RuleAction::go_to: {
-                const auto to = by_name_.find(ChainName(chain.legacy, chain.table, acting.chain));
-                if (to == by_name_.end()) return After::next;
-                const auto after = go(*to->second, depth + 1);
-                // A jump that comes back goes on here, a goto where this chain was jumped to from.
-                if (after != After::back) return after;
-                return acting.action == RuleAction::jump ? After::next : After::back;
-            }
-            default:
-                decision.chain = &chain;
-                decision.rule = &rule;
-                decision.action = acting.action;
-                return After::decided;
-        }
-    }
-
-    /// `surely`: it is known that the packet meets the rule.
-    void take_effects(const RuleChain& chain, const PacketRule& rule, bool surely) {
-        if (rule.sets_mark) {
-            effects.marks = true;
-            packet_.mark.reset();
-        }
-        if (!rule.untracks || effects.untracks != nullptr) return;
-        effects.untrack_chain = &chain;
-        effects.untracks = &rule;
-        effects.surely_untracks = surely;
-        packet_.flow.reset();
-    }
-
-    void doubt(const RuleChain& chain, const PacketRule& rule) {
-        decision.uncertain = true;
-        (rule.action == RuleAction::accept ? may_accept : may_else) = true;
-        if (decision.doubtful != nullptr) return;
-        decision.doubtful_chain = &chain;
-        decision.doubtful = &rule;
-    }
-
-    After give_up() {
-        decision.uncertain = true;
-        may_accept = may_else = true;
-        return After::accepted;
-    }
-
-    using ChainName = std::tuple<bool, std::string_view, std::string_view>;
-
-    PacketFacts packet_;
-    std::map<ChainName, const RuleChain*> by_name_;
-    std::size_t looked_at_ = 0;
-};
-
-}  // namespace
 
 bool meets(const PacketRule& rule, const PacketFacts& packet) {
     return match(rule, packet) == Match::yes;
@@ -355,17 +71,6 @@ bool is_in(HookPart part, const RuleChain& chain) {
     return (chain.hook->priority < NF_IP_PRI_NAT_DST) == (part == HookPart::before_dnat);
 }
 
-/// The packet as a chain of its hook sees it.
-PacketFacts as_seen_by(const RuleChain& chain, PacketFacts packet) {
-    if (!is_before_conntrack(*chain.hook, packet.input == "lo")) return packet;
-    packet.tracked = false;
-    // Of equal priority it is not known which comes first.
-    if (chain.hook->priority < NF_IP_PRI_CONNTRACK) return packet;
-    packet.tracked = true;
-    packet.flow.reset();
-    return packet;
-}
-
 }  // namespace
 
 bool is_before_conntrack(const NftHook& hook, bool by_loopback) {
@@ -378,12 +83,14 @@ bool is_drop(const NatDecision& decision) {
     return decision.action == RuleAction::drop || decision.action == RuleAction::reject;
 }
 
-NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook, const PacketFacts& packet) {
-    Walk walk(chains, packet);
+namespace {
+
+/// Through the NAT chains of one hook.
+NatDecision walk_nat(RuleWalk& walk, const std::vector<RuleChain>& chains, std::uint32_t hook) {
     for (const auto* base : bases(chains, hook, true)) {
         const auto after = walk.base(*base);
-        if (after == Walk::After::decided) break;
-        if (after != Walk::After::back || !base->drops) continue;
+        if (after == RuleWalk::After::decided) break;
+        if (after != RuleWalk::After::back || !base->drops) continue;
         walk.decision.chain = base;
         walk.decision.action = RuleAction::drop;
         break;
@@ -392,28 +99,116 @@ NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook, c
     return walk.decision;
 }
 
+/// What it meets as if those were not there, if that certainly gives it another source.
+std::optional<PlacedRule> source_nat_without(const std::vector<RuleChain>& chains, std::uint32_t hook,
+                                             const PacketFacts& packet,
+                                             const std::vector<PlacedRule>& skipped) {
+    RuleWalk walk(chains, packet);
+    for (const auto& one : skipped)
+        walk.skip(one.rule);
+    const auto nat = walk_nat(walk, chains, hook);
+    const bool gives = nat.action == RuleAction::masquerade || nat.action == RuleAction::snat;
+    return gives && !nat.uncertain ? std::optional(PlacedRule{nat.chain, nat.rule}) : std::nullopt;
+}
+
+/// All that it meets that end a chain, until none does.
+std::vector<PlacedRule> endings(const std::vector<RuleChain>& chains, std::uint32_t hook,
+                                const PacketFacts& packet) {
+    constexpr std::size_t most = 32;
+    std::vector<PlacedRule> all;
+    while (all.size() < most) {
+        RuleWalk walk(chains, packet);
+        for (const auto& one : all)
+            walk.skip(one.rule);
+        (void)walk_nat(walk, chains, hook);
+        if (walk.ending.empty()) break;
+        all.insert(all.end(), walk.ending.begin(), walk.ending.end());
+    }
+    return all;
+}
+
+}  // namespace
+
+NatDecision find_nat(const std::vector<RuleChain>& chains, std::uint32_t hook, const PacketFacts& packet) {
+    RuleWalk walk(chains, packet);
+    return walk_nat(walk, chains, hook);
+}
+
+std::optional<UnmetNat> find_unmet_nat(const std::vector<RuleChain>& chains, std::uint32_t hook,
+                                       const PacketFacts& packet) {
+    const auto met = find_nat(chains, hook, packet);
+    if (met.uncertain || met.action != RuleAction::none) return std::nullopt;
+    UnmetNat out{{}, endings(chains, hook, packet)};
+    const auto unmet = source_nat_without(chains, hook, packet, out.ending);
+    if (!unmet) return std::nullopt;
+    // Those of other chains, and those behind it, change nothing.
+    for (std::size_t i = 0; i < out.ending.size();) {
+        auto fewer = out.ending;
+        fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
+        if (source_nat_without(chains, hook, packet, fewer))
+            out.ending = std::move(fewer);
+        else
+            ++i;
+    }
+    out.unmet = *unmet;
+    return out;
+}
+
 namespace {
 
-/// `as_seen` says how each of them sees the packet.
+/// Of two chains, the second's behind what the first has done.
+void add(SideEffects& to, const SideEffects& more) {
+    to.marks = to.marks || more.marks;
+    if (to.surely_untracks || to.surely_zones) return;
+    if (to.zones == nullptr) {
+        to.zone_chain = more.zone_chain;
+        to.zones = more.zones;
+        to.surely_zones = more.surely_zones;
+    }
+    if (to.untracks != nullptr) return;
+    to.untrack_chain = more.untrack_chain;
+    to.untracks = more.untracks;
+    to.surely_untracks = more.surely_untracks;
+}
+
+/// How a chain sees the packet, and whether conntrack is still to see it then.
+struct Seen {
+    PacketFacts packet;
+    Match conntrack_ahead;
+};
+
+/// The packet as a chain of its hook sees it.
+Seen as_seen_by(const RuleChain& chain, PacketFacts packet) {
+    const bool untracked = packet.flow && (*packet.flow & flow_is_untracked) != 0;
+    if (untracked || !is_before_conntrack(*chain.hook, packet.input == "lo")) return {packet, Match::no};
+    packet.tracked = false;
+    // Of equal priority it is not known which comes first.
+    if (chain.hook->priority < NF_IP_PRI_CONNTRACK) return {packet, Match::yes};
+    packet.tracked = true;
+    packet.flow.reset();
+    return {packet, Match::maybe};
+}
+
+/// `as_seen` says that of each of them.
 template <class AsSeen>
 FilterDecision pass_each(const std::vector<RuleChain>& chains, const std::vector<const RuleChain*>& in_order,
                          PacketFacts packet, AsSeen as_seen) {
     FilterDecision passed;
-    Walk walk(chains, packet);
+    RuleWalk walk(chains, packet);
     for (const auto* base : in_order) {
-        walk.restart(as_seen(*base, packet));
+        auto seen = as_seen(*base, packet);
+        // Of what is untracked the state is known before conntrack, too.
+        if (passed.effects.untracks != nullptr) seen.packet = packet;
+        walk.restart(seen.packet, seen.conntrack_ahead);
         const auto after = walk.base(*base);
+        const bool untracked = passed.effects.untracks == nullptr && walk.effects.untracks != nullptr;
+        add(passed.effects, walk.effects);
         if (walk.effects.marks) packet.mark.reset();
-        passed.effects.marks = passed.effects.marks || walk.effects.marks;
-        if (passed.effects.untracks == nullptr && walk.effects.untracks != nullptr) {
-            passed.effects.untrack_chain = walk.effects.untrack_chain;
-            passed.effects.untracks = walk.effects.untracks;
-            passed.effects.surely_untracks = walk.effects.surely_untracks;
-            packet.flow.reset();
-        }
+        if (untracked && passed.effects.untracks != nullptr)
+            take_from_conntrack(packet, passed.effects.surely_untracks);
         const auto& doubt = walk.decision;
-        const bool by_rule = after == Walk::After::decided && is_drop(doubt);
-        const bool by_policy = after == Walk::After::back && base->drops;
+        const bool by_rule = after == RuleWalk::After::decided && is_drop(doubt);
+        const bool by_policy = after == RuleWalk::After::back && base->drops;
         if (by_rule || by_policy) {
             return {true,
                     by_rule ? doubt.chain : base,
@@ -465,7 +260,11 @@ FilterDecision find_frame_drop(const std::vector<RuleChain>& chains, const Frame
         if (is_at(chain, point)) at.push_back(&chain);
     }
     if (at.empty()) return {};
-    const auto as_it_is = [](const RuleChain&, const PacketFacts& frame) { return frame; };
+    // A bridge's conntrack is a module of its own, which may be there; what leaves has been seen.
+    const bool leaves = point.kind == FramePoint::Kind::egress;
+    const auto as_it_is = [&](const RuleChain&, const PacketFacts& frame) {
+        return Seen{frame, leaves ? Match::no : Match::maybe};
+    };
     return pass_each(chains, in_order(std::move(at)), packet, as_it_is);
 }
 

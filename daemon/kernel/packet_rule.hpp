@@ -85,6 +85,12 @@ struct TcpFlags {
     friend bool operator==(const TcpFlags&, const TcpFlags&) = default;
 };
 
+/// A zone of conntrack's: what is looked up in one is not known of in another.
+struct FlowZone {
+    std::optional<std::uint16_t> of_answers;  ///< as what answers is looked up; absent: not known which
+    friend bool operator==(const FlowZone&, const FlowZone&) = default;
+};
+
 struct PacketRule {
     std::optional<std::uint64_t> handle;  ///< nf_tables'
     std::optional<std::uint32_t> number;  ///< legacy: its place in the chain, from 1
@@ -106,8 +112,9 @@ struct PacketRule {
     std::vector<SetCondition> sets;
     bool more_conditions = false;  ///< others, that are not looked at
     bool sets_mark = false;        ///< of the packet, before the action
-    bool untracks = false;       ///< conntrack does not see the packet, so nothing of its flow is translated
-    bool effects_first = false;  ///< one of these two comes before a condition, which need not hold for it
+    bool untracks = false;  ///< conntrack does not see the packet, so nothing of its flow is translated
+    std::optional<FlowZone> zone;  ///< it gives the packet
+    bool effects_first = false;    ///< one of these comes before a condition, which need not hold for it
     RuleAction action = RuleAction::none;
     std::optional<SetCondition> verdicts;  ///< the action is what this map says; `action` is `other` then
     std::string chain;                     ///< of a jump or goto
@@ -175,13 +182,20 @@ struct PacketFacts {
 /// Whether the packet has all that the rule asks for; false where that is not known.
 [[nodiscard]] bool meets(const PacketRule& rule, const PacketFacts& packet);
 
-/// What rules do to a packet besides.
+/// What rules do to a packet besides. Behind conntrack they neither take it from there nor give it a zone.
 struct SideEffects {
     bool marks = false;  ///< one that it meets, or may meet, sets its mark
     const RuleChain* untrack_chain = nullptr;
     const PacketRule* untracks = nullptr;  ///< one takes it, or may take it, from conntrack
     bool surely_untracks = false;          ///< it does
+    const RuleChain* zone_chain = nullptr;
+    const PacketRule* zones = nullptr;  ///< one gives it a zone, or may
+    bool surely_zones = false;          ///< it does
 };
+/// Conntrack has none for it, or that is not known; what else it is stays known.
+void forget_flow(PacketFacts& packet);
+/// The packet as those see it who come behind.
+void apply(const SideEffects& effects, PacketFacts& packet);
 
 /// What becomes of the first packet of a flow in the NAT chains of one hook.
 struct NatDecision {
@@ -199,6 +213,20 @@ struct NatDecision {
                                    const PacketFacts& packet);
 /// By a rule or a policy.
 [[nodiscard]] bool is_drop(const NatDecision& decision);
+
+/// A rule and where it stands; both point into the chains.
+struct PlacedRule {
+    const RuleChain* chain = nullptr;
+    const PacketRule* rule = nullptr;
+};
+/// A rule of NAT's that the packet would meet, were it not for others that end the chain before.
+struct UnmetNat {
+    PlacedRule unmet;                ///< a snat or masquerade
+    std::vector<PlacedRule> ending;  ///< an accept, or a base chain's return or goto: each of them has to go
+};
+/// nullopt where it meets one, or may, or would meet none.
+[[nodiscard]] std::optional<UnmetNat> find_unmet_nat(const std::vector<RuleChain>& chains, std::uint32_t hook,
+                                                     const PacketFacts& packet);
 
 /// Chains of a hook by whether they come before or behind those that translate destinations.
 enum class HookPart : std::uint8_t { whole, before_dnat, behind_dnat };

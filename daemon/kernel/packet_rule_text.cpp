@@ -83,6 +83,14 @@ std::string action_text(const PacketRule& rule) {
     return rule.other;
 }
 
+/// Without the mark that it sets, which is not known.
+std::string effects_text(const PacketRule& rule) {
+    std::string text = rule.untracks ? "notrack " : "";
+    if (!rule.zone) return text;
+    const auto& number = rule.zone->of_answers;
+    return text + "ct zone set " + (number ? std::to_string(*number) : std::string("…")) + " ";
+}
+
 }  // namespace
 
 std::string PacketRule::to_string() const {
@@ -120,6 +128,7 @@ std::string PacketRule::to_string() const {
     for (const auto& set : sets)
         text += rule_parts::set_text(set, transport) + " ";
     if (more_conditions) text += "… ";
+    text += effects_text(*this);
     text += verdicts ? rule_parts::vmap_text(*verdicts, transport) : action_text(*this);
     if (text.ends_with(' ')) text.pop_back();
     if (!comment.empty()) text += rule_parts::comment_text(comment);

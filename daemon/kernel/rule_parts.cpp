@@ -183,15 +183,38 @@ bool take_multiport(PacketRule& rule, const XtExtension& match) {
     return true;
 }
 
+/// Its third revision has what shifts the mark before the mode.
+bool restores_mark(const XtExtension& target) {
+    if (xt_connmark_tginfo1 info; target.revision <= 1 && read(Bytes(target.info), info))
+        return info.mode == XT_CONNMARK_RESTORE;
+    xt_connmark_tginfo2 info;
+    return !read(Bytes(target.info), info) || info.mode == XT_CONNMARK_RESTORE;
+}
+
+/// How struct xt_ct_target_info begins, whatever its revision.
+struct CtBegin {
+    std::uint16_t flags;
+    std::uint16_t zone;
+};
+
+std::optional<FlowZone> zone_of(const CtBegin& info) {
+    if ((info.flags & XT_CT_ZONE_MARK) != 0) return FlowZone{};
+    if (info.zone == 0) return std::nullopt;
+    // What answers is looked up as if there were none.
+    const bool only_there = (info.flags & XT_CT_ZONE_DIR_ORIG) != 0;
+    return FlowZone{only_there ? std::uint16_t{0} : info.zone};
+}
+
 /// What a target that lets the rule go on changes of the packet.
 void take_effect(PacketRule& rule, const XtExtension& target) {
     if (target.name == "MARK" || target.name == "NOTRACK")
         (target.name == "MARK" ? rule.sets_mark : rule.untracks) = true;
-    if (xt_connmark_tginfo1 info; target.name == "CONNMARK" && read(Bytes(target.info), info))
-        rule.sets_mark = info.mode == XT_CONNMARK_RESTORE;
+    if (target.name == "CONNMARK") rule.sets_mark = restores_mark(target);
     // The struct of its first revision begins as the later ones do.
-    if (std::uint16_t flags = 0; target.name == "CT" && read(Bytes(target.info), flags))
-        rule.untracks = (flags & XT_CT_NOTRACK) != 0;
+    if (CtBegin info; target.name == "CT" && read(Bytes(target.info), info)) {
+        rule.untracks = (info.flags & XT_CT_NOTRACK) != 0;
+        rule.zone = zone_of(info);
+    }
 }
 
 }  // namespace

@@ -187,7 +187,7 @@ class Inspection {
                 "its interface " + row.interface +
                 " is not joined to the host's network namespace: the host does not translate it";
         } else {
-            judge_way_out(rules_.of(row.family), way_from(source, *bridge), row);
+            judge(way_from(source, *bridge), row);
         }
         if (!routed) {
             no_route(target, row);
@@ -200,6 +200,15 @@ class Inspection {
         if (!bridge_down) tell_broken_path(target, source, row);
         tell_internal(row.network, row);
         add(row, rows);
+    }
+
+    void judge(const WayOut& way, api::NatOutRow& row) const {
+        judge_way_out(rules_.of(row.family), way, row);
+        const bool given = row.verdict == NatVerdict::translated && row.as;
+        if (!given || topology_.topology[view_.place()].has_address(*row.as)) return;
+        row.explanation += (row.explanation.empty() ? "" : "; ") + row.as->to_string() +
+                           " is no address of the host's: an answer comes back only where whoever is outside "
+                           "sends what is for it to the host";
     }
 
     /// Beneath the rules: a cable, a route or a neighbour entry, without which no packet comes to them.
@@ -295,8 +304,7 @@ class Inspection {
             row.bridge = network.bridge.value_or("");
             const auto index = view_.names().find(row.bridge);
             if (index) {
-                judge_way_out(rules_.of(row.family),
-                              way_from(member_of(subnet.subnet), {view_.place(), *index}), row);
+                judge(way_from(member_of(subnet.subnet), {view_.place(), *index}), row);
                 if (row.as == member_of(subnet.subnet)) row.as.reset();
             } else {
                 row.explanation = "its bridge is not there";

@@ -3,6 +3,7 @@
 #include "daemon/operations/host_command.hpp"
 #include "daemon/operations/network_family.hpp"
 #include "daemon/operations/port_judgement.hpp"
+#include "daemon/operations/source_nat.hpp"
 
 #include <algorithm>
 #include <set>
@@ -97,10 +98,42 @@ bool passes_filter(const FamilyRules& rules, const WayOut& way, api::NatOutRow& 
     return false;
 }
 
+/// No rule that it meets translates it; one may be there all the same.
+void untranslated(const FamilyRules& rules, const WayOut& way, const kernel::PacketFacts& packet,
+                  api::NatOutRow& row) {
+    row.as = way.source;
+    const auto source_nat = find_source_nat(rules.chains, NF_INET_POST_ROUTING, packet);
+    const bool shadowed = source_nat && !source_nat->shadowed_by.empty();
+    Explanation cause{"no MASQUERADE or SNAT rule applies", {}};
+    if (shadowed) {
+        row.rule = source_nat->rule;
+        row.shadowed_by = source_nat->shadowed_by.front();
+        cause = explain_shadowed_nat(*source_nat);
+    } else if (is_plain_word(way.output)) {
+        const auto source = row.source ? network_text(*row.source) : way.source.to_string();
+        cause.suggestion =
+            "iptables -t nat -I POSTROUTING -s " + source + " -o " + way.output + " -j MASQUERADE";
+    }
+    const auto text =
+        cause.explanation + ": it leaves with its own address, and whoever answers must know the way back";
+    if (!is_private(way.source)) return say(row, NatVerdict::routed, text);
+    say(row, NatVerdict::routed, text + "; of a private address nobody on the Internet does",
+        cause.suggestion);
+}
+
+void untracked(const api::NatRule& rule, const WayOut& way, api::NatOutRow& row) {
+    row.as = way.source;
+    say(row, NatVerdict::routed,
+        place_of(rule) + " takes it from conntrack, so that no rule may translate it: " + rule.text,
+        is_private(way.source) ? delete_command(rule) : std::string());
+}
+
 void translate(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row) {
     auto facts = packet_out(way);
     for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_FORWARD}) {
         const auto effects = kernel::find_drop(rules.chains, hook, facts).effects;
+        if (effects.surely_untracks)
+            return untracked(describe_rule(*effects.untrack_chain, *effects.untracks), way, row);
         if (effects.untracks != nullptr) return doubt(row, effects.untrack_chain, effects.untracks);
         if (effects.marks) facts.mark.reset();
     }
@@ -111,18 +144,7 @@ void translate(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row)
     facts.input.reset();
     const auto nat = kernel::find_nat(rules.chains, NF_INET_POST_ROUTING, facts);
     if (nat.uncertain) return doubt(row, nat.doubtful_chain, nat.doubtful);
-    if (nat.rule == nullptr) {
-        row.as = way.source;
-        const std::string text =
-            "no MASQUERADE or SNAT rule applies: it leaves with its own address, and "
-            "whoever answers must know the way back";
-        if (!is_private(way.source)) return say(row, NatVerdict::routed, text);
-        const auto source = row.source ? network_text(*row.source) : way.source.to_string();
-        return say(row, NatVerdict::routed, text + "; of a private address nobody on the Internet does",
-                   is_plain_word(way.output) ? "iptables -t nat -A POSTROUTING -s " + source + " -o " +
-                                                   way.output + " -j MASQUERADE"
-                                             : std::string());
-    }
+    if (nat.rule == nullptr) return untranslated(rules, way, facts, row);
     row.rule = describe_rule(*nat.chain, *nat.rule);
     switch (nat.rule->action) {
         case RuleAction::masquerade:

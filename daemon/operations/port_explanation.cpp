@@ -107,12 +107,15 @@ bool is_engines_policy(const kernel::RuleChain& chain) {
 
 /// Whether a rule of the chain can say what it has to: for a packet whose destination is not yet, or not any
 /// more, what the walk knows, or for an answer before conntrack has seen it, it cannot.
-bool takes_rule(const kernel::FilterDecision& decision, const PacketRole& role) {
+bool takes_rule(const kernel::FilterDecision& decision, const PacketRole& role,
+                const kernel::PacketFacts& packet) {
     const auto& hook = *decision.chain->hook;
     // Frames are not of a flow yet, and their destination is another.
     if (decision.chain->table.starts_with("netdev ") || decision.chain->table.starts_with("bridge "))
         return false;
     if (hook.number == NF_INET_INGRESS) return false;
+    // Where a rule keeps it from its flow it is no answer for the rules.
+    if (is_of_flow(role) && (packet.flow.value_or(0) & kernel::flow_is_established) == 0) return false;
     const bool early = hook.number == NF_INET_PRE_ROUTING || hook.number == NF_INET_LOCAL_OUT;
     const bool before_conntrack = early && hook.priority <= NF_IP_PRI_CONNTRACK;
     const bool behind_dnat = early && hook.priority > NF_IP_PRI_NAT_DST;
@@ -132,7 +135,8 @@ std::string accept_command(const kernel::FilterDecision& decision, const PacketR
     const auto port = std::to_string(packet.destination_port);
     const auto table = chain.table.substr(chain.table.find(' ') + 1);
     const bool has_place = rule == nullptr ? !decision.left_early : rule->handle && chain.hook;
-    if (!has_place || !takes_rule(decision, role) || !is_plain_word(table) || !is_plain_word(chain.name))
+    if (!has_place || !takes_rule(decision, role, packet) || !is_plain_word(table) ||
+        !is_plain_word(chain.name))
         return "netlab firewall host  # shows what it accepts";
     if (chain.legacy) {
         return legacy_program(v4 ? "ip" : "ip6") + " -t " + table + " -A " + chain.name +

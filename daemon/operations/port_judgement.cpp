@@ -268,6 +268,9 @@ class Judge {
                 return "is there (" + place + "), but no rule leads what comes in to that chain; " +
                        (found.chain->legacy ? "iptables-legacy" : "iptables-nft") +
                        " -t nat -A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER does";
+            if (const auto by = host_trace_.untracked_by())
+                return "is there (" + place + "), but " + place_of(*by) +
+                       " takes packets from conntrack: " + by->text;
             return "is there (" + place + "), but a rule before it sends packets past it";
         }
         return "is not there: the rules may have been flushed; " + restore_command(row_);

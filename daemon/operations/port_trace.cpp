@@ -44,13 +44,13 @@ PortTrace doubt(const kernel::RuleChain* chain, const kernel::PacketRule* rule, 
     return out;
 }
 
-PortTrace explain_untracked(const kernel::RuleChain& chain, const kernel::PacketRule& rule) {
+PortTrace explain_untracked(const kernel::RuleChain& chain, const kernel::PacketRule& rule, bool surely) {
     PortTrace out;
-    out.verdict = PortVerdict::unknown;
+    out.verdict = surely ? PortVerdict::blocked : PortVerdict::unknown;
     const auto described = describe_rule(chain, rule);
-    out.why = {
-        place_of(described) + " takes it from conntrack, so that no rule may translate it: " + described.text,
-        delete_command(described)};
+    out.why = {place_of(described) + (surely ? " takes" : " may take") +
+                   " it from conntrack, so that no rule may translate it: " + described.text,
+               described.owner_port ? ask_owner(described.owner_port) : delete_command(described)};
     return out;
 }
 
@@ -141,14 +141,13 @@ std::optional<PortTrace> HostTrace::stop_at(const FamilyRules& rules, std::uint3
                                             kernel::PacketFacts& packet, const PacketRole& role,
                                             kernel::HookPart part) const {
     const auto decision = kernel::find_drop(rules.chains, hook, packet, part);
-    if (decision.effects.marks) packet.mark.reset();
-    const auto* untracks = decision.effects.untracks;
+    const auto& effects = decision.effects;
     const bool was_translated = packet.flow && (*packet.flow & kernel::flow_has_dnat) != 0;
-    if (untracks != nullptr) packet.flow.reset();
+    kernel::apply(effects, packet);
     auto stop = stop_of(decision, role, packet);
-    if (untracks == nullptr || !was_translated || (stop && stop->verdict != PortVerdict::unknown))
+    if (effects.untracks == nullptr || !was_translated || (stop && stop->verdict != PortVerdict::unknown))
         return stop;
-    return explain_untracked(*decision.effects.untrack_chain, *untracks);
+    return explain_untracked(*effects.untrack_chain, *effects.untracks, effects.surely_untracks);
 }
 
 std::optional<PortTrace> HostTrace::stop_at(const FamilyRules& rules, const kernel::FramePoint& point,
@@ -162,7 +161,13 @@ std::optional<PortTrace> HostTrace::stop_at(const FamilyRules& rules, const kern
     using Kind = kernel::FramePoint::Kind;
     frame.input = point.kind == Kind::ingress ? std::optional(point.device) : std::nullopt;
     frame.output = point.kind == Kind::egress ? std::optional(point.device) : std::nullopt;
-    return stop_of(kernel::find_frame_drop(frames, point, frame), role, packet);
+    const auto decision = kernel::find_frame_drop(frames, point, frame);
+    auto stop = stop_of(decision, role, packet);
+    const auto& effects = decision.effects;
+    if (stop || (effects.untracks == nullptr && effects.zones == nullptr)) return stop;
+    // Whether conntrack comes to it there is not known.
+    return effects.untracks != nullptr ? explain_untracked(*effects.untrack_chain, *effects.untracks, false)
+                                       : doubt(effects.zone_chain, effects.zones);
 }
 
 std::optional<PortTrace> HostTrace::stop_by_route(const kernel::PacketFacts& packet,
@@ -209,6 +214,9 @@ std::optional<PortTrace> HostTrace::by_rules(const IpAddress& to, bool from_outs
         stops.add(stop_at(rules(), {kernel::FramePoint::Kind::ingress, *facts.input}, facts, who));
     stops.add(stop_at(rules(), hook, facts, who, HookPart::before_dnat));
     if (stops.first()) return stops.first();
+    // It stays on the host, where a process may take it all the same.
+    if (facts.flow && (*facts.flow & kernel::flow_is_untracked) != 0)
+        return stop_at(rules(), hook, facts, who, HookPart::behind_dnat);
     const auto nat = kernel::find_nat(rules().chains, hook, facts);
     if (kernel::is_drop(nat) && !nat.uncertain)
         return blocked({true, nat.chain, nat.rule, false}, who, facts);
@@ -216,7 +224,7 @@ std::optional<PortTrace> HostTrace::by_rules(const IpAddress& to, bool from_outs
         return stop_at(rules(), hook, facts, who, HookPart::behind_dnat);
     if (!facts.flow) {
         const auto effects = kernel::find_drop(rules().chains, hook, packet(to, from_outside)).effects;
-        return explain_untracked(*effects.untrack_chain, *effects.untracks);
+        return explain_untracked(*effects.untrack_chain, *effects.untracks, false);
     }
     if (nat.uncertain) return doubt(nat.doubtful_chain, nat.doubtful);
     if (nat.rule->action == RuleAction::redirect) return by_redirect(nat, to, from_outside);
@@ -300,29 +308,33 @@ PortTrace HostTrace::by_socket(const IpAddress& to, std::uint16_t port, bool fro
 }
 
 std::optional<PortTrace> HostTrace::stopped_at_socket(const api::Endpoint& to, bool from_outside) const {
-    Stops stops;
-    for (const bool is_later : {false, true}) {
-        reach_socket(to, from_outside, is_later, stops);
-        answer_from_socket(to, from_outside, is_later, stops);
-    }
-    return stops.first();
+    return with_cause(from_outside ? tracked_at_socket(to) : Tracked(), [&](Tracking tracking) {
+        Stops stops;
+        for (const bool is_later : {false, true}) {
+            reach_socket(to, from_outside, tracking, is_later, stops);
+            answer_from_socket(to, from_outside, tracking, is_later, stops);
+        }
+        return stops.first();
+    });
 }
 
-void HostTrace::reach_socket(const api::Endpoint& to, bool from_outside, bool is_later, Stops& stops) const {
+void HostTrace::reach_socket(const api::Endpoint& to, bool from_outside, Tracking tracking, bool is_later,
+                             Stops& stops) const {
     auto facts = packet(to.address, from_outside);
     facts.destination_port = to.port;
     if (is_later) facts = later(std::move(facts));
     const auto who = role(from_outside ? BlockedPacket::on_host : BlockedPacket::from_host, is_later);
-    if (from_outside) {
-        stops.add(stop_by_route(facts, {}, who));
-        if (is_later) stops.add(stop_at(rules(), NF_INET_PRE_ROUTING, facts, who));
-        return stops.add(stop_at(rules(), NF_INET_LOCAL_IN, facts, who));
-    }
-    by_loopback(facts, who, stops);
+    if (!from_outside) return by_loopback(facts, who, stops);
+    if (is_later) facts = alone(std::move(facts), tracking, false);
+    stops.add(stop_by_route(facts, {}, who));
+    auto stop = stop_at(rules(), NF_INET_PRE_ROUTING, facts, who);
+    // Of the first one by_rules() has said so.
+    if (is_later) stops.add(std::move(stop));
+    stops.add(stop_at(rules(), NF_INET_LOCAL_IN, facts, who));
 }
 
-void HostTrace::answer_from_socket(const api::Endpoint& to, bool from_outside, bool is_later,
-                                   Stops& stops) const {
+void HostTrace::answer_from_socket(const api::Endpoint& to, bool from_outside, Tracking tracking,
+                                   bool is_later, Stops& stops) const {
     auto back = answer(to);
     if (is_later) back = later(std::move(back));
     back.input = "";
@@ -331,12 +343,23 @@ void HostTrace::answer_from_socket(const api::Endpoint& to, bool from_outside, b
         back.destination = to.address;
         return by_loopback(back, who, stops);
     }
+    back = alone(std::move(back), tracking, !is_later);
     const auto& outside = host_.outside(row_.family).interface;
     stops.add(stop_by_route(back, outside, who));
     back.output = outside;
     for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING})
         stops.add(stop_at(rules(), hook, back, who));
     stops.add(stop_at(rules(), {kernel::FramePoint::Kind::egress, outside}, back, who));
+}
+
+HostTrace::Tracked HostTrace::tracked_at_socket(const api::Endpoint& to) const {
+    auto there = packet(to.address, true);
+    there.destination_port = to.port;
+    auto back = answer(to);
+    back.input = "";
+    back.output = host_.outside(row_.family).interface;
+    return tracked(effects_at(rules(), NF_INET_PRE_ROUTING, there),
+                   effects_at(rules(), NF_INET_LOCAL_OUT, back));
 }
 
 /// Between two sockets of the host's.

@@ -28,8 +28,13 @@ class Stops {
 /// What a rule that is not understood makes of it; `whose`: "" of the host's.
 [[nodiscard]] PortTrace doubt(const kernel::RuleChain* chain, const kernel::PacketRule* rule,
                               const std::string& whose = {});
-/// Conntrack does not see a packet that would have to be translated.
-[[nodiscard]] PortTrace explain_untracked(const kernel::RuleChain& chain, const kernel::PacketRule& rule);
+/// A rule keeps conntrack from seeing a packet that would have to be translated, or, not `surely`, may.
+[[nodiscard]] PortTrace explain_untracked(const kernel::RuleChain& chain, const kernel::PacketRule& rule,
+                                          bool surely);
+
+/// What the hook's chains do to the packet besides.
+[[nodiscard]] kernel::SideEffects effects_at(const FamilyRules& rules, std::uint32_t hook,
+                                             const kernel::PacketFacts& packet);
 
 class HostTrace {
   public:
@@ -50,6 +55,8 @@ class HostTrace {
     [[nodiscard]] std::optional<PortTrace> stopped(const api::Endpoint& to, bool marked) const;
     /// The same of what a process of the host's sends to it.
     [[nodiscard]] std::optional<PortTrace> stopped_from_host(const api::Endpoint& to) const;
+    /// The rule that keeps what comes from outside from conntrack, and so from being translated.
+    [[nodiscard]] std::optional<api::NatRule> untracked_by() const;
     /// Whether the host's interface towards it is down.
     [[nodiscard]] std::optional<PortTrace> down(const api::Endpoint& to) const;
     /// Who the container sees as its client: with `translated` somebody outside, unless the host gives him
@@ -80,6 +87,26 @@ class HostTrace {
     [[nodiscard]] IpAddress container_address(Family family) const;
 
   private:
+    /// Whether an answer is of its packet's flow for conntrack, by what rules have done to both of them.
+    enum class Tracking : std::uint8_t { one_flow, doubtful, apart };
+    struct Tracked {
+        Tracking tracking = Tracking::one_flow;
+        std::optional<api::NatRule> by{};  ///< the rule that says otherwise
+    };
+    [[nodiscard]] static Tracked tracked(const kernel::SideEffects& there, const kernel::SideEffects& back);
+    /// `stops` says what stops them by their tracking: whether that is why.
+    template <class StopsBy>
+    [[nodiscard]] static std::optional<PortTrace> with_cause(const Tracked& tracked, StopsBy stops);
+    /// Of what a socket of the host's takes from outside.
+    [[nodiscard]] Tracked tracked_at_socket(const api::Endpoint& to) const;
+    /// The packet where that is not so; `is_first`: of an answer the first.
+    [[nodiscard]] kernel::PacketFacts alone(kernel::PacketFacts packet, Tracking tracking,
+                                            bool is_first) const;
+    /// Of a packet from outside that was translated, and its answer: a zone that only one of them has.
+    [[nodiscard]] std::optional<PortTrace> zoned_apart(const kernel::PacketFacts& back) const;
+    /// As a client outside sends to it; absent where the host has none there.
+    [[nodiscard]] std::optional<IpAddress> address_outside() const;
+
     [[nodiscard]] bool is_tcp() const { return port_.protocol != "udp"; }
     [[nodiscard]] const FamilyRules& rules() const { return host_.rules.of(row_.family); }
     [[nodiscard]] PacketRole role(BlockedPacket kind, bool later = false) const {
@@ -121,8 +148,15 @@ class HostTrace {
                                                        const kernel::PacketFacts& packet,
                                                        const PacketRole& role) const;
     void by_loopback(kernel::PacketFacts facts, const PacketRole& role, Stops& stops) const;
-    void reach_socket(const api::Endpoint& to, bool from_outside, bool is_later, Stops& stops) const;
-    void answer_from_socket(const api::Endpoint& to, bool from_outside, bool is_later, Stops& stops) const;
+    void reach_socket(const api::Endpoint& to, bool from_outside, Tracking tracking, bool is_later,
+                      Stops& stops) const;
+    void answer_from_socket(const api::Endpoint& to, bool from_outside, Tracking tracking, bool is_later,
+                            Stops& stops) const;
+    /// What a process of the host's sends to the container, which must have an address there, and the answer.
+    void from_host(const api::Endpoint& to, const HostWay& way, Tracking tracking, bool is_later,
+                   Stops& stops) const;
+    [[nodiscard]] kernel::PacketFacts first_from_host(const api::Endpoint& to, const HostWay& way) const;
+    [[nodiscard]] kernel::PacketFacts first_back_to_host(const api::Endpoint& to, const HostWay& way) const;
     [[nodiscard]] std::optional<std::string> owner_of(const IpAddress& address) const;
     [[nodiscard]] PortTrace by_socket(const IpAddress& to, std::uint16_t port, bool from_outside) const;
     [[nodiscard]] std::optional<PortTrace> by_redirect(const kernel::NatDecision& nat, const IpAddress& to,
@@ -134,6 +168,17 @@ class HostTrace {
     const api::PortRow& row_;
     const Client& client_;
 };
+
+template <class StopsBy>
+std::optional<PortTrace> HostTrace::with_cause(const Tracked& tracked, StopsBy stops) {
+    auto stop = stops(tracked.tracking);
+    if (!stop || !tracked.by || stops(Tracking::one_flow)) return stop;
+    stop->why.explanation +=
+        "; it is of no flow for the rules because of " + place_of(*tracked.by) + ": " + tracked.by->text;
+    stop->why.suggestion =
+        tracked.by->owner_port ? ask_owner(tracked.by->owner_port) : delete_command(*tracked.by);
+    return stop;
+}
 
 /// Without their holders, as judge_listeners() takes them.
 [[nodiscard]] std::vector<api::Listener> without_holders(const std::vector<HeldListener>& held);

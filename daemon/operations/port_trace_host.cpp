@@ -38,9 +38,7 @@ void HostTrace::forward(const api::Endpoint& to, const HostWay& way, bool marked
     auto facts = translated(to);
     if (is_later) facts = later(std::move(facts));
     if (marked) facts.mark.reset();
-    if (const auto& own =
-            port_.host_address->is_unspecified() ? host_.outside(row_.family).address : port_.host_address;
-        is_later && own) {
+    if (const auto own = address_outside(); is_later && own) {
         auto arriving = later(packet(*own, true));
         stops.add(stop_at(rules(), NF_INET_PRE_ROUTING, arriving, who, HookPart::before_dnat));
         stops.add(stop_at(rules(), NF_INET_PRE_ROUTING, facts, who, HookPart::behind_dnat));
@@ -103,6 +101,7 @@ void HostTrace::forward_answer(const api::Endpoint& to, const HostWay& way, bool
     pass_bridge(rules(), way, back, who, stops);
     back.input = way.output;
     back.output = "";
+    if (!is_later) stops.add(zoned_apart(back));
     stops.add(stop_at(rules(), NF_INET_PRE_ROUTING, back, who));
     stops.add(stop_by_route(back, outside, who));
     back.output = outside;
@@ -117,34 +116,56 @@ std::optional<PortTrace> HostTrace::stopped_from_host(const api::Endpoint& to) c
     // Its rules may be those of another family than the row's.
     const auto& rules = host_.rules.of(to.address.family());
     if (!rules.known || !way.own) return std::nullopt;
-    Stops stops;
-    for (const bool is_later : {false, true}) {
-        auto facts = packet(to.address, true);
-        facts.source = *way.own;
-        facts.destination_port = to.port;
-        facts.input = "";
-        facts.destination_local = false;
-        if (is_later) facts = later(std::move(facts));
-        auto who = role(BlockedPacket::from_host, is_later);
-        stops.add(stop_by_route(facts, way.output, who));
-        facts.output = way.output;
-        for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING}) {
-            stops.add(stop_at(rules, hook, facts, who));
-            if (!is_later) stops.add(stop_by_nat(rules, hook, facts, who));
-        }
-        pass_bridge(rules, way, facts, who, stops);
-        auto back = answer(to);
-        back.destination = *way.own;
-        back.input = way.output;
-        back.output = "";
-        back.destination_local = true;
-        if (is_later) back = later(std::move(back));
-        who.kind = BlockedPacket::answer_on_host;
-        pass_bridge(rules, way, back, who, stops);
-        for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN})
-            stops.add(stop_at(rules, hook, back, who));
+    auto there = first_from_host(to, way);
+    there.output = way.output;
+    const auto effects = effects_at(rules, NF_INET_LOCAL_OUT, there);
+    const auto effects_back = effects_at(rules, NF_INET_PRE_ROUTING, first_back_to_host(to, way));
+    return with_cause(tracked(effects, effects_back), [&](Tracking tracking) {
+        Stops stops;
+        for (const bool is_later : {false, true})
+            from_host(to, way, tracking, is_later, stops);
+        return stops.first();
+    });
+}
+
+kernel::PacketFacts HostTrace::first_from_host(const api::Endpoint& to, const HostWay& way) const {
+    auto out = packet(to.address, true);
+    out.source = *way.own;
+    out.destination_port = to.port;
+    out.input = "";
+    out.destination_local = false;
+    return out;
+}
+
+kernel::PacketFacts HostTrace::first_back_to_host(const api::Endpoint& to, const HostWay& way) const {
+    auto out = answer(to);
+    out.destination = *way.own;
+    out.input = way.output;
+    out.output = "";
+    out.destination_local = true;
+    return out;
+}
+
+void HostTrace::from_host(const api::Endpoint& to, const HostWay& way, Tracking tracking, bool is_later,
+                          Stops& stops) const {
+    const auto& rules = host_.rules.of(to.address.family());
+    auto facts = first_from_host(to, way);
+    if (is_later) facts = alone(later(std::move(facts)), tracking, false);
+    auto who = role(BlockedPacket::from_host, is_later);
+    stops.add(stop_by_route(facts, way.output, who));
+    facts.output = way.output;
+    for (const std::uint32_t hook : {NF_INET_LOCAL_OUT, NF_INET_POST_ROUTING}) {
+        stops.add(stop_at(rules, hook, facts, who));
+        if (!is_later) stops.add(stop_by_nat(rules, hook, facts, who));
     }
-    return stops.first();
+    pass_bridge(rules, way, facts, who, stops);
+    auto back = first_back_to_host(to, way);
+    if (is_later) back = later(std::move(back));
+    back = alone(std::move(back), tracking, !is_later);
+    who.kind = BlockedPacket::answer_on_host;
+    pass_bridge(rules, way, back, who, stops);
+    for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_LOCAL_IN})
+        stops.add(stop_at(rules, hook, back, who));
 }
 
 std::optional<PortTrace> HostTrace::down(const api::Endpoint& to) const {

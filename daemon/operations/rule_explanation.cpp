@@ -1,5 +1,6 @@
 #include "daemon/operations/rule_explanation.hpp"
 
+#include "common/endpoint.hpp"
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/missed_chain.hpp"
 #include "daemon/operations/network_facts.hpp"
@@ -15,8 +16,8 @@ namespace {
 
 class Explainer {
   public:
-    Explainer(const WhyFacts& facts, const api::WhyRule& rule, bool answer)
-        : facts_(facts), rule_(rule), answer_(answer), stop_(facts, rule, answer) {}
+    Explainer(const WhyFacts& facts, const api::WhyRule& rule, bool answer, bool leg)
+        : facts_(facts), rule_(rule), answer_(answer), leg_(leg), stop_(facts, rule, answer, leg) {}
 
     Explanation explain() {
         auto out = by_kind();
@@ -47,6 +48,11 @@ class Explainer {
     }
 
     [[nodiscard]] std::string whose() const {
+        if (leg_ && facts_.proxied)
+            return std::string("; it is ") + (answer_ ? "the answer to " : "") +
+                   "docker-proxy's own connection to " +
+                   endpoint_text(facts_.proxied->to.address, facts_.proxied->to.port) + " of " +
+                   facts_.proxied->target;
         return answer_ ? "; it is the answer that it " + std::string(stop_.rejects() ? "rejects" : "drops")
                        : "";
     }
@@ -217,10 +223,10 @@ class Explainer {
 
     /// Of the host's rules as a table, where it names the same chain; nullptr where it does not.
     [[nodiscard]] const RulesDecision* decision() const {
-        const auto& rules = answer_ ? facts_.rules_back : facts_.rules;
-        const bool same = rules && rules->rule && rules->rule->target == rule_.target &&
+        const auto* rules = table_of(facts_, answer_, leg_);
+        const bool same = rules != nullptr && rules->rule && rules->rule->target == rule_.target &&
                           rules->rule->family == rule_.family && rules->rule->chain == rule_.chain;
-        return same ? &*rules : nullptr;
+        return same ? rules : nullptr;
     }
 
     /// Not IP's: what is routed on passes it, too.
@@ -264,14 +270,15 @@ class Explainer {
     const WhyFacts& facts_;
     const api::WhyRule& rule_;
     bool answer_;
+    bool leg_;
     RuleStop stop_;
     const TracedStep* step_ = stop_.step();
 };
 
 }  // namespace
 
-Explanation explain_rule(const WhyFacts& facts, const api::WhyRule& rule, bool answer) {
-    return Explainer(facts, rule, answer).explain();
+Explanation explain_rule(const WhyFacts& facts, const api::WhyRule& rule, bool answer, bool leg) {
+    return Explainer(facts, rule, answer, leg).explain();
 }
 
 }  // namespace netlab::operations

@@ -11,6 +11,7 @@
 #include "daemon/operations/why_asleep.hpp"
 #include "daemon/operations/why_by_tables.hpp"
 #include "daemon/operations/why_listener.hpp"
+#include "daemon/operations/why_source.hpp"
 #include "daemon/operations/why_unreachable.hpp"
 
 #include <algorithm>
@@ -91,7 +92,7 @@ class Explainer {
     /// known.
     [[nodiscard]] std::string output_of(const TracedStep* step) const {
         if (step != nullptr) return step->step.output;
-        const bool is_packets = decision_.by_table && !decision_.answer && facts_.rules;
+        const bool is_packets = decision_.by_table && !decision_.answer && !decision_.leg && facts_.rules;
         return is_packets && facts_.stray->address == facts_.destination().address ? facts_.rules->output
                                                                                    : std::string();
     }
@@ -106,7 +107,7 @@ class Explainer {
         const bool is_policy =
             !decision_.rule->handle && !(decision_.by_table && decision_.rule->text != "policy drop");
         if (is_policy && !facts_.segment.explanation.empty()) return facts_.segment;
-        return explain_rule(facts_, *decision_.rule, decision_.answer);
+        return explain_rule(facts_, *decision_.rule, decision_.answer, decision_.leg);
     }
 
     [[nodiscard]] Explanation refused() const {
@@ -160,9 +161,11 @@ class Explainer {
                     {}};
         if (facts_.small_passes.value_or(false)) return black_hole();
         if (decision_.answer && facts_.lost_answer) return explain_lost_answer(facts_);
+        if (auto apart = explain_zones(facts_); decision_.answer && !apart.explanation.empty()) return apart;
         if (decision_.answer && facts_.rules_back && facts_.rules_back->untracks)
-            return untracked("somebody has answered, and the answer is not led back to " + from().name + ": ",
-                             *facts_.rules_back->untracks);
+            return explain_untracked(
+                "somebody has answered, and the answer is not led back to " + from().name + ": ",
+                *facts_.rules_back->untracks);
         if (auto dead = explain_dead_translation(facts_); !dead.explanation.empty())
             return {what() + " leads nowhere" + dead.explanation, dead.suggestion};
         if (auto gateway = explain_gateway(facts_); !gateway.explanation.empty()) return gateway;
@@ -170,6 +173,7 @@ class Explainer {
         const auto* last = facts_.way.points.empty() ? nullptr : &facts_.way.points.back();
         if (last != nullptr && last->hop.seen.value_or(false) && !decision_.answer) {
             if (!listener.explanation.empty()) return listener;
+            if (auto source = unanswerable_source(); !source.explanation.empty()) return source;
             if (facts_.no_way_back) return explain_no_way_back(facts_);
             if (facts_.ignores_echoes) return explain_ignored_echoes(facts_);
             const auto& silent = facts_.lost_answer ? facts_.lost_answer->silent : std::nullopt;
@@ -183,13 +187,23 @@ class Explainer {
                         by_ingress(),
                     ingress_command()};
         if (last != nullptr && !last->hop.seen) {
-            if (auto untranslated = not_masqueraded(); !untranslated.explanation.empty()) return untranslated;
+            if (auto source = explain_source(facts_); !source.explanation.empty()) return source;
             if (outside && left_host())
                 return {what() + " left, and nothing has come back from outside of what netlab sees", {}};
         }
         return {what() + " went no further, and no rule that netlab sees has dropped it" + by_ingress() +
                     by_doubtful_rule(),
                 ingress_command()};
+    }
+
+    /// TO cannot answer, and would not have to answer that address.
+    [[nodiscard]] Explanation unanswerable_source() const {
+        const bool knows_no_way = facts_.no_way_back || (facts_.lost_answer && facts_.lost_answer->silent);
+        if (!knows_no_way) return {};
+        auto source = explain_source(facts_);
+        if (source.explanation.empty()) return {};
+        const auto back = facts_.no_way_back ? explain_no_way_back(facts_) : explain_lost_answer(facts_);
+        return {back.explanation + "; " + source.explanation, source.suggestion};
     }
 
     /// "veth12 and eth0 of host": between those.
@@ -232,39 +246,6 @@ class Explainer {
         return {"a rule of " + step.family + " " + step.table + " " + step.chain + " of " + step.target +
                     " hands it to a program (NFQUEUE), and none has given it back",
                 {}};
-    }
-
-    /// It left the host with an address that nobody outside can answer.
-    [[nodiscard]] Explanation not_masqueraded() const {
-        const auto* inside = last_inside();
-        if (inside == nullptr || !inside->port || !inside->hop.seen.value_or(false)) return {};
-        const auto sighting = std::ranges::find_if(facts_.sightings, [&](const Sighting& one) {
-            return !one.answer && one.outgoing && one.port == *inside->port;
-        });
-        if (sighting == facts_.sightings.end() || !is_private(sighting->source.address)) return {};
-        const auto& source = sighting->source.address;
-        for (const auto& network : from().networks) {
-            for (const auto& prefix : network.addresses) {
-                if (prefix.address() != source) continue;
-                const auto& output = inside->hop.interface;
-                const auto left = what() + " left " + inside->hop.target + " by " + output + " with " +
-                                  from().name + "'s own private address " + source.to_string() +
-                                  ", to which whoever is outside has no way back: ";
-                if (facts_.rules && facts_.rules->untracks) return untracked(left, *facts_.rules->untracks);
-                return {left + "no MASQUERADE or SNAT rule is there for " + network.name,
-                        is_plain_word(output) ? "iptables -t nat -A POSTROUTING -s " + network_text(prefix) +
-                                                    " -o " + output + " -j MASQUERADE"
-                                              : std::string()};
-            }
-        }
-        return {};
-    }
-
-    /// No rule translates what conntrack does not see.
-    [[nodiscard]] static Explanation untracked(const std::string& what, const api::NatRule& rule) {
-        return {what + "the rule " + place_of(rule) +
-                    " takes it from conntrack, so that nothing may translate it: " + rule.text,
-                rule.owner_port ? ask_owner(rule.owner_port) : delete_command(rule)};
     }
 
     [[nodiscard]] Explanation black_hole() const {
@@ -387,7 +368,7 @@ std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& deci
                              ? ""
                              : ": what stopped it is told from where it was seen alone"));
     if (decision.by_table && facts.probed)
-        notes.push_back(evidence_of(decision.answer ? *facts.rules_back : *facts.rules));
+        notes.push_back(evidence_of(*table_of(facts, decision.answer, decision.leg)));
     add_unmet(notes, facts, decision);
     add_disagreement(notes, facts, decision);
     if (facts.proxied)

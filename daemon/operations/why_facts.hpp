@@ -10,6 +10,7 @@
 #include "daemon/operations/neighbour_stop.hpp"
 #include "daemon/operations/route_refusal.hpp"
 #include "daemon/operations/sightings.hpp"
+#include "daemon/operations/source_nat.hpp"
 #include "daemon/operations/why_probe.hpp"
 #include "daemon/operations/why_trace.hpp"
 #include "daemon/operations/why_way.hpp"
@@ -36,6 +37,12 @@ struct RuleCount {
     std::uint64_t before = 0;
     std::uint64_t after = 0;
     friend bool operator==(const RuleCount&, const RuleCount&) = default;
+};
+
+/// A rule that gives a packet a zone of conntrack's.
+struct ZoneRule {
+    api::NatRule rule;
+    std::optional<std::uint16_t> of_answers;  ///< kernel::FlowZone's; absent: not known, or not certain
 };
 
 /// What the host's rules decide of a packet, read as a table.
@@ -65,6 +72,14 @@ struct RulesDecision {
     std::optional<api::WhyRule> not_met{};  ///< reads as if it dropped it, and its counter has not risen
     bool legacy_doubt = false;              ///< the doubt's is iptables-legacy's, of which no trace tells
     bool engine_elsewhere = false;          ///< of Docker's chains only the other iptables has any
+    std::optional<ZoneRule> zone{};
+};
+
+/// The source that a packet leaves the host with, as the host's rules read.
+struct LeavingSource {
+    SourceNat nat;
+    std::optional<IpAddress> address;  ///< absent where MASQUERADE gives one that is not known
+    bool is_hosts = false;             ///< the host has SourceNat::to
 };
 
 /// TO has no way to send its answer, as its kernel says.
@@ -124,6 +139,12 @@ struct BehindProxy {
     Leg leg = Leg::unseen;
 };
 
+/// What the host's rules make of the connection of that process' own, and of its answer.
+struct LegRules {
+    RulesDecision there;
+    RulesDecision back;
+};
+
 /// All that is known of one question.
 struct WhyFacts {
     WhyFacts(const api::Context& its_context, const api::WhyRequest& its_request)
@@ -172,6 +193,8 @@ struct WhyFacts {
         ingress;  ///< the host's chains at an interface's ingress that may drop: "netdev t c"
     std::optional<RulesDecision> rules;        ///< absent where it does not pass the host's rules
     std::optional<RulesDecision> rules_back;   ///< the same of the answer
+    std::optional<LegRules> leg;               ///< where a process of the engine's may take it on the host
+    std::optional<LeavingSource> leaving;      ///< absent where it does not leave the host, or is not known
     std::optional<api::ConntrackStale> stale;  ///< an old entry of the same service that leads elsewhere
     std::vector<std::string> notes;            ///< what is to be said whatever comes of it
     Explanation segment;                       ///< what is wrong with the links that FROM or TO hang on
@@ -185,8 +208,16 @@ struct WhyDecision {
     std::optional<api::WhyRule> rule;
     bool answer = false;    ///< it is the answer that does not arrive
     bool paused = false;    ///< it came to where no program runs that could take it
+    bool leg = false;       ///< it is the packet, or the answer, of the engine's process' own connection
     bool by_table = false;  ///< the rule is the one that reads so, not one that the kernel has told of
     std::optional<std::size_t> last;  ///< point of the way where it was seen last
 };
+
+/// The rules that have decided so, or would; nullptr where they are not known.
+[[nodiscard]] inline const RulesDecision* table_of(const WhyFacts& facts, bool answer, bool leg) {
+    if (leg) return !facts.leg ? nullptr : answer ? &facts.leg->back : &facts.leg->there;
+    const auto& rules = answer ? facts.rules_back : facts.rules;
+    return rules ? &*rules : nullptr;
+}
 
 }  // namespace netlab::operations

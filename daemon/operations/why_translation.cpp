@@ -58,6 +58,32 @@ bool came_untranslated(const WhyFacts& facts, const FamilyRules& rules, std::opt
     return left || answered || passed;
 }
 
+/// As it comes to the hook whose NAT changes sources, and that hook.
+std::pair<kernel::PacketFacts, std::uint32_t> packet_at_last_hook(const FamilyRules& rules,
+                                                                  const HostPassage& passage,
+                                                                  const Flow& flow, const IpAddress& source,
+                                                                  const api::Endpoint& destination) {
+    auto facts = packet_facts(passage, flow, source);
+    // No mark comes over a veth.
+    facts.mark = 0;
+    const bool local = passage.input.empty() || passage.input == "lo";
+    const std::uint32_t first = local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
+    const bool marked = kernel::find_drop(rules.chains, first, facts).effects.marks ||
+                        kernel::find_nat(rules.chains, first, facts).effects.marks;
+    const bool translated = destination.address != flow.remote || destination.port != flow.remote_port;
+    facts.destination = destination.address;
+    facts.destination_port = destination.port;
+    facts.flow = kernel::flow_is_new | (translated ? kernel::flow_has_dnat : 0U);
+    facts.output = passage.output;
+    facts.destination_local = passage.for_host;
+    const auto marks = [&](std::uint32_t hook) {
+        return kernel::find_drop(rules.chains, hook, facts).effects.marks;
+    };
+    const std::uint32_t last = passage.for_host ? NF_INET_LOCAL_IN : NF_INET_POST_ROUTING;
+    if (marked || (!local && !passage.for_host && marks(NF_INET_FORWARD)) || marks(last)) facts.mark.reset();
+    return {facts, last};
+}
+
 }  // namespace
 
 std::optional<api::Endpoint> destination_by_rules(const FamilyRules& rules, const HostPassage& passage,
@@ -80,28 +106,19 @@ std::optional<IpAddress> source_by_rules(const FamilyRules& rules, const HostPas
                                          const Flow& flow, const IpAddress& source,
                                          const api::Endpoint& destination, const OwnAddress& own) {
     if (!rules.known) return std::nullopt;
-    auto facts = packet_facts(passage, flow, source);
-    // No mark comes over a veth.
-    facts.mark = 0;
-    const bool local = passage.input.empty() || passage.input == "lo";
-    const std::uint32_t first = local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
-    const bool marked = kernel::find_drop(rules.chains, first, facts).effects.marks ||
-                        kernel::find_nat(rules.chains, first, facts).effects.marks;
-    const bool translated = destination.address != flow.remote || destination.port != flow.remote_port;
-    facts.destination = destination.address;
-    facts.destination_port = destination.port;
-    facts.flow = kernel::flow_is_new | (translated ? kernel::flow_has_dnat : 0U);
-    facts.output = passage.output;
-    facts.destination_local = passage.for_host;
-    const auto marks = [&](std::uint32_t hook) {
-        return kernel::find_drop(rules.chains, hook, facts).effects.marks;
-    };
-    const auto last = passage.for_host ? NF_INET_LOCAL_IN : NF_INET_POST_ROUTING;
-    if (marked || (!local && !passage.for_host && marks(NF_INET_FORWARD)) || marks(last)) facts.mark.reset();
+    const auto [facts, last] = packet_at_last_hook(rules, passage, flow, source, destination);
     const auto nat = kernel::find_nat(rules.chains, last, facts);
     if (nat.uncertain) return std::nullopt;
     if (nat.rule == nullptr) return source;
     return nat.action == kernel::RuleAction::masquerade ? own(passage.output) : nat.rule->to_address;
+}
+
+std::optional<SourceNat> source_nat_by_rules(const FamilyRules& rules, const HostPassage& passage,
+                                             const Flow& flow, const IpAddress& source,
+                                             const api::Endpoint& destination) {
+    if (passage.for_host || passage.lost) return std::nullopt;
+    const auto [facts, last] = packet_at_last_hook(rules, passage, flow, source, destination);
+    return find_source_nat(rules.chains, last, facts);
 }
 
 std::optional<api::Endpoint> destination_by_trace(std::vector<TracedStep>& trace, const FamilyRules& rules,

@@ -25,6 +25,13 @@ using OwnAddress = std::function<std::optional<IpAddress>(const std::string& int
                                                        const api::Endpoint& destination,
                                                        const OwnAddress& own);
 
+/// The rule that gives it another source where it leaves the host, or would; nullopt where it does not leave,
+/// or that is not certain. Of rules that could not be read as a whole it is one that is there.
+[[nodiscard]] std::optional<SourceNat> source_nat_by_rules(const FamilyRules& rules,
+                                                           const HostPassage& passage, const Flow& flow,
+                                                           const IpAddress& source,
+                                                           const api::Endpoint& destination);
+
 /// The destination that the rules which the packet has met on the host gave it; marks the steps that did.
 /// `host` is the host's place.
 [[nodiscard]] std::optional<api::Endpoint> destination_by_trace(std::vector<TracedStep>& trace,

@@ -258,9 +258,45 @@ TEST_CASE("nat: without its MASQUERADE rule a packet leaves with an address that
     INFO(boost::json::serialize(row));
     CHECK(said.finished.status == 1);
     CHECK(text(row, "verdict") == "routed");
-    CHECK(text(row, "suggestion").starts_with("iptables -t nat -A POSTROUTING -s "));
+    CHECK(text(row, "suggestion").starts_with("iptables -t nat -I POSTROUTING -s "));
     CHECK(text(row, "as") == address_of("co1", "net"));
     CHECK(try_docker({"exec", "co1", "ping", "-c1", "-W1", std::string(outside_address)}).status != 0);
+}
+
+TEST_CASE("nat: an accept that comes before the engine's MASQUERADE is named, and its removal helps",
+          "[docker][nat]") {
+    const support::Daemon daemon(settings());
+    (void)nat_of(daemon, "co3");
+    const auto reaches = [] {
+        return try_docker({"exec", "co3", "ping", "-c1", "-W1", std::string(outside_address)}).status == 0;
+    };
+    const SavedRules saved;
+    REQUIRE(on_host({"sh", "-c",
+                     "iptables -t nat -I POSTROUTING -s 172.17.0.0/16 -j ACCEPT; "
+                     "iptables -t nat -I POSTROUTING -s 172.17.0.0/16 -j RETURN"})
+                .status == 0);
+    CHECK_FALSE(reaches());
+    const auto said = nat_of(daemon, "co3");
+    CHECK(said.finished.status == 1);
+    const auto row = out_of(said);
+    INFO(boost::json::serialize(row));
+    CHECK(text(row, "verdict") == "routed");
+    CHECK(text(row.at("rule").as_object(), "text").find("masquerade") != std::string::npos);
+    CHECK(text(row.at("shadowed_by").as_object(), "text") == "ip saddr 172.17.0.0/16 return");
+    const auto told = daemon.netlab({"nat", "co3"}).out;
+    INFO(told);
+    CHECK(told.find("NEVER MET, first comes ip nat POSTROUTING handle ") != told.npos);
+    REQUIRE(on_host({"sh", "-c", text(row, "suggestion")}).status == 0);
+    CHECK(text(out_of(nat_of(daemon, "co3")), "verdict") == "translated");
+    CHECK(reaches());
+    // What nobody outside sends to the host.
+    REQUIRE(
+        on_host({"sh", "-c",
+                 "iptables -t nat -I POSTROUTING -s 172.17.0.0/16 -o eth0 -j SNAT --to-source 198.51.100.77"})
+            .status == 0);
+    CHECK_FALSE(reaches());
+    CHECK(text(out_of(nat_of(daemon, "co3")), "explanation")
+              .find("198.51.100.77 is no address of the host's") != std::string::npos);
 }
 
 TEST_CASE("nat: a rule that drops what leaves is named", "[docker][nat]") {

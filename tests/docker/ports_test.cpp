@@ -411,6 +411,10 @@ TEST_CASE("ports: what a hostile administrator has done is named, and what is sa
          "redirects it to port 18032 of the host, where nothing takes it", "shadowed"},
         {"iptables -w -I DOCKER-USER -p tcp --dport 80 --tcp-flags ALL ACK,PSH -j DROP",
          "behind the first packet, is dropped by ip filter DOCKER-USER"},
+        {"iptables -w -t raw -I PREROUTING -i eth0 -p tcp --dport 18031 -j CT --zone 5",
+         "gives what comes from outside another zone of conntrack's than its answers have"},
+        {"iptables -w -t raw -I PREROUTING -i docker0 -p tcp --sport 80 -j CT --notrack",
+         "takes it from conntrack, so that no rule may translate it"},
     };
     for (const auto& [does, says, verdict, family] : all) {
         INFO(does);
@@ -432,8 +436,10 @@ TEST_CASE("ports: what a hostile administrator has done is named, and what is sa
              {"iptables -w -t mangle -I PREROUTING -p tcp --dport 18031 -j MARK --set-mark 7; "
               "ip rule add pref 4001 fwmark 7 prohibit",
               "the host's policy rule 4001: from all fwmark 0x7 prohibit goes by them"},
-             {"iptables -w -t raw -I PREROUTING -p tcp --dport 18031 -j CT --notrack",
-              "takes it from conntrack"}}) {
+             {"iptables -w -t mangle -A PREROUTING -i eth0 -p tcp --dport 18031 -j CONNMARK --set-mark 7; "
+              "iptables -w -t mangle -A PREROUTING -i docker0 -j CONNMARK --restore-mark; "
+              "ip rule add pref 4001 fwmark 7 unreachable",
+              "the host's policy rule 4001: from all fwmark 0x7 unreachable goes by them"}}) {
         INFO(does);
         REQUIRE(on_host({"sh", "-c", does}).status == 0);
         CHECK(text(row_with(daemon, "p-hostile", "unknown"), "explanation").find(says) != std::string::npos);
@@ -443,6 +449,41 @@ TEST_CASE("ports: what a hostile administrator has done is named, and what is sa
                     .status == 0);
         (void)row_with(daemon, "p-hostile", "works");
     }
+    // docker-proxy takes what conntrack does not see, and what conntrack has seen stays with it; of a zone
+    // that both have nothing is lost.
+    for (const std::string does :
+         {"iptables -w -t raw -I PREROUTING -i eth0 -p tcp --dport 18031 -j CT --notrack",
+          "nft 'table inet p-late { chain late { type filter hook prerouting priority -190; tcp dport 18031 "
+          "notrack; "
+          "}; }'",
+          "iptables -w -t raw -I PREROUTING -j CT --zone 5"}) {
+        INFO(does);
+        REQUIRE(on_host({"sh", "-c", does}).status == 0);
+        CHECK(answers(18031));
+        (void)row_with(daemon, "p-hostile", "works");
+        (void)on_host({"sh", "-c", "iptables -w -t raw -F; nft delete table inet p-late"});
+    }
+    // Where a rule keeps docker-proxy's connection from conntrack, its answer is of no flow.
+    REQUIRE(on_host({"sh", "-c",
+                     "iptables -w -t nat -I PREROUTING -i eth0 -p tcp --dport 18031 -j ACCEPT; "
+                     "iptables -w -A INPUT -m conntrack --ctstate ESTABLISHED -j ACCEPT; "
+                     "iptables -w -A INPUT -p tcp --dport 18031 -j ACCEPT; iptables -w -P INPUT DROP"})
+                .status == 0);
+    CHECK(answers(18031));
+    (void)row_with(daemon, "p-hostile", "works");
+    REQUIRE(on_host({"iptables", "-w", "-t", "raw", "-A", "OUTPUT", "-j", "CT", "--notrack"}).status == 0);
+    CHECK_FALSE(answers(18031));
+    const auto row = row_with(daemon, "p-hostile", "blocked");
+    INFO(boost::json::serialize(row));
+    CHECK(text(row, "explanation").find("because of ip raw OUTPUT handle ") != std::string::npos);
+    REQUIRE(on_host({"sh", "-c", text(row, "suggestion")}).status == 0);
+    (void)row_with(daemon, "p-hostile", "works");
+    CHECK(answers(18031));
+    REQUIRE(
+        on_host({"sh", "-c",
+                 "iptables -w -t raw -F; iptables -w -P INPUT ACCEPT; iptables -w -F INPUT; iptables -w -t "
+                 "nat -D PREROUTING 1"})
+            .status == 0);
     // And what is asleep drops nothing.
     REQUIRE(on_host({"nft",
                      "delete table netdev p-frames; add table netdev p-frames { flags dormant; }; add chain "

@@ -25,12 +25,24 @@ void meet(const std::vector<RuleChain>& chains, std::uint32_t hook, const Packet
     const auto decision = find_nat(chains, hook, packet);
     check(decision.rule == nullptr || is_of(chains, decision.chain, decision.rule));
     check(decision.doubtful == nullptr || decision.uncertain);
+    if (const auto unmet = find_unmet_nat(chains, hook, packet)) {
+        check(is_of(chains, unmet->unmet.chain, unmet->unmet.rule));
+        check(!unmet->ending.empty());
+        for (const auto& one : unmet->ending)
+            check(is_of(chains, one.chain, one.rule));
+    }
     for (const std::uint32_t at : {NF_INET_PRE_ROUTING, NF_INET_FORWARD, NF_INET_LOCAL_OUT}) {
         for (const auto part : {HookPart::whole, HookPart::before_dnat, HookPart::behind_dnat}) {
             const auto filter = find_drop(chains, at, packet, part);
             check(!filter.dropped || is_of(chains, filter.chain, filter.rule));
             check(!filter.dropped || (is_of(chains, filter.base, nullptr) && filter.base->hook));
             check(filter.doubtful == nullptr || is_of(chains, filter.doubtful_chain, filter.doubtful));
+            const auto& effects = filter.effects;
+            check(effects.untracks == nullptr || is_of(chains, effects.untrack_chain, effects.untracks));
+            check(effects.zones == nullptr || is_of(chains, effects.zone_chain, effects.zones));
+            auto behind = packet;
+            apply(effects, behind);
+            check(!effects.surely_untracks || behind.flow == flow_is_untracked);
         }
     }
     for (const auto kind : {FramePoint::Kind::ingress, FramePoint::Kind::bridge}) {

@@ -704,6 +704,67 @@ TEST_CASE("host rules: marks and what conntrack does not see, whichever program 
     CHECK(effects.untracks != nullptr);
 }
 
+TEST_CASE("host rules: a connection's mark, and zones of conntrack's, whichever program made the rules",
+          "[netns]") {
+    const auto effects = [](const Host& host) {
+        const auto rules = host.rules();
+        return kernel::find_drop(rules.v4.chains, NF_INET_PRE_ROUTING,
+                                 web("203.0.113.1", "198.51.100.2", "eth0"))
+            .effects;
+    };
+    const auto zone = [](const Host& host) {
+        const auto rules = host.rules();
+        const auto found = kernel::find_drop(rules.v4.chains, NF_INET_PRE_ROUTING,
+                                             web("203.0.113.1", "198.51.100.2", "eth0"))
+                               .effects;
+        REQUIRE(found.zones != nullptr);
+        CHECK(found.surely_zones);
+        return found.zones->zone->of_answers;
+    };
+    for (const std::string iptables : {"iptables-nft", "iptables-legacy"}) {
+        INFO(iptables);
+        const Host host;
+        const auto mangle = iptables + " -t mangle -A PREROUTING -j CONNMARK ";
+        const auto raw = iptables + " -t raw -A PREROUTING -j CT ";
+        host.run(mangle + "--set-mark 7");
+        CHECK_FALSE(effects(host).marks);
+        host.run(mangle + "--restore-mark --nfmask 0xff --ctmask 0xff");
+        CHECK(effects(host).marks);
+        CHECK(effects(host).zones == nullptr);
+        host.run(raw + "--zone 5");
+        CHECK(zone(host) == 5);
+        // What has a zone by then is not taken from conntrack.
+        host.run(raw + "--notrack");
+        CHECK(effects(host).untracks == nullptr);
+        host.run(iptables + " -t raw -F; " + raw + "--zone-orig 5");
+        CHECK(zone(host) == 0);
+        host.run(iptables + " -t raw -F; " + raw + "--zone mark");
+        CHECK_FALSE(zone(host));
+    }
+    const Host host;
+    host.run(
+        "nft 'add table ip t; add chain ip t pre { type filter hook prerouting priority raw; }; "
+        "add rule ip t pre ct zone set 5'");
+    CHECK(zone(host) == 5);
+    host.run("nft 'flush chain ip t pre; add rule ip t pre ct original zone set 5'");
+    CHECK(zone(host) == 0);
+    host.run(
+        "nft 'flush chain ip t pre; add rule ip t pre ct mark set 5; add rule ip t pre notrack; "
+        "add rule ip t pre ct state untracked drop'");
+    CHECK(effects(host).zones == nullptr);
+    CHECK(effects(host).surely_untracks);
+    const auto untracked = kernel::find_drop(host.rules().v4.chains, NF_INET_PRE_ROUTING,
+                                             web("203.0.113.1", "198.51.100.2", "eth0"));
+    CHECK(untracked.dropped);
+    CHECK_FALSE(untracked.uncertain);
+    // Behind conntrack it does nothing.
+    host.run(
+        "nft 'delete table ip t; add table ip t; add chain ip t pre { type filter hook prerouting "
+        "priority -190; }; add rule ip t pre notrack; add rule ip t pre ct zone set 5'");
+    CHECK(effects(host).untracks == nullptr);
+    CHECK(effects(host).zones == nullptr);
+}
+
 TEST_CASE("host rules: the networks that sets name are clients' networks", "[netns]") {
     const Host host;
     host.run(

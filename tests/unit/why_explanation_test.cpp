@@ -163,7 +163,7 @@ TEST_CASE("why: a private address that left the host as it was is the reason for
     one.facts.sightings = {left};
     auto why = one.explain(WhyVerdict::lost);
     CHECK(why.explanation.find("for net") != std::string::npos);
-    CHECK(why.suggestion == "iptables -t nat -A POSTROUTING -s 172.18.0.0/16 -o eth0 -j MASQUERADE");
+    CHECK(why.suggestion == "iptables -t nat -I POSTROUTING -s 172.18.0.0/16 -o eth0 -j MASQUERADE");
     one.facts.rules = RulesDecision();
     one.facts.rules->untracks = api::NatRule();
     one.facts.rules->untracks->family = "ip";
@@ -207,6 +207,7 @@ TEST_CASE("why: what lets an echo pass lets nothing else pass, and its answer wh
           "nft insert rule ip filter FORWARD iifname br-1 oifname eth0 ip daddr 203.0.113.8 icmp type "
           "echo-request accept");
     one.facts.rules_back = decision;
+    std::swap(one.facts.rules_back->input, one.facts.rules_back->output);
     CHECK(explain_rule(one.facts, policy, false).suggestion ==
           "nft insert rule ip filter FORWARD iifname br-1 oifname eth0 ip daddr 203.0.113.8 icmp type "
           "echo-request accept && iptables-nft -t filter -I FORWARD -i eth0 -o br-1 -m conntrack --ctstate "
