@@ -11,9 +11,6 @@ namespace netlab::operations {
 /// "tcp 8080", "udp 53".
 [[nodiscard]] std::string port_words(const api::PortRow& row, std::uint16_t port);
 
-/// Of the verdicts about what listens in the container: by the row's `to`, `listener` and `listening`.
-[[nodiscard]] Explanation explain_listener(const api::PortRow& row);
-
 /// Nothing on the host leads there.
 [[nodiscard]] Explanation explain_not_carried(const api::PortRow& row);
 

@@ -5,6 +5,7 @@
 #include "daemon/operations/explanation.hpp"
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/listeners.hpp"
+#include "daemon/operations/residents.hpp"
 
 #include <functional>
 
@@ -19,6 +20,7 @@ struct HeldListener {
     std::string process{};              ///< "" where it is not known
     bool holder_known = true;           ///< false: it may be anybody, an engine's process too
     std::optional<api::Endpoint> to{};  ///< of docker-proxy: where it leads
+    std::optional<Sleep> asleep{};  ///< in a namespace that several share: whose program it is, where paused
 };
 struct HeldListeners {
     std::vector<HeldListener> tcp;
@@ -120,6 +122,7 @@ struct ContainerFacts {
     /// What stands between the host and that address of its beneath the rules; empty: not known.
     std::function<std::optional<Explanation>(const IpAddress&)> broken_path = {};
     ClientsByFamily clients = {};  ///< as the host's rules and routes and its own tell them apart
+    std::string publisher = {};    ///< whose namespace it has joined: the ports are that one's; "" nobody's
 };
 
 /// As a report says it.

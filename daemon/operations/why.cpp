@@ -120,6 +120,8 @@ Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, co
     UniqueFd own(::fcntl(namespaces[0].net.get(), F_DUPFD_CLOEXEC, 3));
     if (!own) return system_error(errc::operation_failed, "keep the namespace", errno);
     auto proxies = context.publishers.empty() ? ProxyProcesses() : ProxyProcesses::read();
+    auto residents = Residents::read(context);
+    auto holders = residents.matter() ? kernel::SocketHolders::read() : kernel::SocketHolders();
     // TO may turn out to be any of them, and then what listens there is the question.
     const auto named = named_places(context);
     auto others = open_in_each(namespaces, named, namespaces.size() - named,
@@ -130,8 +132,8 @@ Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, co
     if (auto entered = namespaces.enter(0); !entered) return entered.error();
     return WhyHandles{std::move(v4),           std::move(v6),      id,
                       std::move(*sight),       std::move(host),    std::move(ignored),
-                      std::move(*destination), std::move(proxies), std::move(others),
-                      std::move(known)};
+                      std::move(*destination), std::move(proxies), std::move(residents),
+                      std::move(holders),      std::move(others),  std::move(known)};
 }
 
 void unresolved(WhyReport& report, const WhyRequest& request, const Context& context,

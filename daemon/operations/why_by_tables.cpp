@@ -160,8 +160,8 @@ class Tables {
     }
 
     [[nodiscard]] bool ends_at_paused() const {
-        if (facts_.proxied) return facts_.proxied->paused;
-        return facts_.paused && arrives() && is_for_programs();
+        if (facts_.proxied) return is_asleep(facts_.proxied->asleep);
+        return is_asleep(facts_.asleep) && arrives() && is_for_programs();
     }
 
     const WhyFacts& facts_;
@@ -318,9 +318,7 @@ class Doubts {
         if (facts_.ignores_echoes) add(explain_ignored_echoes(facts_));
     }
 
-    void look_at_programs() {
-        if (facts_.way.end_place) add(explain_paused(target_at(facts_.context, *facts_.way.end_place)));
-    }
+    void look_at_programs() { add(explain_paused(facts_.asleep)); }
 
     [[nodiscard]] std::string doubtful_rule() const {
         return facts_.rules && !facts_.rules->doubt.empty()

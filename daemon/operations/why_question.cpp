@@ -9,6 +9,7 @@
 #include "daemon/operations/why_rules.hpp"
 #include "daemon/operations/why_segment.hpp"
 #include "daemon/operations/why_sending.hpp"
+#include "daemon/operations/why_sockets.hpp"
 #include "daemon/operations/why_tables.hpp"
 #include "daemon/operations/why_translation.hpp"
 #include "daemon/operations/why_verdict.hpp"
@@ -38,12 +39,14 @@ class Question {
           destination_(destination),
           topology_(topology),
           output_(output),
+          sockets_(handles, request, context, topology),
           tables_(topology, handles.known),
           routes_(topology, handles.known, host_of(handles)),
           facts_(context, request) {}
 
     Result<void> answer(WhyReport& report) {
         name_itself();
+        handles_.holders.settle();
         facts_.flow = {request_.protocol, 0, destination_.to.address, request_.port};
         facts_.target = owner_of_destination();
         auto way = tables_.way_to(destination_.to.address, request_.protocol != WhyProtocol::icmp);
@@ -194,7 +197,7 @@ class Question {
     void look_around() {
         if (facts_.way.end == RouteStep::delivered && facts_.way.end_place) {
             judge_listener();
-            facts_.paused = is_paused(target_at(context_, *facts_.way.end_place));
+            facts_.asleep = sockets_.asleep(*facts_.way.end_place, facts_.listener);
             facts_.ignores_echoes = ignores_echoes(*facts_.way.end_place);
         }
         look_behind_proxy();
@@ -295,12 +298,6 @@ class Question {
                                [&](const std::string& interface) { return own_address(interface); });
     }
 
-    /// No program there runs: what others in the namespace do is not known.
-    [[nodiscard]] static bool is_paused(const api::Target& target) {
-        const bool shares = target.namespace_ && !target.namespace_->shared_with.empty();
-        return target.state == api::State::paused && !shares;
-    }
-
     [[nodiscard]] bool ignores_echoes(std::size_t place) const {
         if (request_.protocol != WhyProtocol::icmp) return false;
         const auto& ignored = handles_.ignored;
@@ -309,7 +306,7 @@ class Question {
 
     void judge_listener() {
         if (request_.protocol == WhyProtocol::icmp) return;
-        facts_.listener = judge_in(*facts_.way.end_place, facts_.destination());
+        facts_.listener = sockets_.judge(*facts_.way.end_place, facts_.destination());
     }
 
     /// Whose published port the packet comes to on the host, if an engine's process takes it there.
@@ -330,14 +327,14 @@ class Question {
         if (facts_.probed && !came_to_socket()) return;
         const auto& [target, place, ways] = *publisher_;
         for (const auto& to : ways) {
-            const auto judgement = judge_in(place, to);
+            const auto judgement = sockets_.judge(place, to);
             const bool takes = judgement && judgement->verdict == ListenerVerdict::takes;
             const bool nearer = judgement && judgement->verdict == ListenerVerdict::full;
             if (takes || nearer || !facts_.proxied) facts_.proxied = BehindProxy{target->name, to, judgement};
             if (takes) break;
         }
         if (!facts_.proxied) return;
-        facts_.proxied->paused = is_paused(*target);
+        facts_.proxied->asleep = sockets_.asleep(place, facts_.proxied->listener);
         facts_.proxied->leg = leg_;
     }
 
@@ -347,24 +344,6 @@ class Question {
         const auto* stop = ending_step(facts_.trace);
         return (stop == nullptr || stop->step.answer) && to_has_seen_it() &&
                !(facts_.rules && facts_.rules->rule);
-    }
-
-    [[nodiscard]] std::optional<Judgement> judge_in(std::size_t place, const api::Endpoint& to) {
-        const int socket = sockets_of(place);
-        if (socket < 0) return std::nullopt;
-        const InterfaceNames names(topology_[place].links);
-        const auto listeners = read_listeners(socket, request_.protocol == WhyProtocol::tcp, names);
-        if (!listeners) return std::nullopt;
-        return judge_listeners(*listeners, to.address, to.port);
-    }
-
-    [[nodiscard]] int sockets_of(std::size_t place) const {
-        const auto home = handles_.known.home(place);
-        if (const int socket = handles_.sight.sockets(home); socket >= 0) return socket;
-        const auto named = named_places(context_);
-        if (home < named || home - named >= handles_.others.size()) return -1;
-        const auto& other = handles_.others[home - named];
-        return other ? other->get() : -1;
     }
 
     void fill(WhyReport& report) const {
@@ -398,6 +377,7 @@ class Question {
     Destination destination_;
     const Topology& topology_;
     Output& output_;
+    WhySockets sockets_;
     WhyTables tables_;
     DecisiveRoutes routes_;
     FamilyRules rules_;  ///< the host's

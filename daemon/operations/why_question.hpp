@@ -6,6 +6,7 @@
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/proxy_processes.hpp"
+#include "daemon/operations/residents.hpp"
 #include "daemon/operations/topology.hpp"
 #include "daemon/operations/why_sight.hpp"
 
@@ -39,7 +40,9 @@ struct WhyHandles {
     std::optional<WhyHostTables> host;
     EchoesIgnored ignored;  ///< of those that are watched, where an echo is asked for
     DestinationHandles destination;
-    ProxyProcesses proxies;                ///< empty where no published port is asked for
+    ProxyProcesses proxies;  ///< empty where no published port is asked for
+    Residents residents;
+    kernel::SocketHolders holders;         ///< empty where it does not matter whose a socket is
     std::vector<Result<UniqueFd>> others;  ///< a sock_diag socket for each place behind named_places()
     KnownNamespaces known;
 };

@@ -89,6 +89,7 @@ struct Stage {
         const auto is_outside = [](const IpAddress& one) {
             return !IpPrefix::parse("172.17.0.0/16")->contains(one) && one != address("198.51.100.2");
         };
+        container.publisher = publisher;
         container.clients.v4 = networks.clients(Family::ipv4, is_outside, 16);
         return judge_port(host, container, port);
     }
@@ -100,6 +101,7 @@ struct Stage {
     RouteBack back{RouteBack::Kind::there, "eth0"};
     api::PublishedPort port;
     std::vector<const char*> avoided_networks;
+    std::string publisher;
 };
 
 PacketRule of_source(const char* prefix, RuleAction action, bool inverted = false) {
@@ -530,12 +532,55 @@ TEST_CASE("ports: a paused container's kernel takes what nobody answers", "[unit
     const auto row = stage.judge();
     CHECK(row.verdict == PortVerdict::paused);
     CHECK(row.suggestion == "docker unpause co1");
-    // In another's namespace it may be the other's program that listens.
+}
+
+TEST_CASE("ports: in a shared namespace it is whose socket it is that counts", "[unit]") {
+    Stage stage;
+    stage.target.state = api::State::paused;
     stage.target.namespace_.emplace().shared_with = {"sidecar"};
-    const auto shared = stage.judge();
-    CHECK(shared.verdict == PortVerdict::works);
-    REQUIRE_FALSE(shared.notes.empty());
-    CHECK(shared.notes.back().find("sidecar") != std::string::npos);
+    // The other's program listens, and runs.
+    CHECK(stage.judge().verdict == PortVerdict::works);
+    api::Target sidecar;
+    sidecar.name = "sidecar";
+    sidecar.runtime = api::Runtime::podman;
+    stage.target.state = api::State::running;
+    auto& asleep = stage.listeners.tcp.front().asleep;
+    asleep = Sleep{Sleep::Extent::all, sidecar};
+    CHECK(stage.judge().verdict == PortVerdict::paused);
+    CHECK(stage.judge().suggestion == "podman unpause sidecar");
+    asleep->extent = Sleep::Extent::some;
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+    CHECK(stage.judge().suggestion == "podman unpause sidecar");
+    asleep->extent = Sleep::Extent::unknown;
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+    CHECK(stage.judge().explanation.find("sidecar is paused") != std::string::npos);
+}
+
+TEST_CASE("ports: in a shared namespace anybody may be who should listen, and who publishes is restarted",
+          "[unit]") {
+    Stage stage;
+    stage.target.name = "sidecar";
+    stage.target.namespace_.emplace().shared_with = {"co1"};
+    stage.publisher = "co1";
+    stage.listeners.tcp = {};
+    const auto nothing = stage.judge();
+    CHECK(nothing.verdict == PortVerdict::no_listener);
+    CHECK(nothing.publisher == "co1");
+    CHECK(nothing.explanation ==
+          "nothing in sidecar or co1, which share a network namespace, listens on TCP port 80");
+    stage.host.rules.v4.chains.front().rules.clear();
+    stage.host.listeners.tcp.clear();
+    const auto flushed = stage.judge();
+    CHECK(flushed.verdict == PortVerdict::not_carried);
+    CHECK(flushed.suggestion.starts_with("docker restart co1 && docker restart sidecar"));
+}
+
+TEST_CASE("ports: a paused container on the host's network answers nobody", "[unit]") {
+    Stage stage;
+    stage.target.state = api::State::paused;
+    const auto row = judge_host_socket(stage.host, stage.target, listener("127.0.0.1", 80), true);
+    CHECK(row.verdict == PortVerdict::paused);
+    CHECK(row.suggestion == "docker unpause co1");
 }
 
 TEST_CASE("ports: an address that the host does not have is not carried", "[unit]") {
