@@ -281,6 +281,13 @@ Explanation explain_sent_elsewhere(const api::NatRule& rule, const api::Endpoint
             removal_of(rule)};
 }
 
+Explanation explain_next_hop(const api::PortRow& row, const PacketRole& role,
+                             const kernel::PacketFacts& packet, const Hindrance& hop) {
+    return {packet_words(row, role, packet) + (hop.certain ? " does not get on: " : " may not get on: ") +
+                hop.why.explanation,
+            hop.why.suggestion};
+}
+
 Explanation explain_unrouted(const api::PortRow& row, const PacketRole& role,
                              const kernel::PacketFacts& packet, const HostRoute& route,
                              const std::string& output) {
@@ -306,7 +313,8 @@ Explanation explain_unrouted(const api::PortRow& row, const PacketRole& role,
         out = text + ("sends " + what + " by " + route.output +
                       (output.empty() ? ", and takes nothing of it itself" : ", and not by " + output));
     }
-    if (route.rule.explanation.empty()) return {out, "netlab rules host"};
+    if (route.rule.explanation.empty())
+        return {out, route.error == ENETUNREACH ? "netlab routes host" : "netlab rules host"};
     return {out + "; it goes by the policy rule " + route.rule.explanation, route.rule.suggestion};
 }
 

@@ -72,6 +72,10 @@ struct PacketRole {
 [[nodiscard]] Explanation explain_refused_back(const api::PortRow& row, const IpAddress& client,
                                                const Explanation& why);
 
+/// The packet's next hop does not get it, or may not.
+[[nodiscard]] Explanation explain_next_hop(const api::PortRow& row, const PacketRole& role,
+                                           const kernel::PacketFacts& packet, const Hindrance& hop);
+
 /// The container does not have the address that its engine gave it.
 [[nodiscard]] Explanation explain_lost_address(const api::PortRow& row, const IpAddress& address);
 

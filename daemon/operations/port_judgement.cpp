@@ -73,7 +73,8 @@ class Judge {
         } else {
             judge_published();
         }
-        if (row_.verdict == PortVerdict::works) tell_sleep();
+        // A queue is full soon where nobody accepts.
+        if (row_.verdict == PortVerdict::works || row_.verdict == PortVerdict::queue_full) tell_sleep();
         return std::move(row_);
     }
 
@@ -193,7 +194,12 @@ class Judge {
         if (auto down = host_trace_.down(to)) return down;
         if (auto broken = container_.broken_path ? container_.broken_path(to.address) : std::nullopt)
             return PortTrace{{}, PortVerdict::blocked, std::move(*broken)};
-        return forwarded ? host_trace_.stopped(to, marked_) : host_trace_.stopped_from_host(to);
+        auto stop = forwarded ? host_trace_.stopped(to, marked_) : host_trace_.stopped_from_host(to);
+        // What would stop the packet itself is said before what stops the question for its neighbour.
+        const auto lost = container_.undiscovered ? container_.undiscovered(to.address) : std::nullopt;
+        const bool certain = stop && stop->verdict != PortVerdict::unknown;
+        if (!lost || certain || (stop && !lost->certain)) return stop;
+        return PortTrace{{}, lost->certain ? PortVerdict::blocked : PortVerdict::unknown, lost->why};
     }
 
     /// At the container, whose own rules may send it on, or away; then at what listens there.

@@ -5,6 +5,7 @@
 #include "daemon/operations/explanation.hpp"
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/listeners.hpp"
+#include "daemon/operations/next_hop.hpp"
 #include "daemon/operations/residents.hpp"
 
 #include <functional>
@@ -60,7 +61,8 @@ struct HostRoute {
     /// The policy rule that it goes by, where that is not one of the usual ones, and what to do; empty
     /// otherwise.
     Explanation rule{};
-    std::string by_mark{};  ///< a policy rule that would decide by a mark; "" where there is none
+    std::string by_mark{};           ///< a policy rule that would decide by a mark; "" where there is none
+    std::optional<Hindrance> hop{};  ///< its next hop does not get it, or may not
 };
 
 /// Who sends from outside.
@@ -121,6 +123,8 @@ struct ContainerFacts {
     std::function<RouteBack(const kernel::PacketFacts& answer)> route_back = {};
     /// What stands between the host and that address of its beneath the rules; empty: not known.
     std::function<std::optional<Explanation>(const IpAddress&)> broken_path = {};
+    /// Whether it and the host find each other by that address of its; empty: not known.
+    std::function<std::optional<Hindrance>(const IpAddress&)> undiscovered = {};
     ClientsByFamily clients = {};  ///< as the host's rules and routes and its own tell them apart
     std::string publisher = {};    ///< whose namespace it has joined: the ports are that one's; "" nobody's
 };

@@ -99,6 +99,9 @@ class Inspection {
         view_.name_networks(named_);
         host_.outside_v4 = view_.outside(named_.anybody(Family::ipv4));
         host_.outside_v6 = view_.outside(named_.anybody(Family::ipv6));
+        // Whom no router serves fares otherwise than whom one does.
+        for (const auto family : {Family::ipv4, Family::ipv6})
+            view_.name_link(named_, family, host_.outside(family));
         host_.clients = clients_of(named_, 1);
         auto listeners = read_held(handles_.host_diag.get(), view_.names(), {});
         if (!listeners) return listeners.error();
@@ -123,6 +126,9 @@ class Inspection {
                                  rules ? rules->read(names) : RuleSet(),
                                  [&](const kernel::PacketFacts& answer) { return path.back(answer); },
                                  [&](const IpAddress& address) { return path.broken(address); }};
+        container.undiscovered = [&](const IpAddress& address) {
+            return path.undiscovered(host_.rules, container.rules, address);
+        };
         ClientNetworks named(&named_);
         named.add(container.rules.v4.chains);
         named.add(container.rules.v6.chains);

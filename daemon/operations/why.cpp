@@ -93,6 +93,15 @@ std::optional<WhyHostTables> ask_host(Namespaces& namespaces, std::optional<std:
                          is_set("/proc/sys/net/bridge/bridge-nf-call-ip6tables")};
 }
 
+std::map<std::size_t, HostRules> ask_inside(Namespaces& namespaces, const std::set<std::size_t>& places,
+                                            std::optional<std::size_t> host) {
+    std::map<std::size_t, HostRules> out;
+    for (const auto place : places) {
+        if (place != host && namespaces.enter(place)) out.emplace(place, HostRules::ask_of_container());
+    }
+    return out;
+}
+
 EchoesIgnored read_ignored(Namespaces& namespaces, const std::set<std::size_t>& places) {
     EchoesIgnored out;
     for (const auto place : places) {
@@ -111,6 +120,7 @@ Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, co
                                 request.probe && request.trace && may_trace(context));
     if (!sight) return sight.error();
     auto host = ask_host(namespaces, host_place);
+    auto inside = ask_inside(namespaces, places, host_place);
     auto ignored = request.protocol == WhyProtocol::icmp ? read_ignored(namespaces, places) : EchoesIgnored();
     auto destination = DestinationHandles::open(namespaces, request, context);
     if (!destination) return destination.error();
@@ -130,10 +140,11 @@ Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, co
     // `run` opens its sockets where it is left.
     namespaces[0].net = std::move(own);
     if (auto entered = namespaces.enter(0); !entered) return entered.error();
-    return WhyHandles{std::move(v4),           std::move(v6),      id,
-                      std::move(*sight),       std::move(host),    std::move(ignored),
-                      std::move(*destination), std::move(proxies), std::move(residents),
-                      std::move(holders),      std::move(others),  std::move(known)};
+    return WhyHandles{std::move(v4),        std::move(v6),           id,
+                      std::move(*sight),    std::move(host),         std::move(inside),
+                      std::move(ignored),   std::move(*destination), std::move(proxies),
+                      std::move(residents), std::move(holders),      std::move(others),
+                      std::move(known)};
 }
 
 void unresolved(WhyReport& report, const WhyRequest& request, const Context& context,

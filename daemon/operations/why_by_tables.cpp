@@ -301,7 +301,7 @@ class Doubts {
         if (tables_.meets_stray()) add(explain_stray(*facts_.stray));
         add(facts_.wrong);
         if (facts_.narrow) add(explain_narrow(facts_));
-        if (!facts_.by_mark.empty()) add(explain_mark(facts_));
+        add(explain_mark(facts_, false));
         if (facts_.silent)
             add({"nobody has answered for " + facts_.silent->address.to_string() + " on " +
                      facts_.silent->interface + " of " + facts_.silent->target +
@@ -311,6 +311,7 @@ class Doubts {
 
     void look_at_answer() {
         add(facts_.wrong_back);
+        add(explain_mark(facts_, true));
         if (facts_.no_way_back) add(explain_no_way_back(facts_));
         if (facts_.lost_answer) add(explain_lost_answer(facts_));
         if (facts_.rules_back && !facts_.rules_back->doubt.empty())

@@ -53,8 +53,8 @@ class Explainer {
   private:
     /// Where nothing that could be mended is known.
     [[nodiscard]] Explanation or_by_mark(Explanation found) const {
-        if (facts_.by_mark.empty() || !found.suggestion.empty()) return found;
-        const auto mark = explain_mark(facts_);
+        const auto mark = explain_mark(facts_, facts_.by_mark.empty());
+        if (mark.explanation.empty() || !found.suggestion.empty()) return found;
         return {found.explanation + (found.explanation.empty() ? "" : "; ") + mark.explanation,
                 mark.suggestion};
     }

@@ -154,7 +154,8 @@ struct WhyFacts {
     std::optional<DecisiveRoute> route;    ///< FROM's, where its kernel tells
     std::optional<std::string> shut;       ///< a setting that keeps it from being sent on where the way ends
     std::optional<RouteRefusal> refusing;  ///< of where the way is lost
-    std::string by_mark;  ///< the host's policy rule that asks for a mark which a rule sets; "" none
+    std::string by_mark;       ///< the host's policy rule that asks for a mark which a rule sets; "" none
+    std::string by_mark_back;  ///< the same of the answer's
     std::vector<std::string>
         ingress;  ///< the host's chains at an interface's ingress that may drop: "netdev t c"
     std::optional<RulesDecision> rules;        ///< absent where it does not pass the host's rules

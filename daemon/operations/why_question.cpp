@@ -205,10 +205,7 @@ class Question {
         const bool answered = facts_.end && facts_.end->kind == ProbeEnd::Kind::answered;
         if (answered && served && to_has_seen_it()) return;
         facts_.silent = tables_.silent_neighbour();
-        if (facts_.silent && handles_.host)
-            facts_.silent->stop =
-                find_neighbour_stop(rules_, topology_, handles_.host->place, facts_.silent->at,
-                                    facts_.silent->address, destination_.source);
+        if (facts_.silent) facts_.silent->stop = stop_of(*facts_.silent);
         facts_.wrong = tables_.wrong_neighbour();
         look_at_way_back();
         look_at_mark();
@@ -223,6 +220,24 @@ class Question {
         if (request_.size != 0) facts_.narrow = find_narrow(topology_, facts_.way, request_.size);
         facts_.lost_answer = lost_answer(to);
         look_at_segments(facts_.proxied ? facts_.proxied->to.address : to);
+    }
+
+    /// By the host's rules, or by those of one of the two.
+    [[nodiscard]] std::optional<NeighbourStop> stop_of(const SilentNeighbour& silent) {
+        const auto by = [&](const FamilyRules& rules, std::size_t place) {
+            auto stop =
+                find_neighbour_stop(rules, topology_, place, silent.at, silent.address, destination_.source);
+            return stop && stop->certain ? std::move(stop) : std::nullopt;
+        };
+        if (handles_.host) {
+            if (auto stop = by(rules_, handles_.host->place)) return stop;
+        }
+        for (auto& [place, rules] : handles_.inside) {
+            const auto home = handles_.known.home(place);
+            const auto read = rules.read(InterfaceNames(topology_[home].links));
+            if (auto stop = by(read.of(silent.address.family()), home)) return stop;
+        }
+        return std::nullopt;
     }
 
     /// Whether the answer is lost behind TO, who has `to`.
@@ -271,11 +286,15 @@ class Question {
     /// How the host routes what a rule of its has marked is not asked.
     void look_at_mark() {
         const auto whole = passage();
-        if (!whole || !facts_.rules || !facts_.rules->marks || !handles_.host) return;
+        if (!whole || !handles_.host || !destination_.source) return;
         kernel::RouteQuery query;
         query.destination = facts_.destination().address;
         query.from = destination_.source;
-        facts_.by_mark = tables_.rule_by_mark(handles_.host->place, query, whole->input);
+        if (facts_.rules && facts_.rules->marks)
+            facts_.by_mark = tables_.rule_by_mark(handles_.host->place, query, whole->input);
+        std::swap(query.destination, *query.from);
+        if (facts_.rules_back && facts_.rules_back->marks)
+            facts_.by_mark_back = tables_.rule_by_mark(handles_.host->place, query, whole->output);
     }
 
     /// Whom TO answers.

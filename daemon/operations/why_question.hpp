@@ -10,6 +10,7 @@
 #include "daemon/operations/topology.hpp"
 #include "daemon/operations/why_sight.hpp"
 
+#include <map>
 #include <optional>
 #include <set>
 
@@ -38,7 +39,8 @@ struct WhyHandles {
     std::uint16_t id = 0;
     WhySight sight;
     std::optional<WhyHostTables> host;
-    EchoesIgnored ignored;  ///< of those that are watched, where an echo is asked for
+    std::map<std::size_t, HostRules> inside;  ///< the rules of those that are watched, but the host's
+    EchoesIgnored ignored;                    ///< of those that are watched, where an echo is asked for
     DestinationHandles destination;
     ProxyProcesses proxies;  ///< empty where no published port is asked for
     Residents residents;

@@ -4,6 +4,7 @@
 #include "tests/support/catch.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <linux/netfilter.h>
 
@@ -86,10 +87,13 @@ struct Stage {
         networks.add(host.rules.v4.chains);
         for (const auto* avoided : avoided_networks)
             networks.add(*IpPrefix::parse(avoided));
+        for (const auto* link : links)
+            networks.add(*IpPrefix::parse(link), true);
         const auto is_outside = [](const IpAddress& one) {
             return !IpPrefix::parse("172.17.0.0/16")->contains(one) && one != address("198.51.100.2");
         };
         container.publisher = publisher;
+        container.undiscovered = [this](const IpAddress&) { return undiscovered; };
         container.clients.v4 = networks.clients(Family::ipv4, is_outside, 16);
         return judge_port(host, container, port);
     }
@@ -101,7 +105,9 @@ struct Stage {
     RouteBack back{RouteBack::Kind::there, "eth0"};
     api::PublishedPort port;
     std::vector<const char*> avoided_networks;
+    std::vector<const char*> links;
     std::string publisher;
+    std::optional<Hindrance> undiscovered;
 };
 
 PacketRule of_source(const char* prefix, RuleAction action, bool inverted = false) {
@@ -532,6 +538,10 @@ TEST_CASE("ports: a paused container's kernel takes what nobody answers", "[unit
     const auto row = stage.judge();
     CHECK(row.verdict == PortVerdict::paused);
     CHECK(row.suggestion == "docker unpause co1");
+    // Its queue is full soon.
+    stage.listeners.tcp.front().listener.waiting = 2;
+    stage.listeners.tcp.front().listener.backlog = 1;
+    CHECK(stage.judge().verdict == PortVerdict::paused);
 }
 
 TEST_CASE("ports: in a shared namespace it is whose socket it is that counts", "[unit]") {
@@ -892,6 +902,63 @@ TEST_CASE("ports: the host's policy rules are asked of the packet and of its ans
     CHECK(stage.judge().verdict == PortVerdict::unknown);
     back = {true, 0, false, "eth0"};
     CHECK(stage.judge().verdict == PortVerdict::works);
+}
+
+TEST_CASE("ports: a next hop that may not get the answer makes it unknown", "[unit]") {
+    Stage stage;
+    HostRoute way{true};
+    way.output = "docker0";
+    HostRoute back{true};
+    back.output = "eth0";
+    stage.host.route = [&](const kernel::PacketFacts& packet) {
+        if (packet.destination == address("172.17.0.2")) return way;
+        HostRoute local{true};
+        local.local = true;
+        return packet.destination == address("198.51.100.2") ? local : back;
+    };
+    CHECK(stage.judge().verdict == PortVerdict::works);
+    back.hop = Hindrance{{"it is sent to nobody", "look"}, false};
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::unknown);
+    CHECK(row.explanation.starts_with("what co1 answers from 172.17.0.2:80 may not get on: it is sent"));
+    CHECK(row.suggestion == "look");
+    back.hop->certain = true;
+    CHECK(stage.judge().verdict == PortVerdict::blocked);
+}
+
+TEST_CASE("ports: whom no router serves is told from whom one does", "[unit]") {
+    Stage stage;
+    stage.links = {"198.51.100.0/24"};
+    HostRoute beyond{true};
+    beyond.error = ENETUNREACH;
+    stage.host.route = [&](const kernel::PacketFacts& packet) {
+        HostRoute out{true};
+        out.local = packet.destination == address("198.51.100.2");
+        out.output = packet.destination == address("172.17.0.2") ? "docker0" : "eth0";
+        return packet.destination == address("203.0.113.1") ? beyond : out;
+    };
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.ends_with("Network is unreachable; only clients in 198.51.100.0/24 pass"));
+    CHECK(row.suggestion == "netlab routes host");
+    beyond.error = 0;
+    beyond.output = "eth0";
+    beyond.hop = Hindrance{{"nobody knows", ""}, false};
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::unknown);
+    CHECK(row.explanation.ends_with("nobody knows; clients in 198.51.100.0/24 pass"));
+}
+
+TEST_CASE("ports: neighbours that rules keep apart are told behind what stops the packet", "[unit]") {
+    Stage stage;
+    stage.undiscovered = Hindrance{{"ARP is dropped", "let it in"}, true};
+    CHECK(stage.judge().verdict == PortVerdict::blocked);
+    CHECK(stage.judge().explanation == "ARP is dropped");
+    stage.undiscovered->certain = false;
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+    stage.host.rules.v4.chains.back().drops = true;
+    CHECK(stage.judge().verdict == PortVerdict::blocked);
+    CHECK(stage.judge().explanation != "ARP is dropped");
 }
 
 TEST_CASE("ports: a rule in a table with an owner is his alone to remove", "[unit]") {

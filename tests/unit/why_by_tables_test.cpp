@@ -330,6 +330,17 @@ TEST_CASE("why: a paused TO takes no connection and no datagram, though its kern
     CHECK(one.says("co2 is paused"));
 }
 
+TEST_CASE("why by tables: a policy rule that asks for the answer's mark is named", "[unit]") {
+    Case one;
+    one.facts.host = "host";
+    one.facts.rules_back.emplace().known = true;
+    one.facts.rules_back->marks = true;
+    one.facts.by_mark_back = "5: from all fwmark 0x5 unreachable";
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    CHECK(one.says("sets the answer's mark, and the policy rule 5: from all fwmark 0x5 unreachable"));
+    CHECK(one.why().suggestion == "netlab rules host");
+}
+
 TEST_CASE("why: in a shared namespace it is whose socket it is that counts", "[unit]") {
     Case one;
     auto& co2 = one.context.others.back();
