@@ -71,6 +71,7 @@ struct Row {
     bool names = false;                              ///< see Context::names
     std::uint16_t R::*published_port = nullptr;      ///< the member that is a port, see Context::publishers
     bool host = false;                               ///< see Context::host_namespace
+    bool residents = false;                          ///< see Context::residents
     bool finishing = false;  ///< a client that shuts down its sending side has it finish, not end
     Result<void> (*check)(const R&, Roles) = nullptr;
     std::uint32_t (*deadline_ms)(const R&) = nullptr;  ///< absent: ten seconds
@@ -117,6 +118,9 @@ struct Row {
     }
     consteval Row beside_host() const {
         return with([&](Row& row) { row.host = true; });
+    }
+    consteval Row with_residents() const {
+        return with([&](Row& row) { row.residents = true; });
     }
     consteval Row that_finishes() const {
         return with([&](Row& row) { row.finishing = true; });
@@ -178,6 +182,7 @@ inline constexpr auto catalogue = std::tuple{
         .towards(&WhyRequest::to)
         .published_on(&WhyRequest::port)
         .with_others()
+        .with_residents()
         .with_names()
         .checked(&check)
         .within(&deadline_ms),
@@ -262,7 +267,8 @@ inline constexpr auto catalogue = std::tuple{
     Row<PortsRequest>("ports", Verb::post, "/v1/ports", Role::observe, Kind::stream)
         .over(&PortsRequest::targets, &PortsRequest::all)
         .with_ports()
-        .with_others(),
+        .with_others()
+        .with_residents(),
     Row<NatRequest>("nat", Verb::post, "/v1/nat", Role::observe, Kind::stream)
         .over(&NatRequest::targets, &NatRequest::all)
         .with_ports()

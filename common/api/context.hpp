@@ -38,6 +38,9 @@ struct Context {
     /// Row::with_others: one target for each other namespace that is known. Their namespaces are the last
     /// that `prepare` is given; those that could not be opened are empty. Without networks, ports and image.
     std::vector<Target> others;
+    /// Row::with_residents: the containers that live in a namespace with other targets, where one of them is
+    /// paused or one of `targets` has joined it. Without networks, ports, image and those they share it with.
+    std::vector<Target> residents;
     std::vector<EngineSocket> engines;  ///< Row::asking_engines
     std::vector<Role> roles;            ///< the caller's
     std::vector<std::string>
@@ -52,8 +55,8 @@ struct Context {
     friend bool operator==(const Context&, const Context&) = default;
 };
 BOOST_DESCRIBE_STRUCT(Context, (),
-                      (targets, peer, peer_match, peer_namespace, host_namespace, publishers, others, engines,
-                       roles, similar, truncated, points, names, names_complete))
+                      (targets, peer, peer_match, peer_namespace, host_namespace, publishers, others,
+                       residents, engines, roles, similar, truncated, points, names, names_complete))
 
 /// A caller whose role lifts the caps of what he sends.
 [[nodiscard]] inline bool is_uncapped(const Context& context) {

@@ -81,6 +81,8 @@ BOOST_DESCRIBE_ENUM(PortVerdict, works, no_listener, other_port, loopback_only, 
 struct PortRow {
     static constexpr std::string_view type = "port";
     std::string target;
+    std::optional<std::string> publisher;  ///< the container that has the port, where the target has joined
+                                           ///< that one's network namespace
     Runtime engine = Runtime::docker;
     std::string protocol;                   ///< tcp, udp, sctp
     std::optional<IpAddress> host_address;  ///< absent: not published
@@ -97,7 +99,7 @@ struct PortRow {
     std::vector<std::string> notes;  ///< what is worth knowing though it works
 };
 BOOST_DESCRIBE_STRUCT(PortRow, (),
-                      (target, engine, protocol, host_address, host_port, container_port, family, carried_by,
-                       to, listener, listening, verdict, explanation, suggestion, notes))
+                      (target, publisher, engine, protocol, host_address, host_port, container_port, family,
+                       carried_by, to, listener, listening, verdict, explanation, suggestion, notes))
 
 }  // namespace netlab::api

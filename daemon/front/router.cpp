@@ -3,6 +3,7 @@
 #include "common/json.hpp"
 #include "common/text.hpp"
 #include "daemon/targets/points.hpp"
+#include "daemon/targets/view.hpp"
 
 #include <algorithm>
 #include <set>
@@ -215,6 +216,31 @@ void add_others(const targets::Registry& registry, api::Context& context, Job& j
     }
 }
 
+/// Who else may hold a socket in a namespace, where it matters who does.
+void add_residents(const targets::Registry& registry, api::Context& context) {
+    using Identity = std::pair<std::uint64_t, std::uint64_t>;
+    const auto identity = [](const api::Target& target) {
+        return Identity(target.namespace_->device, target.namespace_->inode);
+    };
+    const auto is_shared = [](const api::Target& target) {
+        return target.namespace_ && !target.namespace_->shared_with.empty();
+    };
+    std::set<Identity> wanted;
+    for (const auto& target : registry.list()) {
+        if (is_shared(target) && target.state == api::State::paused) wanted.insert(identity(target));
+    }
+    for (const auto& target : context.targets) {
+        if (is_shared(target) && !targets::joined_container(target).empty()) wanted.insert(identity(target));
+    }
+    for (const auto& target : registry.list()) {
+        const bool container =
+            target.runtime == api::Runtime::docker || target.runtime == api::Runtime::podman;
+        if (!container || !is_shared(target) || !wanted.contains(identity(target))) continue;
+        auto& resident = context.residents.emplace_back(slim(target, false));
+        resident.namespace_->shared_with.clear();
+    }
+}
+
 /// Capture points and the namespaces that they are in.
 Result<void> add_points(const std::vector<std::string>& words, const targets::Registry& registry,
                         api::Context& context, Job& job) {
@@ -323,6 +349,7 @@ Result<api::Context> resolve(const Request& request, const Knowledge& knowledge,
         if (may_be_host) add_publishers(request.*row<I>.published_port, registry, context, job);
     }
     if constexpr (row<I>.others) add_others(registry, context, job);
+    if constexpr (row<I>.residents) add_residents(registry, context);
     return context;
 }
 

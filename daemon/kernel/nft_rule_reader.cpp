@@ -24,7 +24,8 @@ using Bytes = std::span<const std::byte>;
 /// Goes through one rule's expressions, as a packet of one family meets them; knows what each register holds.
 class NftReader {
   public:
-    NftReader(Family family, const NftSets& sets) : family_(family), sets_(sets) {}
+    NftReader(Family family, const NftSets& sets, bool arp = false)
+        : family_(family), arp_(arp), sets_(sets) {}
 
     /// nullopt: it is for the other family's packets.
     std::optional<PacketRule> read(const NftRule& in) {
@@ -111,7 +112,9 @@ class NftReader {
 
     void take(const NftPayload& load) {
         auto field = Field::unknown;
-        if (load.base == NFT_PAYLOAD_NETWORK_HEADER) field = network_field(load);
+        // nft_payload_eval() of net/netfilter/nft_payload.c: a rule that asks for what is not there ends.
+        of_other_family_ = of_other_family_ || (arp_ && load.base == NFT_PAYLOAD_TRANSPORT_HEADER);
+        if (load.base == NFT_PAYLOAD_NETWORK_HEADER && !arp_) field = network_field(load);
         constexpr std::uint32_t ether_type = 12;  // of struct ethhdr
         if (load.base == NFT_PAYLOAD_LL_HEADER && load.offset == ether_type && load.length == 2)
             field = Field::ether_type;
@@ -141,6 +144,7 @@ class NftReader {
             {NFT_META_OIFNAME, Field::output},      {NFT_META_IIF, Field::input_index},
             {NFT_META_OIF, Field::output_index},    {NFT_META_MARK, Field::mark},
         };
+        of_other_family_ = of_other_family_ || (arp_ && meta.key == NFT_META_L4PROTO);
         const auto* found = std::ranges::find(known, meta.key, &Known::key);
         hold(meta.to, found != std::end(known) ? found->field : Field::unknown);
     }
@@ -213,14 +217,13 @@ class NftReader {
                 return true;
             }
             case Field::family:
-                if (data.empty()) return false;
+                if (data.empty() || arp_) return false;
                 return family_compared(
                     std::to_integer<int>(data[0]) == (family_ == Family::ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6),
                     inverted);
             case Field::ether_type:
                 if (data.size() < 2) return false;
-                return family_compared(big_endian(data) == (family_ == Family::ipv4 ? ETH_P_IP : ETH_P_IPV6),
-                                       inverted);
+                return family_compared(big_endian(data) == ether_type(), inverted);
             case Field::tcp_flags: {
                 if (data.empty()) return false;
                 constexpr std::uint32_t whole = 0xFF;
@@ -244,6 +247,11 @@ class NftReader {
             default:
                 return number_compared(what, host_number(data), inverted);
         }
+    }
+
+    [[nodiscard]] std::uint16_t ether_type() const {
+        if (arp_) return ETH_P_ARP;
+        return family_ == Family::ipv4 ? ETH_P_IP : ETH_P_IPV6;
     }
 
     bool family_compared(bool is_wanted, bool inverted) {
@@ -466,6 +474,7 @@ class NftReader {
     }
 
     Family family_;
+    bool arp_;  ///< the frames are ARP's, and `family_` says nothing
     const NftSets& sets_;
     const NftRule* in_ = nullptr;
     PacketRule rule_;
@@ -477,6 +486,10 @@ class NftReader {
 
 std::optional<PacketRule> read_rule(const NftRule& rule, Family packets, const NftSets& sets) {
     return NftReader(packets, sets).read(rule);
+}
+
+std::optional<PacketRule> read_arp_rule(const NftRule& rule, const NftSets& sets) {
+    return NftReader(Family::ipv4, sets, true).read(rule);
 }
 
 }  // namespace netlab::kernel

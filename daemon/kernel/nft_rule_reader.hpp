@@ -17,5 +17,7 @@ using NftSets =
 
 /// As packets of one family meet it; nullopt: it is for the other family's.
 [[nodiscard]] std::optional<PacketRule> read_rule(const NftRule& rule, Family packets, const NftSets& sets);
+/// The same as ARP's frames meet it.
+[[nodiscard]] std::optional<PacketRule> read_arp_rule(const NftRule& rule, const NftSets& sets);
 
 }  // namespace netlab::kernel

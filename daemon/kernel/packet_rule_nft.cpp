@@ -1,3 +1,4 @@
+#include "daemon/kernel/arp_chains.hpp"
 #include "daemon/kernel/nft_rule_reader.hpp"
 #include "daemon/kernel/packet_rule.hpp"
 
@@ -29,6 +30,8 @@ std::string_view family_name(std::uint8_t family) {
             return "ip6 ";
         case NFPROTO_BRIDGE:
             return "bridge ";
+        case NFPROTO_ARP:
+            return "arp ";
         default:
             return "netdev ";
     }
@@ -45,9 +48,10 @@ RuleChain form_of(const NftChain& chain, const NftTable* table) {
     return out;
 }
 
-/// Of the tables of these families that are not dormant, as packets of one family meet them.
-std::vector<RuleChain> chains_of(const NftTables::Content& content, Family packets,
-                                 std::span<const std::uint8_t> families) {
+/// Of the tables of these families that are not dormant; `read(rule, sets)` as some packets meet a rule.
+template <class Read>
+std::vector<RuleChain> chains_of(const NftTables::Content& content, std::span<const std::uint8_t> families,
+                                 Read read) {
     std::vector<RuleChain> out;
     NftSets sets;
     for (const auto& set : content.sets)
@@ -65,9 +69,26 @@ std::vector<RuleChain> chains_of(const NftTables::Content& content, Family packe
         const auto place =
             places.find(std::tuple(rule.family, std::string_view(rule.table), std::string_view(rule.chain)));
         if (place == places.end()) continue;
-        if (auto form = read_rule(rule, packets, sets)) out[place->second].rules.push_back(std::move(*form));
+        if (auto form = read(rule, sets)) out[place->second].rules.push_back(std::move(*form));
     }
     return out;
+}
+
+auto read_for(Family packets) {
+    return [packets](const NftRule& rule, const NftSets& sets) { return read_rule(rule, packets, sets); };
+}
+
+constexpr std::array<std::uint8_t, 3> families_of_frames{NFPROTO_BRIDGE, NFPROTO_NETDEV, NFPROTO_INET};
+
+/// Of chains that see frames. Others are there for who jumps to them; nothing where no frame comes to any.
+std::vector<RuleChain> only_of_frames(std::vector<RuleChain> chains) {
+    for (auto& chain : chains) {
+        const bool of_packets = chain.table.starts_with("inet ");
+        if (of_packets && chain.hook && chain.hook->number != NF_INET_INGRESS) chain.hook.reset();
+    }
+    const bool any =
+        std::ranges::any_of(chains, [](const RuleChain& chain) { return chain.hook.has_value(); });
+    return any ? std::move(chains) : std::vector<RuleChain>();
 }
 
 }  // namespace
@@ -75,18 +96,17 @@ std::vector<RuleChain> chains_of(const NftTables::Content& content, Family packe
 std::vector<RuleChain> rule_chains(const NftTables::Content& content, Family wanted) {
     const std::uint8_t own = wanted == Family::ipv4 ? NFPROTO_IPV4 : NFPROTO_IPV6;
     const std::array<std::uint8_t, 2> families{own, NFPROTO_INET};
-    return chains_of(content, wanted, families);
+    return chains_of(content, families, read_for(wanted));
 }
 
 std::vector<RuleChain> frame_chains(const NftTables::Content& content, Family wanted) {
-    static constexpr std::array<std::uint8_t, 3> families{NFPROTO_BRIDGE, NFPROTO_NETDEV, NFPROTO_INET};
-    auto out = chains_of(content, wanted, families);
-    for (auto& chain : out) {
-        const bool of_packets = chain.table.starts_with("inet ");
-        if (of_packets && chain.hook && chain.hook->number != NF_INET_INGRESS) chain.hook.reset();
-    }
-    const bool any = std::ranges::any_of(out, [](const RuleChain& chain) { return chain.hook.has_value(); });
-    return any ? std::move(out) : std::vector<RuleChain>();
+    return only_of_frames(chains_of(content, families_of_frames, read_for(wanted)));
+}
+
+ArpChains arp_chains(const NftTables::Content& content) {
+    static constexpr std::array<std::uint8_t, 1> own{NFPROTO_ARP};
+    return {chains_of(content, own, read_arp_rule),
+            only_of_frames(chains_of(content, families_of_frames, read_arp_rule))};
 }
 
 }  // namespace netlab::kernel

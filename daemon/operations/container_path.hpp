@@ -27,6 +27,10 @@ class ContainerPath {
 
     /// What stands between the host and that address of the container's; nullopt: nothing that is known.
     [[nodiscard]] std::optional<Explanation> broken(const IpAddress& address) const;
+    /// Whether rules of the host's or of the container's own keep the two from finding each other by that
+    /// address of the container's, as neighbours; nullopt: none does.
+    [[nodiscard]] std::optional<Hindrance> undiscovered(const RuleSet& host_rules, const RuleSet& own_rules,
+                                                        const IpAddress& address) const;
     /// How the container sends that answer to a client.
     [[nodiscard]] RouteBack back(const kernel::PacketFacts& answer) const;
 
@@ -35,6 +39,14 @@ class ContainerPath {
     [[nodiscard]] std::optional<Explanation> lost_subnet(const IpAddress& address, Port bridge) const;
     [[nodiscard]] std::optional<Explanation> broken_link(const IpAddress& address) const;
     [[nodiscard]] std::optional<Explanation> wrong_entry(const IpAddress& address) const;
+    struct Question {
+        Port asking;
+        IpAddress asked;
+        IpAddress source;
+    };
+    [[nodiscard]] std::optional<Hindrance> unanswered(const RuleSet& host_rules, const RuleSet& own_rules,
+                                                      const Question& question) const;
+    [[nodiscard]] bool is_set_by_hand(Port asking, const IpAddress& asked) const;
     [[nodiscard]] bool has_gateway(std::uint32_t index, const IpAddress& address) const;
     void ask_on_link(const IpAddress& address, const IpAddress& client, Port output, RouteBack& back) const;
     enum class Answers : std::uint8_t { no, unknown, yes };
@@ -54,6 +66,7 @@ class ContainerPath {
     std::size_t place_;
     DecisiveRoutes routes_;
     mutable std::map<IpAddress, std::optional<Explanation>> broken_;
+    mutable std::map<IpAddress, std::optional<Hindrance>> undiscovered_;
     /// By source and destination; and by the source's port where policy rules ask for one.
     mutable std::map<std::tuple<IpAddress, IpAddress, std::uint16_t>, RouteBack> back_;
     mutable std::optional<bool> asks_for_ports_;

@@ -34,6 +34,7 @@ RuleSet HostRules::read(const InterfaceNames& names) {
         out.v6.chains = kernel::rule_chains(*nft, Family::ipv6);
         out.v4.frames = kernel::frame_chains(*nft, Family::ipv4);
         out.v6.frames = kernel::frame_chains(*nft, Family::ipv6);
+        out.v4.arp = kernel::arp_chains(*nft);
         out.v4.known = out.v6.known = nft->complete;
     }
     for (const auto& [table_name, family, bytes] : legacy_) {
@@ -47,7 +48,8 @@ RuleSet HostRules::read(const InterfaceNames& names) {
         std::ranges::move(more, std::back_inserter(rules.chains));
     }
     const auto name = [&](std::uint32_t index) { return names.has(index) ? names[index] : std::string(); };
-    for (auto* chains : {&out.v4.chains, &out.v4.frames, &out.v6.chains, &out.v6.frames})
+    for (auto* chains : {&out.v4.chains, &out.v4.frames, &out.v4.arp.own, &out.v4.arp.frames, &out.v6.chains,
+                         &out.v6.frames})
         kernel::name_interfaces(*chains, name);
     return out;
 }

@@ -2,6 +2,7 @@
 
 #include "common/api/nat_rule.hpp"
 #include "common/api/target.hpp"
+#include "daemon/kernel/arp_chains.hpp"
 #include "daemon/kernel/packet_rule.hpp"
 #include "daemon/operations/interface_names.hpp"
 
@@ -13,7 +14,8 @@ struct FamilyRules {
     std::vector<kernel::RuleChain> chains;
     bool known = false;                       ///< false: there may be others that could not be read
     std::vector<kernel::RuleChain> frames{};  ///< kernel::frame_chains()
-    bool counted = false;  ///< of iptables-legacy's only those that a probe's packets may have met
+    bool counted = false;     ///< of iptables-legacy's only those that a probe's packets may have met
+    kernel::ArpChains arp{};  ///< of IPv4, whose neighbours ARP finds
 };
 
 struct RuleSet {

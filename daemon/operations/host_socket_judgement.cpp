@@ -1,6 +1,7 @@
 #include "daemon/operations/named_clients.hpp"
 #include "daemon/operations/port_explanation.hpp"
 #include "daemon/operations/port_judgement.hpp"
+#include "daemon/operations/port_listener.hpp"
 #include "daemon/operations/port_trace.hpp"
 
 /// A container on the host's network has no ports of its own: whether what it listens on there is reached.
@@ -50,6 +51,14 @@ api::PortRow host_socket_row(const api::Target& target, const HeldListener& held
     return row;
 }
 
+/// Of a container on the host's network what its own processes listen on is known to be its.
+api::PortRow told_if_paused(api::PortRow row, const api::Target& target) {
+    if (row.verdict != PortVerdict::works || target.state != api::State::paused) return row;
+    row.verdict = PortVerdict::paused;
+    tell(row, explain_sleep({Sleep::Extent::all, target}));
+    return row;
+}
+
 }  // namespace
 
 api::PortRow judge_host_socket(const HostFacts& host, const api::Target& target, const HeldListener& held,
@@ -60,17 +69,17 @@ api::PortRow judge_host_socket(const HostFacts& host, const api::Target& target,
     if (listener.address.is_loopback()) {
         row.carried_by.front().clients = CarrierClients::localhost;
         row.notes.emplace_back("it listens on a loopback address: only the host itself reaches it");
-        return row;
+        return told_if_paused(std::move(row), target);
     }
     const auto address = listener.address.is_unspecified() ? outside : std::optional(listener.address);
-    if (!address) return row;
+    if (!address) return told_if_paused(std::move(row), target);
     const auto& clients = host.clients.of(row.family);
     std::vector<api::PortRow> judged(clients.named.size(), row);
     judge_way_to_host(host, target, *address, clients.anybody, row);
     for (std::size_t i = 0; i < judged.size(); ++i)
         judge_way_to_host(host, target, *address, clients.named[i], judged[i]);
     tell_named_clients(row, clients, judged);
-    return row;
+    return told_if_paused(std::move(row), target);
 }
 
 }  // namespace netlab::operations

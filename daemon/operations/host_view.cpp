@@ -2,6 +2,7 @@
 
 #include "daemon/kernel/interface_settings.hpp"
 #include "daemon/kernel/route_query.hpp"
+#include "daemon/operations/address_ranges.hpp"
 #include "daemon/operations/decisive_route.hpp"
 #include "daemon/operations/policy_rules.hpp"
 #include "daemon/operations/reverse_path.hpp"
@@ -120,9 +121,26 @@ HostRoute HostView::route(const kernel::PacketFacts& packet) const {
         out.output = names_[reply->route->hop.index];
     }
     out.rule = policy_rule(query, packet.input.value_or(""), out.error);
+    if (out.error == 0 && reply->route && !out.local)
+        out.hop = next_hop(reply->route->hop, out.rule.explanation);
     // A route or rule that refuses comes before the filter.
     if (out.error == EINVAL && out.rule.explanation.empty() && is_filtered(query)) out.error = EXDEV;
     return out;
+}
+
+std::optional<Hindrance> HostView::next_hop(const kernel::NextHop& hop, const std::string& rule) const {
+    if (!hop.gateway || hop.index == 0) return std::nullopt;
+    const std::pair key(hop.index, *hop.gateway);
+    auto known = hops_.find(key);
+    if (known == hops_.end()) {
+        api::Target host;
+        host.runtime = api::Runtime::host;
+        host.name = topology_[place_].target;
+        known =
+            hops_.emplace(key, look_at_next_hop(topology_, socket_, {place_, hop.index}, *hop.gateway, host))
+                .first;
+    }
+    return judge_next_hop(known->second, rule);
 }
 
 Explanation HostView::policy_rule(const kernel::RouteQuery& query, const std::string& input,
@@ -159,6 +177,14 @@ bool HostView::is_outside(const IpAddress& address, const HostOutside& outside) 
 
 void HostView::name_networks(ClientNetworks& networks) const {
     name_routed_networks(socket_, networks, true);
+}
+
+void HostView::name_link(ClientNetworks& networks, Family family, const HostOutside& outside) const {
+    for (const auto& one : topology_[place_].addresses) {
+        const auto& address = one.prefix.address();
+        if (address.family() == family && is_reachable(address) && names_[one.index] == outside.interface)
+            networks.add(*IpPrefix::make(first_of(one.prefix), one.prefix.length()), true);
+    }
 }
 
 void name_routed_networks(int route_socket, ClientNetworks& networks, bool refused_clients) {

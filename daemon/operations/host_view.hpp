@@ -34,6 +34,8 @@ class HostView {
     [[nodiscard]] bool is_outside(const IpAddress& address, const HostOutside& outside) const;
     /// What its routes and policy rules name.
     void name_networks(ClientNetworks& networks) const;
+    /// Who is on the link where the outside comes in.
+    void name_link(ClientNetworks& networks, Family family, const HostOutside& outside) const;
     [[nodiscard]] std::vector<IpAddress> addresses() const;
     /// Whether what comes in by that interface is sent on, and the sysctl that says so; nullopt: not known.
     struct Forwarding {
@@ -48,6 +50,8 @@ class HostView {
     [[nodiscard]] Explanation policy_rule(const kernel::RouteQuery& query, const std::string& input,
                                           int error) const;
     [[nodiscard]] bool is_filtered(const kernel::RouteQuery& query) const;
+    [[nodiscard]] std::optional<Hindrance> next_hop(const kernel::NextHop& hop,
+                                                    const std::string& rule) const;
 
     const Topology& topology_;
     bool whole_;
@@ -56,6 +60,7 @@ class HostView {
     InterfaceNames names_;
     std::vector<kernel::Rule> policy_rules_;
     mutable std::optional<std::vector<kernel::Route>> routes_;  // of all tables, when they are wanted
+    mutable std::map<std::pair<std::uint32_t, IpAddress>, HopKnowledge> hops_;
 };
 
 /// Adds the networks that a namespace's routes and policy rules name; with `refused_clients` those that

@@ -120,11 +120,12 @@ Result<std::vector<api::Listener>> read_listeners(int sock_diag_socket, bool tcp
     std::ranges::stable_sort(found, {}, [](const api::Listener& one) {
         return std::tuple_cat(place_of(one), std::tuple(one.waiting.value_or(0)));
     });
-    const auto same_place = [](const api::Listener& a, const api::Listener& b) {
-        return place_of(a) == place_of(b);
-    };
-    found.erase(std::unique(found.begin(), found.end(), same_place), found.end());
+    found.erase(std::unique(found.begin(), found.end(), is_one_place), found.end());
     return found;
+}
+
+bool is_one_place(const api::Listener& a, const api::Listener& b) {
+    return place_of(a) == place_of(b);
 }
 
 Result<bool> is_half_open(int sock_diag_socket, const api::Endpoint& remote) {

@@ -23,6 +23,9 @@ struct NumberedListener {
 [[nodiscard]] Result<std::vector<NumberedListener>> read_listening_sockets(int sock_diag_socket, bool tcp,
                                                                            const InterfaceNames& names);
 
+/// The same address, port and interface: SO_REUSEPORT.
+[[nodiscard]] bool is_one_place(const api::Listener& a, const api::Listener& b);
+
 /// Whether a TCP connection from there waits for the last packet of its handshake: the SYN was accepted.
 /// Needs no capability. errc as kernel::dump_inet_sockets().
 [[nodiscard]] Result<bool> is_half_open(int sock_diag_socket, const api::Endpoint& remote);

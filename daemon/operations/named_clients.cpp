@@ -28,7 +28,6 @@ std::string networks_text(const std::vector<const Client*>& clients, bool more) 
 }  // namespace
 
 void tell_named_clients(api::PortRow& row, const Clients& clients, const std::vector<api::PortRow>& judged) {
-    if (row.verdict == PortVerdict::unknown) return;
     const bool works = row.verdict == PortVerdict::works;
     std::vector<const Client*> passing;
     std::map<std::pair<bool, std::string>, std::vector<const Client*>> stopped;  // known or not, and why
@@ -43,8 +42,9 @@ void tell_named_clients(api::PortRow& row, const Clients& clients, const std::ve
                             networks_text(who, clients.more) + ": " + why.second);
     if (passing.empty()) return;
     const auto& by = passing.front()->named_by;
-    row.explanation += "; only clients in " + networks_text(passing, clients.more) + " pass" +
-                       (by.empty() ? std::string() : " (" + by + ")");
+    row.explanation +=
+        std::string(row.verdict == PortVerdict::unknown ? "; clients in " : "; only clients in ") +
+        networks_text(passing, clients.more) + " pass" + (by.empty() ? std::string() : " (" + by + ")");
 }
 
 }  // namespace netlab::operations

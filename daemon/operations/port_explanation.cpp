@@ -29,37 +29,6 @@ std::string upper(std::string text) {
     return text;
 }
 
-std::string any_address(Family family) {
-    return family == Family::ipv4 ? "0.0.0.0" : "[::]";
-}
-
-std::string numbers(const std::vector<std::uint16_t>& ports) {
-    constexpr std::size_t most = 8;
-    std::vector<std::string> words;
-    for (const auto port : ports) {
-        if (words.size() < most) words.push_back(std::to_string(port));
-    }
-    if (ports.size() > most) words.emplace_back("others");
-    return list_and(words);
-}
-
-std::string takes(const api::PortRow& row) {
-    return row.protocol == "udp" ? "takes datagrams" : "listens";
-}
-
-std::uint16_t wanted_port(const api::PortRow& row) {
-    return row.to ? row.to->port : row.container_port;
-}
-
-/// "in co1 only 127.0.0.1:80 (httpd, PID 7) listens"
-std::string only(const api::PortRow& row) {
-    const auto& listener = *row.listener;
-    auto text = "in " + row.target + " only " + endpoint_text(listener.address, listener.port);
-    if (listener.process && listener.pid)
-        text += " (" + *listener.process + ", PID " + std::to_string(*listener.pid) + ")";
-    return text + " " + takes(row);
-}
-
 std::string holder(const api::PortCarrier& carrier) {
     if (carrier.process && carrier.pid)
         return *carrier.process + ", PID " + std::to_string(*carrier.pid) + " on the host,";
@@ -210,48 +179,11 @@ std::string port_words(const api::PortRow& row, std::uint16_t port) {
     return upper(row.protocol) + " port " + std::to_string(port);
 }
 
-Explanation explain_listener(const api::PortRow& row) {
-    const auto port = wanted_port(row);
-    const auto nothing = "nothing in " + row.target + " " + takes(row) + " on " + port_words(row, port);
-    const auto bind = "let it bind to " + any_address(row.to ? row.to->address.family() : row.family) + ":" +
-                      std::to_string(port);
-    switch (row.verdict) {
-        case PortVerdict::no_listener:
-            return {nothing, "netlab sockets " + row.target + " -l  # shows what listens there"};
-        case PortVerdict::other_port: {
-            const auto& other = row.listening.front();
-            return {nothing + ": it " + takes(row) + " on " + numbers(row.listening),
-                    "publish the port that listens: -p " + std::to_string(row.host_port.value_or(0)) + ":" +
-                        std::to_string(other) + (row.protocol == "udp" ? "/udp" : "")};
-        }
-        case PortVerdict::loopback_only:
-            return {only(row) + ": a loopback address, which nobody outside of " + row.target + " reaches",
-                    bind};
-        case PortVerdict::other_address:
-            if (row.listener->interface)
-                return {only(row) + ", on interface " + *row.listener->interface + " alone", bind};
-            return {only(row) + ", and packets come to " + (row.to ? row.to->address.to_string() : "another"),
-                    bind};
-        case PortVerdict::other_family: {
-            const bool v4 = row.listener->address.is_v4();
-            return {
-                only(row) + ", which takes " + (v4 ? "IPv4" : "IPv6") + " alone, and packets come by " +
-                    (v4 ? "IPv6" : "IPv4"),
-                v4 ? "let it bind to [::]:" + std::to_string(port) + ", or publish on an IPv4 address only"
-                   : bind};
-        }
-        case PortVerdict::queue_full:
-            return {"the accept queue of " + endpoint_text(row.listener->address, row.listener->port) +
-                        " in " + row.target + " is full: its program does not accept connections",
-                    "netlab sockets " + row.target + " -tl"};
-        default:
-            return {};
-    }
-}
-
 std::string restore_command(const api::PortRow& row) {
-    return row.engine == api::Runtime::podman ? "podman network reload " + row.target
-                                              : "docker restart " + row.target;
+    const auto& owner = row.publisher.value_or(row.target);
+    if (row.engine == api::Runtime::podman) return "podman network reload " + owner;
+    // Who has joined its namespace stays in the old one.
+    return "docker restart " + owner + (row.publisher ? " && docker restart " + row.target : "");
 }
 
 std::string restore_rules(const api::PortRow& row) {
@@ -353,6 +285,13 @@ Explanation explain_sent_elsewhere(const api::NatRule& rule, const api::Endpoint
             removal_of(rule)};
 }
 
+Explanation explain_next_hop(const api::PortRow& row, const PacketRole& role,
+                             const kernel::PacketFacts& packet, const Hindrance& hop) {
+    return {packet_words(row, role, packet) + (hop.certain ? " does not get on: " : " may not get on: ") +
+                hop.why.explanation,
+            hop.why.suggestion};
+}
+
 Explanation explain_unrouted(const api::PortRow& row, const PacketRole& role,
                              const kernel::PacketFacts& packet, const HostRoute& route,
                              const std::string& output) {
@@ -378,7 +317,8 @@ Explanation explain_unrouted(const api::PortRow& row, const PacketRole& role,
         out = text + ("sends " + what + " by " + route.output +
                       (output.empty() ? ", and takes nothing of it itself" : ", and not by " + output));
     }
-    if (route.rule.explanation.empty()) return {out, "netlab rules host"};
+    if (route.rule.explanation.empty())
+        return {out, route.error == ENETUNREACH ? "netlab routes host" : "netlab rules host"};
     return {out + "; it goes by the policy rule " + route.rule.explanation, route.rule.suggestion};
 }
 

@@ -11,9 +11,6 @@ namespace netlab::operations {
 /// "tcp 8080", "udp 53".
 [[nodiscard]] std::string port_words(const api::PortRow& row, std::uint16_t port);
 
-/// Of the verdicts about what listens in the container: by the row's `to`, `listener` and `listening`.
-[[nodiscard]] Explanation explain_listener(const api::PortRow& row);
-
 /// Nothing on the host leads there.
 [[nodiscard]] Explanation explain_not_carried(const api::PortRow& row);
 
@@ -74,6 +71,10 @@ struct PacketRole {
 /// Its kernel refuses to send to that client; `why`: the reason, and what mends it.
 [[nodiscard]] Explanation explain_refused_back(const api::PortRow& row, const IpAddress& client,
                                                const Explanation& why);
+
+/// The packet's next hop does not get it, or may not.
+[[nodiscard]] Explanation explain_next_hop(const api::PortRow& row, const PacketRole& role,
+                                           const kernel::PacketFacts& packet, const Hindrance& hop);
 
 /// The container does not have the address that its engine gave it.
 [[nodiscard]] Explanation explain_lost_address(const api::PortRow& row, const IpAddress& address);

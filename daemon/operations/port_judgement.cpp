@@ -6,6 +6,7 @@
 #include "daemon/operations/nat_judgement.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/port_explanation.hpp"
+#include "daemon/operations/port_listener.hpp"
 #include "daemon/operations/port_trace.hpp"
 
 #include <algorithm>
@@ -53,6 +54,7 @@ class Judge {
           const Client& client)
         : host_(host), container_(container), port_(port), host_trace_(host, container, port, row_, client) {
         row_.target = container.target.name;
+        if (!container.publisher.empty()) row_.publisher = container.publisher;
         row_.engine = container.target.runtime;
         row_.protocol = port.protocol;
         row_.host_address = port.host_address;
@@ -71,7 +73,8 @@ class Judge {
         } else {
             judge_published();
         }
-        if (row_.verdict == PortVerdict::works && container_.target.state == api::State::paused) paused();
+        // A queue is full soon where nobody accepts.
+        if (row_.verdict == PortVerdict::works || row_.verdict == PortVerdict::queue_full) tell_sleep();
         return std::move(row_);
     }
 
@@ -82,16 +85,14 @@ class Judge {
         row_.suggestion = why.suggestion;
     }
 
-    void paused() {
-        const auto is_paused = row_.target + " is paused: its kernel takes the packets, ";
+    /// Where several share the namespace, it is whose socket it is that counts.
+    void tell_sleep() {
         const auto& target = container_.target;
-        if (target.namespace_ && !target.namespace_->shared_with.empty()) {
-            row_.notes.push_back(is_paused + "and whether the program that listens is its own or one of " +
-                                 list_and(target.namespace_->shared_with) + ", netlab does not know");
-            return;
-        }
-        say(PortVerdict::paused, {is_paused + "its program does not run",
-                                  engine_command(row_.engine) + " unpause " + row_.target});
+        const bool shares = target.namespace_ && !target.namespace_->shared_with.empty();
+        const bool paused = target.state == api::State::paused;
+        const auto sleep = shares || !paused ? asleep_ : std::optional(Sleep{Sleep::Extent::all, target});
+        if (!sleep) return;
+        say(is_asleep(sleep) ? PortVerdict::paused : PortVerdict::unknown, explain_sleep(*sleep));
     }
 
     [[nodiscard]] bool is_tcp() const { return port_.protocol != "udp"; }
@@ -193,7 +194,12 @@ class Judge {
         if (auto down = host_trace_.down(to)) return down;
         if (auto broken = container_.broken_path ? container_.broken_path(to.address) : std::nullopt)
             return PortTrace{{}, PortVerdict::blocked, std::move(*broken)};
-        return forwarded ? host_trace_.stopped(to, marked_) : host_trace_.stopped_from_host(to);
+        auto stop = forwarded ? host_trace_.stopped(to, marked_) : host_trace_.stopped_from_host(to);
+        // What would stop the packet itself is said before what stops the question for its neighbour.
+        const auto lost = container_.undiscovered ? container_.undiscovered(to.address) : std::nullopt;
+        const bool certain = stop && stop->verdict != PortVerdict::unknown;
+        if (!lost || certain || (stop && !lost->certain)) return stop;
+        return PortTrace{{}, lost->certain ? PortVerdict::blocked : PortVerdict::unknown, lost->why};
     }
 
     /// At the container, whose own rules may send it on, or away; then at what listens there.
@@ -288,12 +294,15 @@ class Judge {
         const auto judged = judge_listeners(listeners, to.address, to.port, came_by);
         row_.verdict = verdict_of(judged.verdict);
         if (judged.verdict != ListenerVerdict::none) {
-            if (const auto* holder = find_held(held, judged.listener))
+            if (const auto* holder = find_held(held, judged.listener)) {
                 row_.listener = describe_listener(*holder);
+                asleep_ = holder->asleep;
+            }
         } else {
             find_other_ports(listeners, to.address, came_by);
         }
-        say(row_.verdict, explain_listener(row_));
+        const auto& where = container_.target.namespace_;
+        say(row_.verdict, explain_listener(row_, where ? where->shared_with : std::vector<std::string>()));
     }
 
     void find_other_ports(const std::vector<api::Listener>& listeners, const IpAddress& to,
@@ -323,7 +332,8 @@ class Judge {
     api::PortRow row_;
     HostTrace host_trace_;
     std::optional<PortCarrier> second_;
-    bool marked_ = false;  ///< a rule has set the mark of what carries it on
+    bool marked_ = false;          ///< a rule has set the mark of what carries it on
+    std::optional<Sleep> asleep_;  ///< who has the socket
 };
 
 }  // namespace

@@ -5,6 +5,8 @@
 #include "daemon/operations/explanation.hpp"
 #include "daemon/operations/host_rules.hpp"
 #include "daemon/operations/listeners.hpp"
+#include "daemon/operations/next_hop.hpp"
+#include "daemon/operations/residents.hpp"
 
 #include <functional>
 
@@ -19,6 +21,7 @@ struct HeldListener {
     std::string process{};              ///< "" where it is not known
     bool holder_known = true;           ///< false: it may be anybody, an engine's process too
     std::optional<api::Endpoint> to{};  ///< of docker-proxy: where it leads
+    std::optional<Sleep> asleep{};  ///< in a namespace that several share: whose program it is, where paused
 };
 struct HeldListeners {
     std::vector<HeldListener> tcp;
@@ -58,7 +61,8 @@ struct HostRoute {
     /// The policy rule that it goes by, where that is not one of the usual ones, and what to do; empty
     /// otherwise.
     Explanation rule{};
-    std::string by_mark{};  ///< a policy rule that would decide by a mark; "" where there is none
+    std::string by_mark{};           ///< a policy rule that would decide by a mark; "" where there is none
+    std::optional<Hindrance> hop{};  ///< its next hop does not get it, or may not
 };
 
 /// Who sends from outside.
@@ -119,7 +123,10 @@ struct ContainerFacts {
     std::function<RouteBack(const kernel::PacketFacts& answer)> route_back = {};
     /// What stands between the host and that address of its beneath the rules; empty: not known.
     std::function<std::optional<Explanation>(const IpAddress&)> broken_path = {};
+    /// Whether it and the host find each other by that address of its; empty: not known.
+    std::function<std::optional<Hindrance>(const IpAddress&)> undiscovered = {};
     ClientsByFamily clients = {};  ///< as the host's rules and routes and its own tell them apart
+    std::string publisher = {};    ///< whose namespace it has joined: the ports are that one's; "" nobody's
 };
 
 /// As a report says it.

@@ -184,6 +184,11 @@ std::optional<PortTrace> HostTrace::stop_by_route(const kernel::PacketFacts& pac
     if (!route.known) return std::nullopt;
     const bool as_expected =
         route.error == 0 && (output.empty() ? route.local : !route.local && route.output == output);
+    if (as_expected && route.hop) {
+        out.verdict = route.hop->certain ? PortVerdict::blocked : PortVerdict::unknown;
+        out.why = explain_next_hop(row_, role, packet, *route.hop);
+        return out;
+    }
     if (as_expected) return std::nullopt;
     // An answer may find its way by another interface too, where somebody has seen to that.
     const bool strays = route.error == 0 && !output.empty() && !route.local;

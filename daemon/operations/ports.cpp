@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
 
 /// `netlab ports`: what the engines publish, held against the host's rules and sockets and the containers'.
 namespace netlab::operations::ports {
@@ -21,6 +22,7 @@ struct Handles {
     kernel::SocketHolders holders;
     ProxyProcesses proxies;
     ContainerProcesses host_containers;
+    Residents residents;
     std::vector<bool> on_host;  ///< by target: it lives in the host's namespace
     KnownNamespaces known;
 };
@@ -40,6 +42,7 @@ Result<Handles> prepare(Namespaces& namespaces, const api::PortsRequest&, const 
     auto holders = kernel::SocketHolders::read();
     auto proxies = ProxyProcesses::read();
     auto host_containers = ContainerProcesses::read(first_processes);
+    auto residents = Residents::read(context);
     auto diags = open_in_each(namespaces, 0, context.targets.size(),
                               [](std::size_t) { return kernel::open_sock_diag_socket(); });
     std::vector<std::optional<HostRules>> own_rules(context.targets.size());
@@ -62,6 +65,7 @@ Result<Handles> prepare(Namespaces& namespaces, const api::PortsRequest&, const 
                    std::move(holders),
                    std::move(proxies),
                    std::move(host_containers),
+                   std::move(residents),
                    std::move(on_host),
                    KnownNamespaces(namespaces, context)};
 }
@@ -95,8 +99,11 @@ class Inspection {
         view_.name_networks(named_);
         host_.outside_v4 = view_.outside(named_.anybody(Family::ipv4));
         host_.outside_v6 = view_.outside(named_.anybody(Family::ipv6));
+        // Whom no router serves fares otherwise than whom one does.
+        for (const auto family : {Family::ipv4, Family::ipv6})
+            view_.name_link(named_, family, host_.outside(family));
         host_.clients = clients_of(named_, 1);
-        auto listeners = read_held(handles_.host_diag.get(), view_.names());
+        auto listeners = read_held(handles_.host_diag.get(), view_.names(), {});
         if (!listeners) return listeners.error();
         host_.listeners = std::move(*listeners);
         return {};
@@ -109,7 +116,7 @@ class Inspection {
         if (!handles_.diags[i]) return handles_.diags[i].error();
         const auto& facts = topology_.topology[handles_.known.home(i)];
         const InterfaceNames names(facts.links);
-        auto listeners = read_held(handles_.diags[i]->get(), names);
+        auto listeners = read_held(handles_.diags[i]->get(), names, target.namespace_);
         if (!listeners) return listeners.error();
         auto& rules = handles_.own_rules[i];
         const ContainerPath path(handles_.known, topology_.topology, view_, context_, i);
@@ -119,16 +126,21 @@ class Inspection {
                                  rules ? rules->read(names) : RuleSet(),
                                  [&](const kernel::PacketFacts& answer) { return path.back(answer); },
                                  [&](const IpAddress& address) { return path.broken(address); }};
+        container.undiscovered = [&](const IpAddress& address) {
+            return path.undiscovered(host_.rules, container.rules, address);
+        };
         ClientNetworks named(&named_);
         named.add(container.rules.v4.chains);
         named.add(container.rules.v6.chains);
         if (const auto& socket = handles_.known.socket(handles_.known.home(i)))
             name_routed_networks(socket->get(), named);
         container.clients = clients_of(named, target.ports.size());
+        container.publisher = publisher_of(target);
         for (const auto& port : target.ports) {
             if (!port.host_port && !request_.exposed) continue;
             auto row = judge_port(host_, container, port);
-            if (shares_namespace(target)) row.notes.push_back(published_by_another(target));
+            if (shares_namespace(target))
+                row.notes.push_back(published_by_another(target, container.publisher));
             add(row, rows);
         }
         return {};
@@ -149,11 +161,18 @@ class Inspection {
     }
 
     /// An engine lets only whose namespace it is publish ports (Row::with_ports()).
-    static std::string published_by_another(const api::Target& target) {
-        const auto& with = target.namespace_ ? target.namespace_->shared_with : std::vector<std::string>();
+    static std::string published_by_another(const api::Target& target, const std::string& publisher) {
         return target.name + " publishes nothing itself: " +
-               (with.empty() ? std::string("another container") : list_and(with)) +
+               (publisher.empty() ? std::string("another container") : publisher) +
                ", whose network namespace it shares, has the port";
+    }
+
+    /// Whose namespace it has joined; "" where it has joined none, or that one is not there any more.
+    [[nodiscard]] std::string publisher_of(const api::Target& target) const {
+        const auto& all = context_.residents;
+        const auto owner = std::ranges::find_if(
+            all, [&](const api::Target& one) { return target.network_mode == "container:" + one.id; });
+        return owner == all.end() ? std::string() : owner->name;
     }
 
     /// A container there has no ports of its own: those that its processes listen on are the host's.
@@ -207,20 +226,36 @@ class Inspection {
         if (row.verdict != PortVerdict::works && row.verdict != PortVerdict::not_published) rows.finding();
     }
 
-    Result<HeldListeners> read_held(int diag, const InterfaceNames& names) {
+    /// `where`: absent where whose program sleeps does not matter.
+    Result<HeldListeners> read_held(int diag, const InterfaceNames& names,
+                                    const std::optional<api::Namespace>& where) {
         HeldListeners out;
         for (const bool tcp : {true, false}) {
             auto read = read_listening_sockets(diag, tcp, names);
             if (!read) return read.error();
             auto& list = tcp ? out.tcp : out.udp;
-            for (auto& one : *read)
-                list.push_back(held(std::move(one), diag == handles_.host_diag.get()));
+            for (const auto& one : *read)
+                list.push_back(held(one, diag == handles_.host_diag.get()));
+            if (where && handles_.residents.matter()) tell_sleep(list, *read, where);
         }
         return out;
     }
 
-    HeldListener held(NumberedListener&& one, bool on_host) const {
-        HeldListener out{std::move(one.listener)};
+    /// `list` and `read` are of the same sockets.
+    void tell_sleep(std::vector<HeldListener>& list, const std::vector<NumberedListener>& read,
+                    const std::optional<api::Namespace>& where) const {
+        const auto place = [](const api::Listener& one) {
+            return std::tuple(one.port, one.address, one.interface.value_or(""));
+        };
+        std::map<decltype(place(api::Listener())), std::vector<std::uint64_t>> sockets;
+        for (const auto& one : read)
+            sockets[place(one.listener)].push_back(one.inode);
+        for (auto& one : list)
+            one.asleep = handles_.residents.asleep(handles_.holders, sockets[place(one.listener)], where);
+    }
+
+    HeldListener held(const NumberedListener& one, bool on_host) const {
+        HeldListener out{one.listener};
         const auto holders = handles_.holders.of(one.inode);
         out.holder_known = !holders.empty() || handles_.holders.complete();
         if (holders.empty()) return out;

@@ -101,6 +101,15 @@ std::optional<LegacyCounters> open_counters(Namespaces& namespaces, const WhyReq
     return counters ? std::move(*counters) : std::nullopt;
 }
 
+std::map<std::size_t, HostRules> ask_inside(Namespaces& namespaces, const std::set<std::size_t>& places,
+                                            std::optional<std::size_t> host) {
+    std::map<std::size_t, HostRules> out;
+    for (const auto place : places) {
+        if (place != host && namespaces.enter(place)) out.emplace(place, HostRules::ask_of_container());
+    }
+    return out;
+}
+
 EchoesIgnored read_ignored(Namespaces& namespaces, const std::set<std::size_t>& places) {
     EchoesIgnored out;
     for (const auto place : places) {
@@ -121,6 +130,7 @@ Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, co
                                 request.probe && request.trace && may_trace(context));
     if (!sight) return sight.error();
     auto host = ask_host(namespaces, host_place);
+    auto inside = ask_inside(namespaces, places, host_place);
     auto ignored = request.protocol == WhyProtocol::icmp ? read_ignored(namespaces, places) : EchoesIgnored();
     auto destination = DestinationHandles::open(namespaces, request, context);
     if (!destination) return destination.error();
@@ -130,6 +140,8 @@ Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, co
     UniqueFd own(::fcntl(namespaces[0].net.get(), F_DUPFD_CLOEXEC, 3));
     if (!own) return system_error(errc::operation_failed, "keep the namespace", errno);
     auto proxies = context.publishers.empty() ? ProxyProcesses() : ProxyProcesses::read();
+    auto residents = Residents::read(context);
+    auto holders = residents.matter() ? kernel::SocketHolders::read() : kernel::SocketHolders();
     // TO may turn out to be any of them, and then what listens there is the question.
     const auto named = named_places(context);
     auto others = open_in_each(namespaces, named, namespaces.size() - named,
@@ -138,9 +150,10 @@ Result<WhyHandles> prepare(Namespaces& namespaces, const WhyRequest& request, co
     // `run` opens its sockets where it is left.
     namespaces[0].net = std::move(own);
     if (auto entered = namespaces.enter(0); !entered) return entered.error();
-    return WhyHandles{std::move(v4),      std::move(v6),           id,
-                      std::move(*sight),  std::move(host),         std::move(counters),
-                      std::move(ignored), std::move(*destination), std::move(proxies),
+    return WhyHandles{std::move(v4),      std::move(v6),        id,
+                      std::move(*sight),  std::move(host),      std::move(counters),
+                      std::move(inside),  std::move(ignored),   std::move(*destination),
+                      std::move(proxies), std::move(residents), std::move(holders),
                       std::move(others),  std::move(known)};
 }
 

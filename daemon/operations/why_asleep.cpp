@@ -6,13 +6,23 @@
 
 namespace netlab::operations {
 
-Explanation explain_paused(const api::Target& target) {
-    if (target.state != api::State::paused) return {};
-    Explanation out{target.name + " is paused: its kernel answers, and no program in it does",
-                    engine_command(target.runtime) + " unpause " + target.name};
-    if (target.namespace_ && !target.namespace_->shared_with.empty())
-        out.explanation += "; " + list_and(target.namespace_->shared_with) + " in its network namespace may";
-    return out;
+Explanation explain_paused(const std::optional<Sleep>& asleep) {
+    if (!asleep) return {};
+    const auto& target = asleep->target;
+    const auto is_paused = target.name + " is paused";
+    const auto command = engine_command(target.runtime) + " unpause " + target.name;
+    switch (asleep->extent) {
+        case Sleep::Extent::some:
+            return {is_paused +
+                        ", and of the sockets that share the port it has one: who comes to that gets no "
+                        "answer of a program's",
+                    command};
+        case Sleep::Extent::unknown:
+            return {is_paused + ", and whether it is its program that listens netlab does not know", {}};
+        case Sleep::Extent::all:
+            break;
+    }
+    return {is_paused + ": its kernel answers, and no program in it does", command};
 }
 
 Explanation explain_ignored_echoes(const WhyFacts& facts) {

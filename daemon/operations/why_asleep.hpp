@@ -7,8 +7,8 @@
 /// keep silent. Pure.
 namespace netlab::operations {
 
-/// That the target is paused, and what ends that; empty where it is not.
-[[nodiscard]] Explanation explain_paused(const api::Target& target);
+/// Whose programs are paused, and what ends that; empty where nobody's are.
+[[nodiscard]] Explanation explain_paused(const std::optional<Sleep>& asleep);
 
 /// Of where the way ends: the setting by which its kernel answers no echo (WhyFacts::ignores_echoes).
 [[nodiscard]] Explanation explain_ignored_echoes(const WhyFacts& facts);

@@ -166,8 +166,8 @@ class Tables {
     }
 
     [[nodiscard]] bool ends_at_paused() const {
-        if (facts_.proxied) return facts_.proxied->paused;
-        return facts_.paused && arrives() && is_for_programs();
+        if (facts_.proxied) return is_asleep(facts_.proxied->asleep);
+        return is_asleep(facts_.asleep) && arrives() && is_for_programs();
     }
 
     const WhyFacts& facts_;

@@ -43,7 +43,7 @@ class Doubts {
         add(facts_.wrong);
         if (facts_.narrow) add(explain_narrow(facts_));
         add(explain_source(facts_));
-        if (!facts_.by_mark.empty()) add(explain_mark(facts_));
+        add(explain_mark(facts_, false));
         if (facts_.silent)
             add({"nobody has answered for " + facts_.silent->address.to_string() + " on " +
                      facts_.silent->interface + " of " + facts_.silent->target +
@@ -53,6 +53,7 @@ class Doubts {
 
     void look_at_answer() {
         add(facts_.wrong_back);
+        add(explain_mark(facts_, true));
         if (facts_.no_way_back) add(explain_no_way_back(facts_));
         if (facts_.lost_answer) add(explain_lost_answer(facts_));
         if (facts_.rules_back && !facts_.rules_back->doubt.empty())
@@ -61,9 +62,7 @@ class Doubts {
         add(explain_zones(facts_));
     }
 
-    void look_at_programs() {
-        if (facts_.way.end_place) add(explain_paused(target_at(facts_.context, *facts_.way.end_place)));
-    }
+    void look_at_programs() { add(explain_paused(facts_.asleep)); }
 
     [[nodiscard]] std::string doubtful_rule() const {
         return facts_.rules && !facts_.rules->doubt.empty()

@@ -54,8 +54,8 @@ class Explainer {
   private:
     /// Where nothing that could be mended is known.
     [[nodiscard]] Explanation or_by_mark(Explanation found) const {
-        if (facts_.by_mark.empty() || !found.suggestion.empty()) return found;
-        const auto mark = explain_mark(facts_);
+        const auto mark = explain_mark(facts_, facts_.by_mark.empty());
+        if (mark.explanation.empty() || !found.suggestion.empty()) return found;
         return {found.explanation + (found.explanation.empty() ? "" : "; ") + mark.explanation,
                 mark.suggestion};
     }
@@ -65,21 +65,12 @@ class Explainer {
         if (facts_.flow.protocol == WhyProtocol::icmp) return "the echo";
         return facts_.flow.protocol == WhyProtocol::tcp ? "the SYN" : "the datagram";
     }
-    /// Of the target where the way ends, as the engine has it.
-    [[nodiscard]] const api::Target* final_target() const {
-        if (!facts_.way.end_place) return nullptr;
-        return &target_at(facts_.context, *facts_.way.end_place);
-    }
-
     [[nodiscard]] Explanation delivered() const {
         if (facts_.stale) return stale();
         return paused();
     }
 
-    [[nodiscard]] Explanation paused() const {
-        const auto* target = final_target();
-        return target == nullptr ? Explanation() : explain_paused(*target);
-    }
+    [[nodiscard]] Explanation paused() const { return explain_paused(facts_.asleep); }
 
     /// It works for whoever begins now, and not for who goes on.
     [[nodiscard]] Explanation stale() const {
@@ -279,6 +270,7 @@ class Explainer {
 
     [[nodiscard]] Explanation undecided() const {
         if (facts_.proxied) return explain_behind_proxy(facts_);
+        if (facts_.asleep && !is_asleep(facts_.asleep)) return paused();
         if (facts_.flow.protocol == WhyProtocol::udp)
             return {"the datagram left" + whither() + ", and nothing came back: of UDP that says nothing",
                     {}};

@@ -8,6 +8,7 @@
 #include "daemon/operations/explanation.hpp"
 #include "daemon/operations/listeners.hpp"
 #include "daemon/operations/neighbour_stop.hpp"
+#include "daemon/operations/residents.hpp"
 #include "daemon/operations/route_refusal.hpp"
 #include "daemon/operations/sightings.hpp"
 #include "daemon/operations/source_nat.hpp"
@@ -135,7 +136,7 @@ struct BehindProxy {
     std::string target;
     api::Endpoint to;
     std::optional<Judgement> listener;  ///< what its sockets say; absent where they could not be asked
-    bool paused = false;                ///< as WhyFacts::paused
+    std::optional<Sleep> asleep{};      ///< as WhyFacts::asleep
     Leg leg = Leg::unseen;
 };
 
@@ -171,9 +172,10 @@ struct WhyFacts {
     /// The place where the way ends, and what its sockets say; absent where they could not be asked.
     std::optional<Judgement> listener;
     std::string final_target;
-    bool paused = false;          ///< of where the way ends: its kernel answers, and no program in it runs
-    bool ignores_echoes = false;  ///< the same: its kernel is told to answer none
-    std::string host;             ///< what the host is called; "" where it is not known
+    /// Of where the way ends: its kernel answers, and the programs that would are a paused container's.
+    std::optional<Sleep> asleep;
+    bool ignores_echoes = false;              ///< of where the way ends: its kernel is told to answer none
+    std::string host;                         ///< what the host is called; "" where it is not known
     std::optional<api::Endpoint> translated;  ///< its last destination, where that is not the first
     std::optional<BehindProxy> proxied;       ///< it came to the host's own socket of a published port
     std::optional<SilentNeighbour> silent;
@@ -188,7 +190,8 @@ struct WhyFacts {
     std::optional<DecisiveRoute> route_back;  ///< the same of where the way ends, to whom it answers
     std::optional<std::string> shut;       ///< a setting that keeps it from being sent on where the way ends
     std::optional<RouteRefusal> refusing;  ///< of where the way is lost
-    std::string by_mark;  ///< the host's policy rule that asks for a mark which a rule sets; "" none
+    std::string by_mark;       ///< the host's policy rule that asks for a mark which a rule sets; "" none
+    std::string by_mark_back;  ///< the same of the answer's
     std::vector<std::string>
         ingress;  ///< the host's chains at an interface's ingress that may drop: "netdev t c"
     std::optional<RulesDecision> rules;        ///< absent where it does not pass the host's rules

@@ -2,24 +2,11 @@
 
 #include "common/endpoint.hpp"
 #include "daemon/operations/listener_explanation.hpp"
-#include "daemon/operations/network_facts.hpp"
-
-#include <algorithm>
+#include "daemon/operations/why_asleep.hpp"
 
 namespace netlab::operations {
 
-namespace {
-
 using api::WhyProtocol;
-
-/// Who publishes the port that the process has; nullptr where it is not known.
-const api::Target* publisher(const WhyFacts& facts) {
-    const auto& all = facts.context.publishers;
-    const auto found = std::ranges::find(all, facts.proxied->target, &api::Target::name);
-    return found == all.end() ? nullptr : &*found;
-}
-
-}  // namespace
 
 Explanation explain_listener(const WhyFacts& facts) {
     const auto& listener = facts.proxied ? facts.proxied->listener : facts.listener;
@@ -52,13 +39,13 @@ Explanation explain_behind_proxy(const WhyFacts& facts) {
     using Leg = BehindProxy::Leg;
     const auto& proxied = *facts.proxied;
     const auto to = endpoint_text(proxied.to.address, proxied.to.port) + " of " + proxied.target;
-    const auto* target = publisher(facts);
-    if (proxied.paused)
-        return {
-            proxied.target +
-                " is paused: docker-proxy on the host takes it, its kernel too, and no "
-                "program in it does",
-            target == nullptr ? std::string() : engine_command(target->runtime) + " unpause " + target->name};
+    if (is_asleep(proxied.asleep)) {
+        auto why = explain_paused(proxied.asleep);
+        why.explanation =
+            proxied.asleep->target.name +
+            " is paused: docker-proxy on the host takes it, its kernel too, and no program in it does";
+        return why;
+    }
     if (proxied.listener && proxied.listener->verdict == ListenerVerdict::full)
         return explain_listener(facts);
     const bool udp = facts.flow.protocol == WhyProtocol::udp;

@@ -11,6 +11,7 @@
 #include "daemon/operations/why_rules.hpp"
 #include "daemon/operations/why_segment.hpp"
 #include "daemon/operations/why_sending.hpp"
+#include "daemon/operations/why_sockets.hpp"
 #include "daemon/operations/why_tables.hpp"
 #include "daemon/operations/why_translation.hpp"
 #include "daemon/operations/why_verdict.hpp"
@@ -40,12 +41,14 @@ class Question {
           destination_(destination),
           topology_(topology),
           output_(output),
+          sockets_(handles, request, context, topology),
           tables_(topology, handles.known),
           routes_(topology, handles.known, host_of(handles)),
           facts_(context, request) {}
 
     Result<void> answer(WhyReport& report) {
         name_itself();
+        handles_.holders.settle();
         facts_.flow = {request_.protocol, 0, destination_.to.address, request_.port};
         facts_.target = owner_of_destination();
         tables_.follow(transport_of(facts_.flow, request_.port));
@@ -228,17 +231,14 @@ class Question {
     void look_around() {
         if (facts_.way.end == RouteStep::delivered && facts_.way.end_place) {
             judge_listener();
-            facts_.paused = is_paused(target_at(context_, *facts_.way.end_place));
+            facts_.asleep = sockets_.asleep(*facts_.way.end_place, facts_.listener);
             facts_.ignores_echoes = ignores_echoes(*facts_.way.end_place);
         }
         look_behind_proxy();
         const bool served = !facts_.proxied || leg_ == BehindProxy::Leg::there;
         if (is_answered() && served && to_has_seen_it()) return;
         facts_.silent = tables_.silent_neighbour();
-        if (facts_.silent && handles_.host)
-            facts_.silent->stop =
-                find_neighbour_stop(rules_, topology_, handles_.host->place, facts_.silent->at,
-                                    facts_.silent->address, destination_.source);
+        if (facts_.silent) facts_.silent->stop = stop_of(*facts_.silent);
         facts_.wrong = tables_.wrong_neighbour();
         look_at_way_back();
         look_at_mark();
@@ -254,6 +254,24 @@ class Question {
         if (request_.size != 0) facts_.narrow = find_narrow(topology_, facts_.way, request_.size);
         facts_.lost_answer = lost_answer(to);
         look_at_segments(facts_.proxied ? facts_.proxied->to.address : to);
+    }
+
+    /// By the host's rules, or by those of one of the two.
+    [[nodiscard]] std::optional<NeighbourStop> stop_of(const SilentNeighbour& silent) {
+        const auto by = [&](const FamilyRules& rules, std::size_t place) {
+            auto stop =
+                find_neighbour_stop(rules, topology_, place, silent.at, silent.address, destination_.source);
+            return stop && stop->certain ? std::move(stop) : std::nullopt;
+        };
+        if (handles_.host) {
+            if (auto stop = by(rules_, handles_.host->place)) return stop;
+        }
+        for (auto& [place, rules] : handles_.inside) {
+            const auto home = handles_.known.home(place);
+            const auto read = rules.read(InterfaceNames(topology_[home].links));
+            if (auto stop = by(read.of(silent.address.family()), home)) return stop;
+        }
+        return std::nullopt;
     }
 
     /// Whether the answer is lost behind TO, who has `to`.
@@ -303,12 +321,17 @@ class Question {
     /// How the host routes what a rule of its has marked is not asked.
     void look_at_mark() {
         const auto whole = passage();
-        if (!whole || !facts_.rules || !facts_.rules->marks || !handles_.host) return;
+        if (!whole || !handles_.host || !destination_.source) return;
         kernel::RouteQuery query;
         query.destination = facts_.destination().address;
         query.from = destination_.source;
         packet_.say_in(query);
-        facts_.by_mark = tables_.rule_by_mark(handles_.host->place, query, whole->input);
+        if (facts_.rules && facts_.rules->marks)
+            facts_.by_mark = tables_.rule_by_mark(handles_.host->place, query, whole->input);
+        std::swap(query.destination, *query.from);
+        packet_.back().say_in(query);
+        if (facts_.rules_back && facts_.rules_back->marks)
+            facts_.by_mark_back = tables_.rule_by_mark(handles_.host->place, query, whole->output);
     }
 
     /// Whom TO answers.
@@ -331,12 +354,6 @@ class Question {
                                [&](const std::string& interface) { return own_address(interface); });
     }
 
-    /// No program there runs: what others in the namespace do is not known.
-    [[nodiscard]] static bool is_paused(const api::Target& target) {
-        const bool shares = target.namespace_ && !target.namespace_->shared_with.empty();
-        return target.state == api::State::paused && !shares;
-    }
-
     [[nodiscard]] bool ignores_echoes(std::size_t place) const {
         if (request_.protocol != WhyProtocol::icmp) return false;
         const auto& ignored = handles_.ignored;
@@ -345,7 +362,7 @@ class Question {
 
     void judge_listener() {
         if (request_.protocol == WhyProtocol::icmp) return;
-        facts_.listener = judge_in(*facts_.way.end_place, facts_.destination());
+        facts_.listener = sockets_.judge(*facts_.way.end_place, facts_.destination());
     }
 
     /// Whose published port the packet comes to on the host, if an engine's process takes it there.
@@ -364,7 +381,7 @@ class Question {
         if (!publisher_ || facts_.translated) return;
         const auto& [target, place, ways] = *publisher_;
         for (const auto& to : ways) {
-            const auto judgement = judge_in(place, to);
+            const auto judgement = sockets_.judge(place, to);
             const bool takes = judgement && judgement->verdict == ListenerVerdict::takes;
             const bool nearer = judgement && judgement->verdict == ListenerVerdict::full;
             if (takes || nearer || !behind_) behind_ = BehindProxy{target->name, to, judgement};
@@ -384,7 +401,7 @@ class Question {
         if (facts_.probed && !came_to_socket()) return;
         facts_.proxied = behind_;
         if (!facts_.proxied) return;
-        facts_.proxied->paused = is_paused(*publisher_->target);
+        facts_.proxied->asleep = sockets_.asleep(publisher_->place, facts_.proxied->listener);
         facts_.proxied->leg = leg_;
     }
 
@@ -394,24 +411,6 @@ class Question {
         const auto* stop = ending_step(facts_.trace);
         return (stop == nullptr || stop->step.answer) && to_has_seen_it() &&
                !(facts_.rules && facts_.rules->rule);
-    }
-
-    [[nodiscard]] std::optional<Judgement> judge_in(std::size_t place, const api::Endpoint& to) {
-        const int socket = sockets_of(place);
-        if (socket < 0) return std::nullopt;
-        const InterfaceNames names(topology_[place].links);
-        const auto listeners = read_listeners(socket, request_.protocol == WhyProtocol::tcp, names);
-        if (!listeners) return std::nullopt;
-        return judge_listeners(*listeners, to.address, to.port);
-    }
-
-    [[nodiscard]] int sockets_of(std::size_t place) const {
-        const auto home = handles_.known.home(place);
-        if (const int socket = handles_.sight.sockets(home); socket >= 0) return socket;
-        const auto named = named_places(context_);
-        if (home < named || home - named >= handles_.others.size()) return -1;
-        const auto& other = handles_.others[home - named];
-        return other ? other->get() : -1;
     }
 
     void fill(WhyReport& report) const {
@@ -445,6 +444,7 @@ class Question {
     Destination destination_;
     const Topology& topology_;
     Output& output_;
+    WhySockets sockets_;
     WhyTables tables_;
     DecisiveRoutes routes_;
     RuleSet all_rules_;  ///< the host's

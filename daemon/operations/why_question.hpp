@@ -7,9 +7,11 @@
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/legacy_counters.hpp"
 #include "daemon/operations/proxy_processes.hpp"
+#include "daemon/operations/residents.hpp"
 #include "daemon/operations/topology.hpp"
 #include "daemon/operations/why_sight.hpp"
 
+#include <map>
 #include <optional>
 #include <set>
 
@@ -38,10 +40,13 @@ struct WhyHandles {
     std::uint16_t id = 0;
     WhySight sight;
     std::optional<WhyHostTables> host;
-    std::optional<LegacyCounters> counters;  ///< of the host's, where iptables-legacy has tables there
-    EchoesIgnored ignored;                   ///< of those that are watched, where an echo is asked for
+    std::optional<LegacyCounters> counters;   ///< of the host's, where iptables-legacy has tables there
+    std::map<std::size_t, HostRules> inside;  ///< the rules of those that are watched, but the host's
+    EchoesIgnored ignored;                    ///< of those that are watched, where an echo is asked for
     DestinationHandles destination;
-    ProxyProcesses proxies;                ///< empty where no published port is asked for
+    ProxyProcesses proxies;  ///< empty where no published port is asked for
+    Residents residents;
+    kernel::SocketHolders holders;         ///< empty where it does not matter whose a socket is
     std::vector<Result<UniqueFd>> others;  ///< a sock_diag socket for each place behind named_places()
     KnownNamespaces known;
 };

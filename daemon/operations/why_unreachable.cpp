@@ -38,7 +38,10 @@ class Explainer {
         if (way.end == RouteStep::unreachable && way.end_target == from().name) return no_route();
         if (facts_.silent) {
             const auto more =
-                facts_.silent->stop ? explain_neighbour_stop(*facts_.silent->stop) : dead_translation();
+                facts_.silent->stop
+                    ? explain_neighbour_stop(*facts_.silent->stop,
+                                             &target_at(facts_.context, facts_.silent->stop->place))
+                    : dead_translation();
             return {"nobody answers for " + facts_.silent->address.to_string() + " on " +
                         facts_.silent->interface + " of " + facts_.silent->target + more.explanation,
                     more.suggestion};
@@ -277,8 +280,11 @@ Explanation explain_gateway(const WhyFacts& facts) {
     return Explainer(facts).by_gateway();
 }
 
-Explanation explain_mark(const WhyFacts& facts) {
-    return {"a rule of " + facts.host + "'s sets its mark, and the policy rule " + facts.by_mark +
+Explanation explain_mark(const WhyFacts& facts, bool answer) {
+    const auto& rule = answer ? facts.by_mark_back : facts.by_mark;
+    if (rule.empty()) return {};
+    return {"a rule of " + facts.host + "'s sets " + (answer ? "the answer's" : "its") +
+                " mark, and the policy rule " + rule +
                 ", which asks for a mark, may refuse it or send it elsewhere",
             "netlab rules " + facts.host};
 }

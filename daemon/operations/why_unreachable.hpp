@@ -11,8 +11,9 @@ namespace netlab::operations {
 /// FROM's own way out is not by its networks' gateway.
 [[nodiscard]] Explanation explain_gateway(const WhyFacts& facts);
 
-/// WhyFacts::by_mark, which must be there: what may be, and where to look.
-[[nodiscard]] Explanation explain_mark(const WhyFacts& facts);
+/// WhyFacts::by_mark, or by_mark_back of the answer: what may be, and where to look; empty where there is
+/// none.
+[[nodiscard]] Explanation explain_mark(const WhyFacts& facts, bool answer);
 
 /// WhyFacts::no_way_back, which must be there.
 [[nodiscard]] Explanation explain_no_way_back(const WhyFacts& facts);

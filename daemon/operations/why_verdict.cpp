@@ -120,8 +120,10 @@ class Decider {
         }
         if (facts_.proxied)
             behind_proxy();
-        else if (facts_.paused && facts_.flow.protocol == WhyProtocol::tcp)
+        else if (is_asleep(facts_.asleep) && facts_.flow.protocol == WhyProtocol::tcp)
             nobody_runs(final_place());
+        else if (facts_.asleep && facts_.flow.protocol == WhyProtocol::tcp)
+            settle(WhyVerdict::unknown, final_place());
         else
             settle(WhyVerdict::delivered, final_place());
     }
@@ -146,7 +148,7 @@ class Decider {
         // It will give the connection up when it finds nobody behind it.
         if (is_refused_behind() && proxied.leg != Leg::there && !(udp && answered()))
             settle(WhyVerdict::refused, there);
-        else if (proxied.paused && !(udp && answered()))
+        else if (is_asleep(proxied.asleep) && !(udp && answered()))
             nobody_runs({proxied.target, "its kernel"});
         else if ((udp && answered()) || proxied.leg == Leg::there)
             settle(WhyVerdict::delivered, there);
@@ -315,7 +317,7 @@ class Decider {
         if (come_back()) return;
         const bool takes = facts_.listener && facts_.listener->verdict == ListenerVerdict::takes;
         if (facts_.flow.protocol == WhyProtocol::udp && takes) {
-            if (facts_.paused)
+            if (is_asleep(facts_.asleep))
                 nobody_runs(final_place());
             else
                 settle(WhyVerdict::delivered, final_place());

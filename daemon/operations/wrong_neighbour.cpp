@@ -47,7 +47,7 @@ std::optional<WrongNeighbour> find_wrong_neighbour(const Topology& topology, int
                           address,
                           *entry->mac,
                           topology.full_name(*ownership.owner),
-                          (entry->state & NUD_PERMANENT) != 0,
+                          (entry->state & (NUD_PERMANENT | NUD_NOARP)) != 0,
                           is_nobodys(topology, at, *entry->mac)};
 }
 

@@ -17,7 +17,7 @@ struct WrongNeighbour {
     IpAddress address;
     MacAddress mac;         ///< that the entry has
     std::string owner;      ///< "eth0 of co1": who has the address
-    bool permanent = true;  ///< false: the kernel finds out by itself, in some seconds
+    bool permanent = true;  ///< set by hand; false: the kernel finds out by itself, in some seconds
     /// Netlab knows all who are on the segment, and none of them has that MAC address. Somebody else who has
     /// it may well send on what he gets.
     bool nobodys = false;

@@ -1,4 +1,4 @@
-#include "tests/docker/lab.hpp"
+#include "tests/docker/ports_lab.hpp"
 
 #include <algorithm>
 #include <array>
@@ -12,83 +12,6 @@ using namespace netlab::lab;
 using boost::json::object;
 
 namespace {
-
-constexpr std::string_view host_address = "198.51.100.2";
-constexpr std::string_view host_address_v6 = "[2001:db8:51::2]";
-
-Words in_namespace(const std::string& name, const Words& words) {
-    Words all{"nsenter", "--net=/run/netns/" + name};
-    all.insert(all.end(), words.begin(), words.end());
-    return all;
-}
-
-Finished on_host(const Words& words) {
-    return support::run(in_namespace(host_namespace(), words));
-}
-
-/// A real request over HTTP from the outside world to the lab's host, or from the host itself.
-bool answers(const std::string& to, bool from_outside = true) {
-    const Words curl{"curl",      "--silent",   "--globoff", "--output",
-                     "/dev/null", "--max-time", "2",         "http://" + to + "/"};
-    return support::run(in_namespace(from_outside ? instance() + "inet" : host_namespace(), curl)).status ==
-           0;
-}
-bool answers(std::uint16_t port) {
-    return answers(std::string(host_address) + ":" + std::to_string(port));
-}
-/// The same by a client of the lab's outside at that address of its.
-bool answers_from(const std::string& client, std::uint16_t port) {
-    const auto url = "http://" + std::string(host_address) + ":" + std::to_string(port) + "/";
-    return support::run(in_namespace(instance() + "inet", {"curl", "--silent", "--interface", client,
-                                                           "--output", "/dev/null", "--max-time", "2", url}))
-               .status == 0;
-}
-
-struct Ports {
-    Finished finished;
-    std::vector<object> rows;
-};
-
-Ports ports(const support::Daemon& daemon, Words words) {
-    words.insert(words.begin(), {"-j", "ports"});
-    Ports out{daemon.netlab(words), {}};
-    for (auto& line : out.finished.json_lines()) {
-        if (line.contains("type") && line.at("type").as_string() == "port")
-            out.rows.push_back(std::move(line));
-    }
-    return out;
-}
-
-/// The row for IPv4, or for IPv6; empty where there is none.
-object row_of(const Ports& ports, std::string_view family = "ipv4") {
-    for (const auto& row : ports.rows) {
-        if (text(row, "family") == family) return row;
-    }
-    return {};
-}
-
-/// Asks until the verdict is that one: the engine's events and the program's start take their time.
-object row_with(const support::Daemon& daemon, const std::string& target, std::string_view verdict,
-                std::string_view family = "ipv4") {
-    object row;
-    (void)support::eventually(
-        [&] {
-            row = row_of(ports(daemon, {target}), family);
-            return text(row, "verdict") == verdict;
-        },
-        std::chrono::seconds(6));
-    INFO(target << " " << boost::json::serialize(row));
-    CHECK(text(row, "verdict") == verdict);
-    return row;
-}
-
-const object& carrier(const object& row, std::size_t i = 0) {
-    return row.at("carried_by").at(i).as_object();
-}
-
-void serve(const Container& container, const std::string& where) {
-    docker({"exec", "-d", container.name(), "httpd", "-f", "-h", "/", "-p", where});
-}
 
 /// The rules of a table on the lab's host, a line each.
 std::vector<std::string> saved(const std::string& table) {
@@ -995,32 +918,4 @@ TEST_CASE("ports: as text a line for each, then the cause and what to do", "[doc
     CHECK(daemon.netlab({"ports", "sidecar1"})
               .out.starts_with("no published ports\nsidecar1 shares its network namespace with co1: "));
     CHECK(daemon.netlab({"ports", "nobody"}).status == 3);
-}
-
-TEST_CASE("ports: who lives in another container's namespace has what that one publishes",
-          "[docker][ports]") {
-    const support::Daemon daemon(settings());
-    const Container owner("ports-owner", {"-p", "18098:80"});
-    const Container joined("ports-joined", {"--network", "container:ports-owner"});
-    serve(joined, "80");
-    const auto row = row_with(daemon, "ports-joined", "works");
-    CHECK(answers(18098));
-    CHECK(text(row, "target") == "ports-joined");
-    CHECK(boost::json::serialize(row.at("notes")).find("ports-owner") != std::string::npos);
-    CHECK(text(row_with(daemon, "ports-owner", "works"), "target") == "ports-owner");
-    // The port is there once where it is not asked for by name.
-    const auto all = ports(daemon, {}).rows;
-    CHECK(std::ranges::count_if(
-              all, [](const object& one) { return text(one, "target") == "ports-joined"; }) == 0);
-    // The other's program goes on.
-    docker({"pause", "ports-owner"});
-    REQUIRE(support::eventually(
-        [&] {
-            return boost::json::serialize(row_of(ports(daemon, {"ports-owner"})).at("notes"))
-                       .find("is paused") != std::string::npos;
-        },
-        std::chrono::seconds(6)));
-    CHECK(answers(18098));
-    CHECK(text(row_of(ports(daemon, {"ports-owner"})), "verdict") == "works");
-    docker({"unpause", "ports-owner"});
 }

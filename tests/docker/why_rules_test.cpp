@@ -201,6 +201,33 @@ TEST_CASE("why rules: a rule that drops IPv6's neighbour discovery is named", "[
         check_delivered(daemon, question);
         CHECK(status_outside("ping -6 -c 1 -W 2 2001:db8:51::2") == 0);
     }
+    // TO's own rule.
+    {
+        const Container own("why-nd", {"--network", "net6"});
+        const auto address =
+            text(inspect("why-nd").at("NetworkSettings").at("Networks").at("net6").as_object(),
+                 "GlobalIPv6Address");
+        in_container("why-nd", "ip6tables -A INPUT -p icmpv6 --icmpv6-type neighbour-solicitation -j DROP");
+        CHECK(status_in_container("six1", "ping -6 -c 1 -W 1 " + address) != 0);
+        const auto report = ask_why(daemon, {"six1", address});
+        INFO(report);
+        CHECK(verdict(report) == "unreachable");
+        CHECK(contains(text(report, "explanation"), "ip6 filter INPUT of why-nd"));
+        CHECK(rule(report).at("target") == "why-nd");
+        follow(report);
+        check_delivered(daemon, {"six1", address});
+    }
+    // ARP's frames, between two containers on one bridge.
+    const Table arp("bridge nd", "chain c { type filter hook forward priority 0; ether type arp drop; }");
+    in_container("co1", "ip neigh flush dev eth0");
+    const Words neighbours{"co1", "co2"};
+    const auto report = ask_why(daemon, neighbours);
+    INFO(report);
+    CHECK(verdict(report) == "unreachable");
+    CHECK(contains(text(report, "explanation"), "bridge nd c of host"));
+    CHECK(text(rule(report), "text") == "ether type arp drop");
+    follow(report);
+    check_delivered(daemon, neighbours);
 }
 
 TEST_CASE("why rules: what gives the packet a source that nobody can answer is named",

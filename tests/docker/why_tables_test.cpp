@@ -176,5 +176,13 @@ TEST_CASE("why: a policy rule that asks for a mark which a rule sets is told, an
         CHECK(
             contains(text(report, "explanation"), "from all fwmark 0x5 unreachable, which asks for a mark"));
         CHECK(text(report, "suggestion") == "netlab rules host");
+    }  // Of the answer as well.
+    on_host("nft flush chain inet own pre; nft add rule inet own pre ip saddr 203.0.113.8 meta mark set 5");
+    CHECK(status_in_container("co1", "curl -s -o /dev/null -m 1 http://203.0.113.8/") != 0);
+    for (const auto& [option, expected] : {std::pair("--wait=1", "lost"), {"--no-probe", "unknown"}}) {
+        const auto report = ask_why(daemon, {"co1", "203.0.113.8:80", option});
+        INFO(report);
+        CHECK(verdict(report) == expected);
+        CHECK(contains(text(report, "explanation"), "the answer's mark, and the policy rule"));
     }
 }

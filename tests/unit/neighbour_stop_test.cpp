@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
+#include <linux/netfilter_bridge.h>
 #include <netinet/icmp6.h>
 
 using namespace netlab;
@@ -103,11 +104,107 @@ TEST_CASE("neighbour stop: conntrack does not track it, and a policy drops what 
     CHECK_FALSE(asked_by_outside({input}));
     // What is not understood decides nothing for certain.
     input.rules.front().more_conditions = true;
-    CHECK_FALSE(asked_by_outside({input}));
+    const auto doubt = asked_by_outside({input});
+    REQUIRE(doubt);
+    CHECK_FALSE(doubt->certain);
+}
+
+namespace {
+
+/// 0 co1 and 1 co2 on the bridge br0 of the host, which is 2.
+Topology bridge() {
+    std::vector<NamespaceFacts> facts(3);
+    facts[0] = {"co1", {veth(2, "eth0", 4)}, {has(2, "172.17.0.2/16"), has(2, "2001:db8::2/64")}, {{0, 2}}};
+    facts[1] = {"co2", {veth(3, "eth0", 5)}, {has(3, "172.17.0.3/16")}, {{0, 2}}};
+    auto first = veth(4, "veth1", 2);
+    auto second = veth(5, "veth2", 3);
+    second.peer_nsid = 1;
+    first.master = second.master = 6;
+    kernel::Link br0;
+    br0.index = 6;
+    br0.name = "br0";
+    br0.kind = "bridge";
+    facts[2] = {
+        "host", {first, second, br0}, {has(6, "172.17.0.1/16"), has(6, "2001:db8::1/64")}, {{0, 0}, {1, 1}}};
+    return Topology(std::move(facts));
+}
+
+kernel::RuleChain drops_at(std::string table, std::uint32_t hook) {
+    kernel::RuleChain out;
+    out.table = std::move(table);
+    out.name = "c";
+    out.hook = kernel::NftHook{hook, 0};
+    out.rules.emplace_back().action = kernel::RuleAction::drop;
+    out.rules.front().handle = 2;
+    return out;
+}
+
+std::optional<NeighbourStop> asked(FamilyRules rules, std::size_t place, Port asking, const char* whom) {
+    rules.known = true;
+    return find_neighbour_stop(rules, bridge(), place, asking, address(whom), std::nullopt);
+}
+
+FamilyRules arp_frames(kernel::RuleChain chain) {
+    FamilyRules out;
+    out.arp.frames = {std::move(chain)};
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("neighbour stop: ARP's frames meet the rules of bridges and interfaces", "[unit]") {
+    constexpr Port host{2, 6};
+    constexpr Port co1{0, 2};
+    // The host asks: the answer comes in by the bridge.
+    const auto answer = asked(arp_frames(drops_at("bridge f", NF_BR_LOCAL_IN)), 2, host, "172.17.0.2");
+    REQUIRE(answer);
+    CHECK(answer->advertisement);
+    CHECK(answer->rule.text == "ether type arp drop");
+    CHECK(explain_neighbour_stop(*answer).suggestion == "nft insert rule bridge f c ether type arp accept");
+    const auto question = asked(arp_frames(drops_at("bridge f", NF_BR_POST_ROUTING)), 2, host, "172.17.0.2");
+    REQUIRE(question);
+    CHECK_FALSE(question->advertisement);
+    CHECK(asked(arp_frames(drops_at("bridge f", NF_BR_LOCAL_IN)), 2, co1, "172.17.0.1"));
+    CHECK_FALSE(asked(arp_frames(drops_at("bridge f", NF_BR_FORWARD)), 2, host, "172.17.0.2"));
+    // From one container to another the host's bridge passes them.
+    CHECK(asked(arp_frames(drops_at("bridge f", NF_BR_FORWARD)), 2, co1, "172.17.0.3"));
+    CHECK_FALSE(asked(arp_frames(drops_at("bridge f", NF_BR_LOCAL_IN)), 2, co1, "172.17.0.3"));
+    // At an interface.
+    auto ingress = drops_at("netdev f", 0);
+    ingress.hook->devices = {"veth1"};
+    CHECK(asked(arp_frames(ingress), 2, host, "172.17.0.2"));
+    CHECK_FALSE(asked(arp_frames(ingress), 2, host, "172.17.0.3"));
+    // Its own tables, and what IP's packets meet as well.
+    FamilyRules own;
+    own.arp.own = {drops_at("arp f", 0)};
+    REQUIRE(asked(own, 2, host, "172.17.0.2"));
+    CHECK(explain_neighbour_stop(*asked(own, 2, host, "172.17.0.2")).suggestion ==
+          "nft insert rule arp f c accept");
+    auto all = arp_frames(drops_at("bridge f", NF_BR_LOCAL_IN));
+    all.frames = all.arp.frames;
+    CHECK(asked(all, 2, host, "172.17.0.2")->rule.text == "drop");
+}
+
+TEST_CASE("neighbour stop: IPv6's frames on a bridge, and a container's own rules", "[unit]") {
+    constexpr Port host{2, 6};
+    FamilyRules bridged;
+    auto chain_of_bridge = chain(NF_BR_LOCAL_IN, ND_NEIGHBOR_ADVERT);
+    chain_of_bridge.table = "bridge f";
+    bridged.frames = {chain_of_bridge};
+    const auto stop = asked(bridged, 2, host, "2001:db8::2");
+    REQUIRE(stop);
+    CHECK(stop->advertisement);
+    FamilyRules inside;
+    inside.chains = {chain(NF_INET_LOCAL_IN, ND_NEIGHBOR_SOLICIT)};
+    const auto own = asked(inside, 0, host, "2001:db8::2");
+    REQUIRE(own);
+    CHECK(own->rule.target == "co1");
+    CHECK_FALSE(asked(inside, 1, host, "2001:db8::2"));
 }
 
 TEST_CASE("neighbour stop: a silent neighbour is explained by the rule that silences it", "[unit]") {
     Case one("2001:db8:51::2");
+    add_host(one);
     one.facts.probed = true;
     SilentNeighbour silent{"co1", "eth0", address("2001:db8:51::2")};
     silent.stop = asked_by_outside({chain(NF_INET_LOCAL_IN, ND_NEIGHBOR_SOLICIT)});

@@ -4,6 +4,7 @@
 #include "tests/support/catch.hpp"
 
 #include <algorithm>
+#include <cerrno>
 
 #include <linux/netfilter.h>
 
@@ -86,9 +87,13 @@ struct Stage {
         networks.add(host.rules.v4.chains);
         for (const auto* avoided : avoided_networks)
             networks.add(*IpPrefix::parse(avoided));
+        for (const auto* link : links)
+            networks.add(*IpPrefix::parse(link), true);
         const auto is_outside = [](const IpAddress& one) {
             return !IpPrefix::parse("172.17.0.0/16")->contains(one) && one != address("198.51.100.2");
         };
+        container.publisher = publisher;
+        container.undiscovered = [this](const IpAddress&) { return undiscovered; };
         container.clients.v4 = networks.clients(Family::ipv4, is_outside, 16);
         return judge_port(host, container, port);
     }
@@ -100,6 +105,9 @@ struct Stage {
     RouteBack back{RouteBack::Kind::there, "eth0"};
     api::PublishedPort port;
     std::vector<const char*> avoided_networks;
+    std::vector<const char*> links;
+    std::string publisher;
+    std::optional<Hindrance> undiscovered;
 };
 
 PacketRule of_source(const char* prefix, RuleAction action, bool inverted = false) {
@@ -530,12 +538,59 @@ TEST_CASE("ports: a paused container's kernel takes what nobody answers", "[unit
     const auto row = stage.judge();
     CHECK(row.verdict == PortVerdict::paused);
     CHECK(row.suggestion == "docker unpause co1");
-    // In another's namespace it may be the other's program that listens.
+    // Its queue is full soon.
+    stage.listeners.tcp.front().listener.waiting = 2;
+    stage.listeners.tcp.front().listener.backlog = 1;
+    CHECK(stage.judge().verdict == PortVerdict::paused);
+}
+
+TEST_CASE("ports: in a shared namespace it is whose socket it is that counts", "[unit]") {
+    Stage stage;
+    stage.target.state = api::State::paused;
     stage.target.namespace_.emplace().shared_with = {"sidecar"};
-    const auto shared = stage.judge();
-    CHECK(shared.verdict == PortVerdict::works);
-    REQUIRE_FALSE(shared.notes.empty());
-    CHECK(shared.notes.back().find("sidecar") != std::string::npos);
+    // The other's program listens, and runs.
+    CHECK(stage.judge().verdict == PortVerdict::works);
+    api::Target sidecar;
+    sidecar.name = "sidecar";
+    sidecar.runtime = api::Runtime::podman;
+    stage.target.state = api::State::running;
+    auto& asleep = stage.listeners.tcp.front().asleep;
+    asleep = Sleep{Sleep::Extent::all, sidecar};
+    CHECK(stage.judge().verdict == PortVerdict::paused);
+    CHECK(stage.judge().suggestion == "podman unpause sidecar");
+    asleep->extent = Sleep::Extent::some;
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+    CHECK(stage.judge().suggestion == "podman unpause sidecar");
+    asleep->extent = Sleep::Extent::unknown;
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+    CHECK(stage.judge().explanation.find("sidecar is paused") != std::string::npos);
+}
+
+TEST_CASE("ports: in a shared namespace anybody may be who should listen, and who publishes is restarted",
+          "[unit]") {
+    Stage stage;
+    stage.target.name = "sidecar";
+    stage.target.namespace_.emplace().shared_with = {"co1"};
+    stage.publisher = "co1";
+    stage.listeners.tcp = {};
+    const auto nothing = stage.judge();
+    CHECK(nothing.verdict == PortVerdict::no_listener);
+    CHECK(nothing.publisher == "co1");
+    CHECK(nothing.explanation ==
+          "nothing in sidecar or co1, which share a network namespace, listens on TCP port 80");
+    stage.host.rules.v4.chains.front().rules.clear();
+    stage.host.listeners.tcp.clear();
+    const auto flushed = stage.judge();
+    CHECK(flushed.verdict == PortVerdict::not_carried);
+    CHECK(flushed.suggestion.starts_with("docker restart co1 && docker restart sidecar"));
+}
+
+TEST_CASE("ports: a paused container on the host's network answers nobody", "[unit]") {
+    Stage stage;
+    stage.target.state = api::State::paused;
+    const auto row = judge_host_socket(stage.host, stage.target, listener("127.0.0.1", 80), true);
+    CHECK(row.verdict == PortVerdict::paused);
+    CHECK(row.suggestion == "docker unpause co1");
 }
 
 TEST_CASE("ports: an address that the host does not have is not carried", "[unit]") {
@@ -940,6 +995,63 @@ TEST_CASE("ports: the host's policy rules are asked of the packet and of its ans
     CHECK(stage.judge().verdict == PortVerdict::unknown);
     back = {true, 0, false, "eth0"};
     CHECK(stage.judge().verdict == PortVerdict::works);
+}
+
+TEST_CASE("ports: a next hop that may not get the answer makes it unknown", "[unit]") {
+    Stage stage;
+    HostRoute way{true};
+    way.output = "docker0";
+    HostRoute back{true};
+    back.output = "eth0";
+    stage.host.route = [&](const kernel::PacketFacts& packet) {
+        if (packet.destination == address("172.17.0.2")) return way;
+        HostRoute local{true};
+        local.local = true;
+        return packet.destination == address("198.51.100.2") ? local : back;
+    };
+    CHECK(stage.judge().verdict == PortVerdict::works);
+    back.hop = Hindrance{{"it is sent to nobody", "look"}, false};
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::unknown);
+    CHECK(row.explanation.starts_with("what co1 answers from 172.17.0.2:80 may not get on: it is sent"));
+    CHECK(row.suggestion == "look");
+    back.hop->certain = true;
+    CHECK(stage.judge().verdict == PortVerdict::blocked);
+}
+
+TEST_CASE("ports: whom no router serves is told from whom one does", "[unit]") {
+    Stage stage;
+    stage.links = {"198.51.100.0/24"};
+    HostRoute beyond{true};
+    beyond.error = ENETUNREACH;
+    stage.host.route = [&](const kernel::PacketFacts& packet) {
+        HostRoute out{true};
+        out.local = packet.destination == address("198.51.100.2");
+        out.output = packet.destination == address("172.17.0.2") ? "docker0" : "eth0";
+        return packet.destination == address("203.0.113.1") ? beyond : out;
+    };
+    auto row = stage.judge();
+    CHECK(row.verdict == PortVerdict::blocked);
+    CHECK(row.explanation.ends_with("Network is unreachable; only clients in 198.51.100.0/24 pass"));
+    CHECK(row.suggestion == "netlab routes host");
+    beyond.error = 0;
+    beyond.output = "eth0";
+    beyond.hop = Hindrance{{"nobody knows", ""}, false};
+    row = stage.judge();
+    CHECK(row.verdict == PortVerdict::unknown);
+    CHECK(row.explanation.ends_with("nobody knows; clients in 198.51.100.0/24 pass"));
+}
+
+TEST_CASE("ports: neighbours that rules keep apart are told behind what stops the packet", "[unit]") {
+    Stage stage;
+    stage.undiscovered = Hindrance{{"ARP is dropped", "let it in"}, true};
+    CHECK(stage.judge().verdict == PortVerdict::blocked);
+    CHECK(stage.judge().explanation == "ARP is dropped");
+    stage.undiscovered->certain = false;
+    CHECK(stage.judge().verdict == PortVerdict::unknown);
+    stage.host.rules.v4.chains.back().drops = true;
+    CHECK(stage.judge().verdict == PortVerdict::blocked);
+    CHECK(stage.judge().explanation != "ARP is dropped");
 }
 
 TEST_CASE("ports: a rule in a table with an owner is his alone to remove", "[unit]") {

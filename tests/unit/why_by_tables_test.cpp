@@ -303,7 +303,7 @@ TEST_CASE("why: a policy rule that asks for a mark which a rule sets may refuse,
 TEST_CASE("why: a paused TO takes no connection and no datagram, though its kernel does", "[unit]") {
     Case one;
     one.context.others.back().state = api::State::paused;
-    one.facts.paused = true;
+    one.facts.asleep = Sleep{Sleep::Extent::all, one.context.others.back()};
     CHECK(one.verdict() == WhyVerdict::lost);
     CHECK(one.where() == api::WhyPlace{"co2", "eth0 and its programs"});
     CHECK(one.says("co2 is paused"));
@@ -330,13 +330,43 @@ TEST_CASE("why: a paused TO takes no connection and no datagram, though its kern
     CHECK(one.says("co2 is paused"));
 }
 
-TEST_CASE("why: of a paused target that shares its namespace another's program may answer", "[unit]") {
+TEST_CASE("why by tables: a policy rule that asks for the answer's mark is named", "[unit]") {
+    Case one;
+    one.facts.host = "host";
+    one.facts.rules_back.emplace().known = true;
+    one.facts.rules_back->marks = true;
+    one.facts.by_mark_back = "5: from all fwmark 0x5 unreachable";
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    CHECK(one.says("sets the answer's mark, and the policy rule 5: from all fwmark 0x5 unreachable"));
+    CHECK(one.why().suggestion == "netlab rules host");
+}
+
+TEST_CASE("why: in a shared namespace it is whose socket it is that counts", "[unit]") {
     Case one;
     auto& co2 = one.context.others.back();
     co2.state = api::State::paused;
     co2.namespace_.emplace().shared_with = {"sidecar"};
+    // Another's program takes it: nobody need wake the paused one.
+    CHECK_FALSE(one.says("paused"));
+    CHECK(one.why().suggestion.empty());
+    auto sidecar = co2;
+    sidecar.name = "sidecar";
+    one.facts.asleep = Sleep{Sleep::Extent::all, sidecar};
+    CHECK(one.verdict() == WhyVerdict::lost);
+    CHECK(one.why().suggestion == "docker unpause sidecar");
+    one.facts.asleep->extent = Sleep::Extent::some;
     CHECK(one.verdict() == WhyVerdict::unknown);
-    CHECK(one.says("sidecar"));
+    CHECK(one.why().suggestion == "docker unpause sidecar");
+    one.facts.asleep->extent = Sleep::Extent::unknown;
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    CHECK(one.says("whether it is its program that listens netlab does not know"));
+    // The kernel's answer says nothing of whose it is.
+    one.facts.probed = true;
+    one.facts.end = ProbeEnd{};
+    for (auto& passed : one.facts.way.points)
+        passed.hop.seen = true;
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    CHECK(one.says("netlab does not know"));
 }
 
 TEST_CASE("why: a paused FROM is noted", "[unit]") {

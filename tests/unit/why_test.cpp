@@ -510,7 +510,7 @@ TEST_CASE("why: a full queue takes no SYN, and refuses none", "[unit]") {
     one.facts.probed = false;
     one.facts.listener = full;
     CHECK(one.decide({}).verdict == WhyVerdict::unknown);
-    one.facts.proxied = BehindProxy{"co2", {co2, 80}, full, false, BehindProxy::Leg::waiting};
+    one.facts.proxied = BehindProxy{"co2", {co2, 80}, full, {}, BehindProxy::Leg::waiting};
     one.facts.probed = true;
     one.facts.end = ProbeEnd{};
     one.facts.way.points.resize(1);
@@ -692,10 +692,10 @@ TEST_CASE("why: a process that has taken a published port is not the container's
     CHECK(operations::decide(one.facts).verdict == WhyVerdict::unknown);
     one.facts.proxied->leg = Leg::there;
     CHECK(operations::decide(one.facts).verdict == WhyVerdict::delivered);
-    one.facts.proxied->paused = true;
+    one.facts.proxied->asleep.emplace();
     CHECK(operations::decide(one.facts).verdict == WhyVerdict::lost);
     CHECK(operations::decide(one.facts).where == api::WhyPlace{"co2", "its kernel and its programs"});
-    one.facts.proxied->paused = false;
+    one.facts.proxied->asleep.reset();
     one.facts.proxied->leg = Leg::waiting;
     CHECK(operations::decide(one.facts).verdict == WhyVerdict::lost);
     one.facts.proxied->leg = Leg::given_up;

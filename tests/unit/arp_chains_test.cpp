@@ -1,0 +1,73 @@
+#include "daemon/kernel/arp_chains.hpp"
+
+#include "tests/support/catch.hpp"
+
+#include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
+#include <linux/if_ether.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_bridge.h>
+
+using namespace netlab;
+using namespace netlab::kernel;
+
+namespace {
+
+NftChain input_of(std::uint8_t family) {
+    NftChain out;
+    out.family = family;
+    out.table = "t";
+    out.name = "c";
+    out.hook = NftHook{family == NFPROTO_ARP ? std::uint32_t{0} : std::uint32_t{NF_BR_LOCAL_IN}, 0};
+    out.type = "filter";
+    out.policy = NF_ACCEPT;
+    return out;
+}
+
+std::vector<NftExpression> for_ether_type(std::uint16_t type) {
+    return {NftMeta{1, NFT_META_PROTOCOL},
+            NftCompare{1, NFT_CMP_EQ, {std::byte(type >> 8), std::byte(type & 0xFF)}},
+            NftVerdict{NF_DROP, {}}};
+}
+
+/// Whether ARP's frames are dropped; nullopt: that is not certain.
+std::optional<bool> drops(std::vector<NftExpression> expressions) {
+    const NftTables::Content content{
+        {input_of(NFPROTO_BRIDGE)}, {{NFPROTO_BRIDGE, "t", "c", 1, std::move(expressions), {}}}, true, true};
+    PacketFacts frame;
+    frame.tracked = false;
+    const auto chains = arp_chains(content);
+    const auto decision =
+        find_frame_drop(chains.frames, {FramePoint::Kind::bridge, {}, NF_BR_LOCAL_IN}, frame);
+    return decision.uncertain ? std::nullopt : std::optional(decision.dropped);
+}
+
+}  // namespace
+
+TEST_CASE("arp chains: ARP's frames meet what is for them or for all, and nothing of IP's", "[unit]") {
+    CHECK(drops(for_ether_type(ETH_P_ARP)) == true);
+    CHECK(drops({NftVerdict{NF_DROP, {}}}) == true);
+    CHECK(drops(for_ether_type(ETH_P_IP)) == false);
+    // They have no such headers, and the rule ends.
+    const NftExpression drop = NftVerdict{NF_DROP, {}};
+    CHECK(drops({NftMeta{1, NFT_META_L4PROTO}, NftCompare{1, NFT_CMP_NEQ, {std::byte{IPPROTO_TCP}}}, drop}) ==
+          false);
+    CHECK(drops({NftPayload{1, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2},
+                 NftCompare{1, NFT_CMP_NEQ, {std::byte{0}, std::byte{80}}}, drop}) == false);
+    // What is asked of their own is not looked at.
+    auto request = for_ether_type(ETH_P_ARP);
+    request.insert(request.end() - 1, NftPayload{1, NFT_PAYLOAD_NETWORK_HEADER, 6, 2});
+    request.insert(request.end() - 1, NftCompare{1, NFT_CMP_EQ, {std::byte{0}, std::byte{1}}});
+    CHECK(drops(request) == std::nullopt);
+}
+
+TEST_CASE("arp chains: ARP's own tables are apart from those that see frames", "[unit]") {
+    const NftTables::Content content{
+        {input_of(NFPROTO_ARP)}, {{NFPROTO_ARP, "t", "c", 1, {NftVerdict{NF_DROP, {}}}, {}}}, true, true};
+    const auto chains = arp_chains(content);
+    CHECK(chains.frames.empty());
+    REQUIRE(chains.own.size() == 1);
+    CHECK(chains.own.front().table == "arp t");
+    CHECK(find_drop(chains.own, 0, PacketFacts()).dropped);
+    CHECK(frame_chains(content).empty());
+}
