@@ -1,5 +1,6 @@
 #include "daemon/operations/rule_explanation.hpp"
 
+#include "common/endpoint.hpp"
 #include "daemon/operations/missed_chain.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/network_family.hpp"
@@ -13,8 +14,8 @@ namespace {
 
 class Explainer {
   public:
-    Explainer(const WhyFacts& facts, const api::WhyRule& rule, bool answer)
-        : facts_(facts), rule_(rule), answer_(answer), stop_(facts, rule, answer) {}
+    Explainer(const WhyFacts& facts, const api::WhyRule& rule, bool answer, bool leg)
+        : facts_(facts), rule_(rule), answer_(answer), leg_(leg), stop_(facts, rule, answer, leg) {}
 
     Explanation explain() {
         auto out = by_kind();
@@ -46,6 +47,11 @@ class Explainer {
     }
 
     [[nodiscard]] std::string whose() const {
+        if (leg_ && facts_.proxied)
+            return std::string("; it is ") + (answer_ ? "the answer to " : "") +
+                   "docker-proxy's own connection to " +
+                   endpoint_text(facts_.proxied->to.address, facts_.proxied->to.port) + " of " +
+                   facts_.proxied->target;
         return answer_ ? "; it is the answer that it " + std::string(stop_.rejects() ? "rejects" : "drops")
                        : "";
     }
@@ -150,8 +156,8 @@ class Explainer {
 
     /// Of the policy of Docker's chain, where the rules as a table tell.
     [[nodiscard]] std::optional<Explanation> missed_chain() const {
-        const auto& rules = answer_ ? facts_.rules_back : facts_.rules;
-        const bool same = rules && rules->rule && rules->rule->target == rule_.target &&
+        const auto* rules = table_of(facts_, answer_, leg_);
+        const bool same = rules != nullptr && rules->rule && rules->rule->target == rule_.target &&
                           rules->rule->family == rule_.family && rules->rule->chain == rule_.chain;
         if (!same || rules->missed.empty()) return std::nullopt;
         return explain_missed_chain(rule_.family, rule_.table, rule_.chain, rules->missed, rules->output);
@@ -206,14 +212,15 @@ class Explainer {
     const WhyFacts& facts_;
     const api::WhyRule& rule_;
     bool answer_;
+    bool leg_;
     RuleStop stop_;
     const TracedStep* step_ = stop_.step();
 };
 
 }  // namespace
 
-Explanation explain_rule(const WhyFacts& facts, const api::WhyRule& rule, bool answer) {
-    return Explainer(facts, rule, answer).explain();
+Explanation explain_rule(const WhyFacts& facts, const api::WhyRule& rule, bool answer, bool leg) {
+    return Explainer(facts, rule, answer, leg).explain();
 }
 
 }  // namespace netlab::operations

@@ -9,6 +9,8 @@
 #include "daemon/operations/ruleset_text.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 
 namespace netlab::operations {
 
@@ -65,7 +67,7 @@ bool is_untracked(const WhyFacts& facts, std::size_t place) {
 }  // namespace
 
 bool RuleStop::rejects() const {
-    return step_ != nullptr ? step_->rejects : decision() && decision()->rejects;
+    return step_ != nullptr ? step_->rejects : decision() != nullptr && decision()->rejects;
 }
 
 const api::Target* RuleStop::holder() const {
@@ -78,12 +80,13 @@ bool RuleStop::is_host() const {
 
 std::string_view RuleStop::hook() const {
     if (step_ != nullptr) return step_->step.hook;
-    return decision() ? std::string_view(decision()->hook) : std::string_view();
+    return decision() != nullptr ? std::string_view(decision()->hook) : std::string_view();
 }
 
 bool RuleStop::met(std::string_view program) const {
     if (step_ == nullptr)
-        return decision() && std::ranges::find(decision()->programs, program) != decision()->programs.end();
+        return decision() != nullptr &&
+               std::ranges::find(decision()->programs, program) != decision()->programs.end();
     const auto leads_there = [&](const api::WhyStep& step) {
         const auto blank = step.verdict.find(' ');
         return blank != step.verdict.npos && owner_by_names({}, step.verdict.substr(blank + 1)) == program;
@@ -107,15 +110,14 @@ RuleStop::Passage RuleStop::passage() const {
         const bool comes = !sees_frames() && (hook() == "prerouting" || hook() == "input");
         return {leaves ? std::string() : step_->step.input, comes ? std::string() : step_->step.output};
     }
-    return decision() ? Passage{decision()->input, decision()->output} : Passage();
+    return decision() != nullptr ? Passage{decision()->input, decision()->output} : Passage();
 }
 
-/// As the rules read, the chain would drop the answer after that.
-bool RuleStop::answer_too() const {
-    const auto& back = facts_.rules_back;
-    return !answer_ && back && back->rule && back->rule->target == rule_.target &&
-           back->rule->family == rule_.family && back->rule->table == rule_.table &&
-           back->rule->chain == rule_.chain;
+/// As the rules read, the same chain.
+bool RuleStop::stops_too(const RulesDecision* other) const {
+    return other != nullptr && other->rule && other->rule->target == rule_.target &&
+           other->rule->family == rule_.family && other->rule->table == rule_.table &&
+           other->rule->chain == rule_.chain;
 }
 
 /// What comes back from DOCKER-USER still meets Docker's own rules.
@@ -123,21 +125,41 @@ bool RuleStop::is_users_chain() const {
     return rule_.chain == "DOCKER-USER";
 }
 
+bool RuleStop::is_plain(const Passage& way) {
+    return (way.input.empty() || is_plain_word(way.input)) &&
+           (way.output.empty() || is_plain_word(way.output));
+}
+
 std::string RuleStop::permission() const {
     if (rule_.owner_port) return ask_owner(rule_.owner_port, holder());
     const auto way = passage();
-    for (const auto& interface : {way.input, way.output}) {
-        if (!interface.empty() && !is_plain_word(interface)) return {};
+    if (!is_plain(way)) return {};
+    if (!answer_) return and_what_comes_next(pass_packet(way, met_destination()));
+    const bool early = step_ != nullptr ? step_->before_conntrack || is_untracked(facts_, step_->place)
+                                        : decision() != nullptr && decision()->of_no_flow;
+    return and_what_comes_next(pass_answer(way, answer_source(), !early && !sees_frames()));
+}
+
+/// What that chain would stop when this has passed: the answer, then the process' own connection.
+std::string RuleStop::and_what_comes_next(std::string command) const {
+    if (command.empty()) return command;
+    struct Part {
+        bool answer;
+        bool leg;
+    };
+    constexpr std::array<Part, 4> in_order{{{false, false}, {true, false}, {false, true}, {true, true}}};
+    const auto own =
+        std::ranges::find_if(in_order, [&](Part one) { return one.answer == answer_ && one.leg == leg_; });
+    for (const auto& [answer, leg] : std::span(own + 1, in_order.end())) {
+        const auto* next = table_of(facts_, answer, leg);
+        if (!stops_too(next)) continue;
+        const Passage way{next->input, next->output};
+        if (!is_plain(way)) continue;
+        const auto more = answer ? pass_answer(way, next->source, !next->of_no_flow && !sees_frames())
+                                 : pass_packet(way, next->destination);
+        if (command.find(more) == command.npos) command += " && " + more;
     }
-    if (answer_) {
-        const bool early = step_ != nullptr ? step_->before_conntrack || is_untracked(facts_, step_->place)
-                                            : decision() && decision()->of_no_flow;
-        return pass_answer(way, !early && !sees_frames());
-    }
-    const auto there = pass_packet(way);
-    if (there.empty() || !answer_too()) return there;
-    return there + " && " +
-           pass_answer({way.output, way.input}, !facts_.rules_back->of_no_flow && !sees_frames());
+    return command;
 }
 
 std::string RuleStop::insert(const std::string& conditions) const {
@@ -150,16 +172,16 @@ std::string RuleStop::insert_by_iptables(const std::string& program, const std::
                  (is_users_chain() ? "RETURN" : "ACCEPT"));
 }
 
-std::string RuleStop::pass_packet(const Passage& way) const {
-    const PacketEnd end{met_destination(), facts_.flow.protocol, false};
+std::string RuleStop::pass_packet(const Passage& way, const api::Endpoint& destination) const {
+    const PacketEnd end{destination, facts_.flow.protocol, false};
     if (!is_legacy()) return insert(interfaces(way.input, way.output, false) + nft_conditions(end));
     return insert_by_iptables(legacy_program(end.at.address.is_v4() ? "ip" : "ip6"),
                               interfaces(way.input, way.output, true) + iptables_conditions(end));
 }
 
 /// Chains that see frames, and those before conntrack, know of no flow: there it is known by whence it comes.
-std::string RuleStop::pass_answer(const Passage& way, bool knows_flow) const {
-    const PacketEnd end{answer_source(), facts_.flow.protocol, true};
+std::string RuleStop::pass_answer(const Passage& way, const api::Endpoint& source, bool knows_flow) const {
+    const PacketEnd end{source, facts_.flow.protocol, true};
     const bool v4 = end.at.address.is_v4();
     const auto iptables =
         is_legacy() ? legacy_program(v4 ? "ip" : "ip6") : iptables_program(rule_.family, rule_.table);
@@ -173,7 +195,7 @@ std::string RuleStop::pass_answer(const Passage& way, bool knows_flow) const {
 
 /// The destination that the packet had where it met the rule.
 api::Endpoint RuleStop::met_destination() const {
-    if (step_ == nullptr) return facts_.rules ? facts_.rules->destination : facts_.destination();
+    if (step_ == nullptr) return decision() != nullptr ? decision()->destination : facts_.destination();
     const auto hook = this->hook();
     // What a bridge takes in has not come to IP's rules, which translate, unless those see what it passes on.
     const bool early =
@@ -190,8 +212,7 @@ bool RuleStop::translated_before() const {
 
 /// Whence the answer comes where it met the rule; before conntrack nothing has turned its address back.
 api::Endpoint RuleStop::answer_source() const {
-    if (step_ == nullptr || !answer_)
-        return facts_.rules_back ? facts_.rules_back->source : facts_.destination();
+    if (step_ == nullptr) return decision() != nullptr ? decision()->source : facts_.destination();
     const bool leaves = hook() == "output" || hook() == "postrouting" || hook() == "egress";
     if (sees_frames() && leaves && is_translator()) return {facts_.flow.remote, facts_.flow.remote_port};
     const auto seen = std::ranges::find_if(facts_.sightings, [&](const Sighting& one) {

@@ -7,13 +7,17 @@
 
 namespace netlab::operations {
 
-/// A rule, or a chain's policy, that stops a packet or its answer: where that is, as the trace or else the
-/// rules as a table have it, and the commands that let it pass there. Pure; what it is made of must outlive
-/// it.
+/// A rule, or a chain's policy, that stops a packet or its answer, or, with `leg`, those of the connection
+/// that the engine's process makes itself: where that is, as the trace or else the rules as a table have it,
+/// and the commands that let it pass there. Pure; what it is made of must outlive it.
 class RuleStop {
   public:
-    RuleStop(const WhyFacts& facts, const api::WhyRule& rule, bool answer)
-        : facts_(facts), rule_(rule), answer_(answer) {}
+    RuleStop(const WhyFacts& facts, const api::WhyRule& rule, bool answer, bool leg = false)
+        : facts_(facts),
+          rule_(rule),
+          answer_(answer),
+          leg_(leg),
+          step_(leg ? nullptr : ending_step(facts.trace)) {}
 
     /// By the trace; nullptr where the rule is known from the host's table.
     [[nodiscard]] const TracedStep* step() const { return step_; }
@@ -25,9 +29,9 @@ class RuleStop {
     [[nodiscard]] bool met(std::string_view program) const;
 
     /// A command that lets it pass, for this flow and no more, before the chain's other rules, so that it
-    /// decides first; and its answer, where the chain would drop that next: where a flow is known there, that
-    /// of any flow by these interfaces. Where only its table's owner may change it, how to find him. ""
-    /// where it cannot be written.
+    /// decides first; and its answer and the process' own connection, where the chain would drop those next:
+    /// where a flow is known there, an answer of any flow by these interfaces. Where only its table's owner
+    /// may change it, how to find him. "" where it cannot be written.
     [[nodiscard]] std::string permission() const;
     /// The same by the program that keeps the host's firewall; "" where that has none.
     [[nodiscard]] std::string by_program(std::string_view owner) const;
@@ -39,13 +43,13 @@ class RuleStop {
         std::string output;
     };
 
-    [[nodiscard]] const std::optional<RulesDecision>& decision() const {
-        return answer_ ? facts_.rules_back : facts_.rules;
-    }
+    [[nodiscard]] const RulesDecision* decision() const { return table_of(facts_, answer_, leg_); }
     [[nodiscard]] const api::Target* holder() const;
     [[nodiscard]] std::string typed(const std::string& command) const;
     [[nodiscard]] Passage passage() const;
-    [[nodiscard]] bool answer_too() const;
+    [[nodiscard]] static bool is_plain(const Passage& way);
+    [[nodiscard]] bool stops_too(const RulesDecision* other) const;
+    [[nodiscard]] std::string and_what_comes_next(std::string command) const;
     [[nodiscard]] bool is_users_chain() const;
     [[nodiscard]] bool is_legacy() const { return rule_.family.ends_with(" (legacy)"); }
     [[nodiscard]] bool sees_frames() const { return rule_.family == "bridge" || rule_.family == "netdev"; }
@@ -57,13 +61,15 @@ class RuleStop {
     [[nodiscard]] std::string insert(const std::string& conditions) const;
     [[nodiscard]] std::string insert_by_iptables(const std::string& program,
                                                  const std::string& conditions) const;
-    [[nodiscard]] std::string pass_packet(const Passage& way) const;
-    [[nodiscard]] std::string pass_answer(const Passage& way, bool knows_flow) const;
+    [[nodiscard]] std::string pass_packet(const Passage& way, const api::Endpoint& destination) const;
+    [[nodiscard]] std::string pass_answer(const Passage& way, const api::Endpoint& source,
+                                          bool knows_flow) const;
 
     const WhyFacts& facts_;
     const api::WhyRule& rule_;
     bool answer_;
-    const TracedStep* step_ = ending_step(facts_.trace);
+    bool leg_;
+    const TracedStep* step_;
 };
 
 }  // namespace netlab::operations

@@ -3,6 +3,7 @@
 #include "daemon/operations/known_namespaces.hpp"
 #include "daemon/operations/route_verdict.hpp"
 #include "daemon/operations/why_asleep.hpp"
+#include "daemon/operations/why_doubts.hpp"
 #include "daemon/operations/why_narrow.hpp"
 #include "daemon/operations/why_source.hpp"
 #include "daemon/operations/why_unreachable.hpp"
@@ -32,6 +33,7 @@ enum class Cause : std::uint8_t {
     lost_answer,
     ignored_echo,
     refused_behind,
+    rule_of_leg,
     refused,
     paused,
 };
@@ -54,6 +56,8 @@ class Tables {
         }
         if (facts_.proxied && facts_.proxied->listener && refuses(*facts_.proxied->listener))
             return Cause::refused_behind;
+        if (WhyDecision leg; facts_.proxied && !rules_doubtful() && stop_leg_by_table(leg, facts_))
+            return Cause::rule_of_leg;
         if (arrives() && facts_.listener && refuses(*facts_.listener) && !asks_engines_resolver())
             return Cause::refused;
         return !rules_doubtful() && ends_at_paused() ? Cause::paused : Cause::none;
@@ -154,6 +158,7 @@ class Tables {
     /// No rule gives it a mark, by which it might be routed otherwise.
     [[nodiscard]] bool is_answers_way_known() const {
         const auto& back = facts_.rules_back;
+        if (!explain_zones(facts_).explanation.empty()) return false;
         return !back || (back->known && back->doubt.empty() && !back->marks && !back->untracks);
     }
     [[nodiscard]] bool is_answer_stopped() const {
@@ -186,6 +191,9 @@ class Decider {
             case Cause::rule_back:
                 out_.answer = true;
                 stop_by_table(out_, *facts_.rules_back);
+                break;
+            case Cause::rule_of_leg:
+                stop_leg_by_table(out_, facts_);
                 break;
             case Cause::lost_way:
                 settle(WhyVerdict::unreachable, end_place());
@@ -272,90 +280,6 @@ class Decider {
     WhyDecision out_;
 };
 
-/// What speaks against an arrival, and does not settle it.
-class Doubts {
-  public:
-    explicit Doubts(const WhyFacts& facts) : facts_(facts), tables_(facts) {}
-
-    Explanation explain() {
-        look_at_way();
-        if (tables_.arrives()) {
-            look_at_answer();
-            look_at_programs();
-        }
-        return out_.explanation.empty() ? nothing() : told();
-    }
-
-  private:
-    void add(const Explanation& one) {
-        if (one.explanation.empty()) return;
-        out_.explanation += (out_.explanation.empty() ? "" : "; ") + one.explanation;
-        if (out_.suggestion.empty()) out_.suggestion = one.suggestion;
-    }
-    void add(const std::optional<WrongNeighbour>& wrong) {
-        if (wrong) add(explain_wrong_neighbour(*wrong, target_at(facts_.context, wrong->at.place)));
-    }
-
-    void look_at_way() {
-        // Of a way that leads there its links are as they should be.
-        if (!tables_.arrives()) add(facts_.segment);
-        if (tables_.meets_stray()) add(explain_stray(*facts_.stray));
-        add(facts_.wrong);
-        if (facts_.narrow) add(explain_narrow(facts_));
-        if (leaves_to_outside()) add(explain_source(facts_));
-        if (!facts_.by_mark.empty()) add(explain_mark(facts_));
-        if (facts_.silent)
-            add({"nobody has answered for " + facts_.silent->address.to_string() + " on " +
-                     facts_.silent->interface + " of " + facts_.silent->target +
-                     " when it was asked for last",
-                 {}});
-    }
-
-    [[nodiscard]] bool leaves_to_outside() const {
-        return !facts_.way.points.empty() && facts_.way.points.back().hop.kind == "outside";
-    }
-
-    void look_at_answer() {
-        add(facts_.wrong_back);
-        if (facts_.no_way_back) add(explain_no_way_back(facts_));
-        if (facts_.lost_answer) add(explain_lost_answer(facts_));
-        if (facts_.rules_back && !facts_.rules_back->doubt.empty())
-            add({"whether this rule stops its answer netlab cannot say: " + facts_.rules_back->doubt, {}});
-        if (facts_.ignores_echoes) add(explain_ignored_echoes(facts_));
-    }
-
-    void look_at_programs() {
-        if (facts_.way.end_place) add(explain_paused(target_at(facts_.context, *facts_.way.end_place)));
-    }
-
-    [[nodiscard]] std::string doubtful_rule() const {
-        return facts_.rules && !facts_.rules->doubt.empty()
-                   ? "; whether this rule stops it netlab cannot say: " + facts_.rules->doubt
-                   : std::string();
-    }
-
-    [[nodiscard]] Explanation told() const {
-        std::string text;
-        if (tables_.arrives())
-            text = "the way is there by the kernels' tables, but ";
-        else if (!facts_.way.note.empty())
-            text = facts_.way.note + "; ";
-        return {text + out_.explanation + doubtful_rule() + "; only a probe tells", out_.suggestion};
-    }
-
-    [[nodiscard]] Explanation nothing() const {
-        if (!tables_.arrives()) return {facts_.way.note, {}};
-        std::string text = "the way is there by the kernels' tables";
-        const bool clear = facts_.rules && facts_.rules->doubt.empty() && facts_.rules->known;
-        if (clear) text += ", and no rule of IP's on the host stops the packet as netlab reads them";
-        return {text + doubtful_rule() + "; only a probe tells", {}};
-    }
-
-    const WhyFacts& facts_;
-    Tables tables_;
-    Explanation out_;
-};
-
 /// TO need not know a way to an address that it should not have been sent.
 Explanation with_source(const WhyFacts& facts, Explanation back) {
     const auto source = explain_source(facts);
@@ -377,6 +301,25 @@ void stop_by_table(WhyDecision& decision, const RulesDecision& rules) {
     decision.by_table = true;
 }
 
+bool stop_leg_by_table(WhyDecision& decision, const WhyFacts& facts) {
+    using Leg = BehindProxy::Leg;
+    if (!facts.leg) return false;
+    // Of rules that were not read as a whole, as they mostly are with a trace, which has a table of its own,
+    // one that stops it is there all the same.
+    const bool is_lost =
+        facts.proxied && (facts.proxied->leg == Leg::waiting || facts.proxied->leg == Leg::given_up);
+    for (const bool answer : {false, true}) {
+        const auto& rules = *table_of(facts, answer, true);
+        if ((!rules.known && !is_lost) || !rules.doubt.empty()) return false;
+        if (!rules.rule) continue;
+        decision.leg = true;
+        decision.answer = answer;
+        stop_by_table(decision, rules);
+        return true;
+    }
+    return false;
+}
+
 WhyDecision decide_by_tables(const WhyFacts& facts) {
     return Decider(facts).decide();
 }
@@ -385,7 +328,7 @@ Explanation explain_by_tables(const WhyFacts& facts, const WhyDecision& decision
     const auto cause = Tables(facts).cause();
     switch (cause) {
         case Cause::none:
-            return Doubts(facts).explain();
+            return explain_doubts(facts);
         case Cause::narrow:
             return explain_narrow(facts);
         case Cause::wrong_neighbour:

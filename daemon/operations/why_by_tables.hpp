@@ -13,6 +13,10 @@ namespace netlab::operations {
 /// Settles it by the rule of `rules`, which must be there: not as the kernel told it, but as its rules read.
 void stop_by_table(WhyDecision& decision, const RulesDecision& rules);
 
+/// The same by WhyFacts::leg, where that certainly stops the process' own connection or its answer; false:
+/// it does not.
+bool stop_leg_by_table(WhyDecision& decision, const WhyFacts& facts);
+
 /// Of that decision, where its reason is one that only the tables tell; where it is unknown, what speaks
 /// against an arrival. Else empty.
 [[nodiscard]] Explanation explain_by_tables(const WhyFacts& facts, const WhyDecision& decision);

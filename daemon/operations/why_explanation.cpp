@@ -92,7 +92,7 @@ class Explainer {
     /// known.
     [[nodiscard]] std::string output_of(const TracedStep* step) const {
         if (step != nullptr) return step->step.output;
-        const bool is_packets = decision_.by_table && !decision_.answer && facts_.rules;
+        const bool is_packets = decision_.by_table && !decision_.answer && !decision_.leg && facts_.rules;
         return is_packets && facts_.stray->address == facts_.destination().address ? facts_.rules->output
                                                                                    : std::string();
     }
@@ -105,7 +105,7 @@ class Explainer {
             return explain_stray(*facts_.stray);
         // A policy drops what should not have come there: by a veth, say, that is on no bridge.
         if (!decision_.rule->handle && !facts_.segment.explanation.empty()) return facts_.segment;
-        return explain_rule(facts_, *decision_.rule, decision_.answer);
+        return explain_rule(facts_, *decision_.rule, decision_.answer, decision_.leg);
     }
 
     [[nodiscard]] Explanation refused() const {
@@ -159,6 +159,7 @@ class Explainer {
                     {}};
         if (facts_.small_passes.value_or(false)) return black_hole();
         if (decision_.answer && facts_.lost_answer) return explain_lost_answer(facts_);
+        if (auto apart = explain_zones(facts_); decision_.answer && !apart.explanation.empty()) return apart;
         if (decision_.answer && facts_.rules_back && facts_.rules_back->untracks)
             return explain_untracked(
                 "somebody has answered, and the answer is not led back to " + from().name + ": ",
@@ -317,7 +318,7 @@ std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& deci
         notes.push_back("the packet's way through the rules was not traced (" + facts.untraced +
                         "): what stopped it is told from where it was seen alone");
     if (decision.by_table && facts.probed)
-        notes.emplace_back((decision.answer ? facts.rules_back : facts.rules)->legacy
+        notes.emplace_back(table_of(facts, decision.answer, decision.leg)->legacy
                                ? "iptables-legacy's rules cannot be traced: this one is what they say by "
                                  "themselves, and the packet was not seen behind it"
                                : "the rule is what the host's rules say by themselves");

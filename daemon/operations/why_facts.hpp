@@ -32,6 +32,12 @@ struct SilentNeighbour {
     std::optional<NeighbourStop> stop{};  ///< a rule of the host's that keeps it from being found
 };
 
+/// A rule that gives a packet a zone of conntrack's.
+struct ZoneRule {
+    api::NatRule rule;
+    std::optional<std::uint16_t> of_answers;  ///< kernel::FlowZone's; absent: not known, or not certain
+};
+
 /// What the host's rules decide of a packet, read as a table.
 struct RulesDecision {
     bool known = false;                ///< all of its rules could be read
@@ -52,6 +58,7 @@ struct RulesDecision {
     std::string missed{};                    ///< the same: find_missed_chain()'s
     std::optional<api::NatRule> untracks{};  ///< takes it from conntrack: no rule may translate it
     bool marks = false;                      ///< one sets its mark, or may, before it is routed
+    std::optional<ZoneRule> zone{};
 };
 
 /// The source that a packet leaves the host with, as the host's rules read.
@@ -118,6 +125,12 @@ struct BehindProxy {
     Leg leg = Leg::unseen;
 };
 
+/// What the host's rules make of the connection of that process' own, and of its answer.
+struct LegRules {
+    RulesDecision there;
+    RulesDecision back;
+};
+
 /// All that is known of one question.
 struct WhyFacts {
     WhyFacts(const api::Context& its_context, const api::WhyRequest& its_request)
@@ -165,6 +178,7 @@ struct WhyFacts {
         ingress;  ///< the host's chains at an interface's ingress that may drop: "netdev t c"
     std::optional<RulesDecision> rules;        ///< absent where it does not pass the host's rules
     std::optional<RulesDecision> rules_back;   ///< the same of the answer
+    std::optional<LegRules> leg;               ///< where a process of the engine's may take it on the host
     std::optional<LeavingSource> leaving;      ///< absent where it does not leave the host, or is not known
     std::optional<api::ConntrackStale> stale;  ///< an old entry of the same service that leads elsewhere
     std::vector<std::string> notes;            ///< what is to be said whatever comes of it
@@ -179,8 +193,16 @@ struct WhyDecision {
     std::optional<api::WhyRule> rule;
     bool answer = false;    ///< it is the answer that does not arrive
     bool paused = false;    ///< it came to where no program runs that could take it
+    bool leg = false;       ///< it is the packet, or the answer, of the engine's process' own connection
     bool by_table = false;  ///< the rule is the one that reads so, not one that the kernel has told of
     std::optional<std::size_t> last;  ///< point of the way where it was seen last
 };
+
+/// The rules that have decided so, or would; nullptr where they are not known.
+[[nodiscard]] inline const RulesDecision* table_of(const WhyFacts& facts, bool answer, bool leg) {
+    if (leg) return !facts.leg ? nullptr : answer ? &facts.leg->back : &facts.leg->there;
+    const auto& rules = answer ? facts.rules_back : facts.rules;
+    return rules ? &*rules : nullptr;
+}
 
 }  // namespace netlab::operations

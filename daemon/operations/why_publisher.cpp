@@ -1,6 +1,7 @@
 #include "daemon/operations/why_publisher.hpp"
 
 #include "daemon/operations/connections.hpp"
+#include "daemon/operations/why_rules.hpp"
 
 #include <algorithm>
 
@@ -45,6 +46,14 @@ std::optional<Publisher> find_publisher(const api::Context& context, std::size_t
         return Publisher{&target, first + i, ways_to(target, port->container_port, led)};
     }
     return std::nullopt;
+}
+
+LegRules decide_leg_by_rules(const FamilyRules& rules, const std::string& host, const ProxyRoute& route,
+                             api::WhyProtocol protocol, const api::Endpoint& to) {
+    const HostPassage passage{host, {}, route.output, false};
+    const Flow flow{protocol, 0, to.address, to.port};
+    return {decide_by_rules(rules, passage, flow, route.own, to),
+            decide_answer_by_rules(rules, passage, flow, route.own, to, route.own)};
 }
 
 ProxyLegs::ProxyLegs(int sock_diag_socket, std::vector<api::Endpoint> ways)

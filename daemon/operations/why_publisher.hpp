@@ -26,6 +26,17 @@ struct Publisher {
                                                       std::string_view protocol, const api::Endpoint& host,
                                                       const ProxyProcesses& proxies);
 
+/// How the host sends to the container behind such a process.
+struct ProxyRoute {
+    std::string output;  ///< interface
+    IpAddress own;       ///< the source that it gives its own packets there
+};
+
+/// What the host's rules would do to the connection that such a process makes, and to its answer. Pure.
+[[nodiscard]] LegRules decide_leg_by_rules(const FamilyRules& rules, const std::string& host,
+                                           const ProxyRoute& route, api::WhyProtocol protocol,
+                                           const api::Endpoint& to);
+
 /// The connections of such a process to the container behind it, by what the host's sockets say.
 class ProxyLegs {
   public:

@@ -124,6 +124,7 @@ class Question {
                                                        answered_address().value_or(*destination_.source));
             look_at_source(*whole, to);
         }
+        look_at_leg();
         facts_.final_target = facts_.way.end_target;
         mark_sightings(facts_.way, facts_.sightings, facts_.observed, facts_.saw_all);
     }
@@ -165,7 +166,8 @@ class Question {
         const auto place = handles_.host->place;
         facts_.host = topology_[place].target;
         const InterfaceNames names(topology_[place].links);
-        rules_ = handles_.host->rules.read(names).of(facts_.flow.remote.family());
+        all_rules_ = handles_.host->rules.read(names);
+        rules_ = all_rules_.of(facts_.flow.remote.family());
         const auto& route_socket = handles_.known.socket(place);
         if (route_socket && handles_.host->conntrack && facts_.flow.protocol != WhyProtocol::icmp &&
             context_.names_complete)
@@ -334,21 +336,32 @@ class Question {
                                     {facts_.flow.remote, request_.port}, handles_.proxies);
     }
 
-    /// A published port that the host's own socket has taken.
-    void look_behind_proxy() {
-        const bool taken = facts_.listener && facts_.listener->verdict == ListenerVerdict::takes;
-        if (!publisher_ || !taken || facts_.translated) return;
-        if (facts_.probed && !came_to_socket()) return;
+    /// Who is behind the process if that takes it, and what the rules make of the process' own connection.
+    void look_at_leg() {
+        if (!publisher_ || facts_.translated) return;
         const auto& [target, place, ways] = *publisher_;
         for (const auto& to : ways) {
             const auto judgement = judge_in(place, to);
             const bool takes = judgement && judgement->verdict == ListenerVerdict::takes;
             const bool nearer = judgement && judgement->verdict == ListenerVerdict::full;
-            if (takes || nearer || !facts_.proxied) facts_.proxied = BehindProxy{target->name, to, judgement};
+            if (takes || nearer || !behind_) behind_ = BehindProxy{target->name, to, judgement};
             if (takes) break;
         }
+        if (!behind_) return;
+        const auto& to = behind_->to;
+        if (const auto route = tables_.host_route(handles_.host->place, to.address))
+            facts_.leg = decide_leg_by_rules(all_rules_.of(to.address.family()), facts_.host, *route,
+                                             request_.protocol, to);
+    }
+
+    /// A published port that the host's own socket has taken.
+    void look_behind_proxy() {
+        const bool taken = facts_.listener && facts_.listener->verdict == ListenerVerdict::takes;
+        if (!publisher_ || !taken || facts_.translated) return;
+        if (facts_.probed && !came_to_socket()) return;
+        facts_.proxied = behind_;
         if (!facts_.proxied) return;
-        facts_.proxied->paused = is_paused(*target);
+        facts_.proxied->paused = is_paused(*publisher_->target);
         facts_.proxied->leg = leg_;
     }
 
@@ -411,8 +424,10 @@ class Question {
     Output& output_;
     WhyTables tables_;
     DecisiveRoutes routes_;
-    FamilyRules rules_;  ///< the host's
+    RuleSet all_rules_;  ///< the host's
+    FamilyRules rules_;  ///< those of the flow's family
     std::optional<Publisher> publisher_;
+    std::optional<BehindProxy> behind_;  ///< who gets it if the publisher's process takes it
     BehindProxy::Leg leg_ = BehindProxy::Leg::unseen;
     WhyFacts facts_;
 };

@@ -60,11 +60,11 @@ class HookWalk {
 
     void look(std::uint32_t hook, HookPart part = HookPart::whole) {
         const auto decision = kernel::find_drop(rules_.chains, hook, facts_, part);
-        if (decision.effects.marks) facts_.mark.reset();
+        kernel::apply(decision.effects, facts_);
+        if (decision.effects.zones != nullptr && !out_.zone) take_zone(decision.effects);
         const bool before_routing = hook == NF_INET_PRE_ROUTING || hook == NF_INET_LOCAL_OUT;
         out_.marks = out_.marks || (before_routing && decision.effects.marks);
         if (decision.effects.untracks != nullptr) {
-            facts_.flow.reset();
             if (!decision.effects.surely_untracks)
                 may_untrack(decision.effects);
             else if (!out_.untracks)
@@ -80,7 +80,7 @@ class HookWalk {
         out_.destination = {facts_.destination, facts_.destination_port};
         out_.hook = hook_names.at(hook);
         out_.of_no_flow =
-            !facts_.flow || kernel::is_before_conntrack(*decision.base->hook, facts_.input == "lo");
+            is_of_no_flow() || kernel::is_before_conntrack(*decision.base->hook, facts_.input == "lo");
         if (hook != NF_INET_LOCAL_OUT && hook != NF_INET_POST_ROUTING) out_.input = passage_.input;
         if (hook != NF_INET_PRE_ROUTING && hook != NF_INET_LOCAL_IN) out_.output = passage_.output;
         if (decision.rule != nullptr) return;
@@ -98,6 +98,15 @@ class HookWalk {
     }
 
   private:
+    [[nodiscard]] bool is_of_no_flow() const {
+        return !facts_.flow || (*facts_.flow & (kernel::flow_is_untracked | kernel::flow_is_invalid)) != 0;
+    }
+
+    void take_zone(const kernel::SideEffects& effects) {
+        out_.zone = ZoneRule{describe_rule(*effects.zone_chain, *effects.zones),
+                             effects.surely_zones ? effects.zones->zone->of_answers : std::nullopt};
+    }
+
     void may_untrack(const kernel::SideEffects& effects) {
         out_.translation_in_doubt = true;
         if (out_.doubt.empty()) out_.doubt = doubt_of(effects.untrack_chain, effects.untracks);
@@ -108,6 +117,14 @@ class HookWalk {
     kernel::PacketFacts facts_;
     RulesDecision out_;
 };
+
+/// Conntrack does not see the packet that is answered, or sees it in a zone of its own: what the answer is
+/// for conntrack is not known then.
+bool is_kept_apart(const FamilyRules& rules, const HostPassage& passage, const kernel::PacketFacts& packet) {
+    const std::uint32_t first = is_made_here(passage) ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
+    const auto effects = kernel::find_drop(rules.chains, first, packet, HookPart::before_dnat).effects;
+    return effects.untracks != nullptr || effects.zones != nullptr;
+}
 
 }  // namespace
 
@@ -215,6 +232,7 @@ RulesDecision decide_answer_by_rules(const FamilyRules& rules, const HostPassage
     const bool for_host = is_made_here(passage);
     const HostPassage back{passage.target, passage.output, passage.input, for_host};
     auto facts = packet_facts(passage, flow, source);
+    const auto there = facts;
     facts.destination = source;
     facts.source = destination.address;
     facts.destination_port = facts.source_port;
@@ -222,15 +240,23 @@ RulesDecision decide_answer_by_rules(const FamilyRules& rules, const HostPassage
     facts.input = back.input;
     facts.flow = kernel::flow_is_established | (translated ? kernel::flow_has_dnat : 0U);
     facts.destination = answered;
+    facts.destination_local = for_host || answered != source;
+    if (is_kept_apart(rules, passage, there)) kernel::forget_flow(facts);
     HookWalk walk(rules, back, facts);
     if (passage.lost) return walk.take();
     // Before conntrack gives it FROM's own address.
     if (!passage.for_host) walk.look(NF_INET_PRE_ROUTING, HookPart::before_dnat);
-    if (walk.is_untracked()) return walk.take();
+    if (walk.is_untracked() && (translated || answered != source)) return walk.take();
     walk.facts().destination = source;
-    walk.facts().output = back.output;
     walk.facts().destination_local = for_host;
-    walk.look(passage.for_host ? NF_INET_LOCAL_OUT : for_host ? NF_INET_LOCAL_IN : NF_INET_FORWARD);
+    if (!passage.for_host) walk.look(NF_INET_PRE_ROUTING, HookPart::behind_dnat);
+    walk.facts().output = back.output;
+    if (for_host && !passage.for_host) {
+        walk.look(NF_INET_LOCAL_IN);
+        return walk.take();
+    }
+    walk.look(passage.for_host ? NF_INET_LOCAL_OUT : NF_INET_FORWARD);
+    walk.look(NF_INET_POST_ROUTING);
     return walk.take();
 }
 

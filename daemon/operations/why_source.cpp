@@ -47,9 +47,10 @@ class Explainer {
     [[nodiscard]] bool is_shadowed() const {
         return facts_.leaving && !facts_.leaving->nat.shadowed_by.empty();
     }
-    [[nodiscard]] bool ends_in_container() const {
-        return facts_.way.end == api::RouteStep::delivered && facts_.way.end_place &&
-               is_container(target_at(facts_.context, *facts_.way.end_place));
+    /// Between containers nothing is to be translated, and of others it is seen only in what becomes of it.
+    [[nodiscard]] bool may_know_way_back() const {
+        if (facts_.way.end != api::RouteStep::delivered || !facts_.way.end_place) return false;
+        return !facts_.probed || is_container(target_at(facts_.context, *facts_.way.end_place));
     }
 
     /// As it was seen, or, where nothing was sent, as the rules read.
@@ -76,8 +77,7 @@ class Explainer {
             const auto cause = explain_shadowed_nat(facts_.leaving->nat);
             return {text + cause.explanation, cause.suggestion};
         }
-        // Between containers nothing is to be translated.
-        if (ends_in_container()) return {};
+        if (may_know_way_back()) return {};
         if (facts_.rules && facts_.rules->untracks) return explain_untracked(text, *facts_.rules->untracks);
         // Before the chain's other rules, one of which may end it.
         const auto& output = exit_.hop.interface;
@@ -111,6 +111,26 @@ Explanation explain_source(const WhyFacts& facts) {
 Explanation explain_untracked(const std::string& what, const api::NatRule& rule) {
     return {what + "the rule " + place_of(rule) +
                 " takes it from conntrack, so that nothing may translate it: " + rule.text,
+            rule.owner_port ? ask_owner(rule.owner_port) : delete_command(rule)};
+}
+
+Explanation explain_zones(const WhyFacts& facts) {
+    const bool translated = facts.translated || translated_source(facts.sightings);
+    if (!translated || !facts.rules || !facts.rules_back) return {};
+    const auto& there = facts.rules->zone;
+    const auto& back = facts.rules_back->zone;
+    if (!there && !back) return {};
+    constexpr std::uint16_t none = 0;
+    const auto number = there ? there->of_answers : none;
+    const auto number_back = back ? back->of_answers : none;
+    if (number && number == number_back) return {};
+    const auto& rule = (there ? *there : *back).rule;
+    const auto* certain = number && number_back ? " gives " : " may give ";
+    return {(facts.probed ? "somebody has answered, and the answer" : "its answer") +
+                std::string(" is not led back: ") + place_of(rule) + certain +
+                (there ? "the packet another zone of conntrack's than its answer has: "
+                       : "the answer another zone of conntrack's than the packet has: ") +
+                rule.text,
             rule.owner_port ? ask_owner(rule.owner_port) : delete_command(rule)};
 }
 

@@ -11,4 +11,8 @@ namespace netlab::operations {
 /// No rule translates what conntrack does not see: `what`, and the rule that keeps it from that.
 [[nodiscard]] Explanation explain_untracked(const std::string& what, const api::NatRule& rule);
 
+/// A packet that was translated, and its answer, are of different zones of conntrack's, as the rules read: no
+/// translation is undone. Empty where that is not so.
+[[nodiscard]] Explanation explain_zones(const WhyFacts& facts);
+
 }  // namespace netlab::operations

@@ -4,6 +4,7 @@
 #include "daemon/operations/route_verdict.hpp"
 #include "daemon/operations/topology.hpp"
 #include "daemon/operations/why_facts.hpp"
+#include "daemon/operations/why_publisher.hpp"
 
 #include <optional>
 
@@ -57,6 +58,9 @@ class WhyTables {
     /// Whether it does not come to FROM's `source`. nullopt, too, where its first namespace cannot send it.
     [[nodiscard]] std::optional<LostAnswer> lost_answer(const AnswerStart& start,
                                                         const IpAddress& source) const;
+    /// How the namespace of that place sends its own packets to it; nullopt where it has no way, or it is not
+    /// known.
+    [[nodiscard]] std::optional<ProxyRoute> host_route(std::size_t place, const IpAddress& to) const;
     /// FROM's next hop, where it is another's address than the destination.
     [[nodiscard]] std::optional<IpAddress> next_hop(const IpAddress& destination) const;
 

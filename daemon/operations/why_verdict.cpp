@@ -149,6 +149,8 @@ class Decider {
             nobody_runs({proxied.target, "its kernel"});
         else if ((udp && answered()) || proxied.leg == Leg::there)
             settle(WhyVerdict::delivered, there);
+        else if (stop_leg_by_table(out_, facts_))
+            return;
         else if (proxied.leg == Leg::waiting)
             settle(WhyVerdict::lost, api::WhyPlace{facts_.host, "docker-proxy and " + proxied.target});
         else

@@ -81,9 +81,9 @@ TEST_CASE("why: docker-proxy is looked behind from wherever the packet comes to 
             const auto report = ask_why(daemon, way.question);
             INFO(report);
             CHECK(way.curl() != 0);
-            CHECK(verdict(report) == "lost");
-            CHECK(contains(text(report, "explanation"), "gets no answer"));
-            CHECK(contains(text(report, "suggestion"), ":80"));
+            CHECK(verdict(report) == "dropped");
+            CHECK(contains(text(report, "explanation"), "docker-proxy's own connection to "));
+            CHECK(contains(text(report, "suggestion"), "nft insert rule ip filter OUTPUT oifname "));
         }
     }
     docker({"pause", "why-behind"});

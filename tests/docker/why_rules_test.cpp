@@ -207,7 +207,6 @@ TEST_CASE("why rules: what gives the packet a source that nobody can answer is n
           "[docker][why_rules]") {
     const support::Daemon daemon(settings());
     const Words page{"co3", "203.0.113.8:80"};
-    const SavedRules saved;
     for (const auto& [does, says] : std::vector<std::pair<std::string, std::string>>{
              {"iptables -t nat -I POSTROUTING -s 172.17.0.0/16 -j ACCEPT",
               "(ip saddr 172.17.0.0/16 accept), a rule of the host's administrator, ends the chain before"},
@@ -218,6 +217,7 @@ TEST_CASE("why rules: what gives the packet a source that nobody can answer is n
               "ip nat POSTROUTING rule 1 (iptables-legacy) (ip saddr 172.17.0.0/16 accept)"},
              {"iptables -t nat -I POSTROUTING -s 172.17.0.0/16 -o eth0 -j SNAT --to-source 198.51.100.77",
               "with the source 198.51.100.77, which ip nat POSTROUTING handle "}}) {
+        const SavedRules saved;
         const Undo undo("iptables-legacy -t nat -F POSTROUTING");
         on_host(does);
         CHECK(status_in_container("co3", web_page) != 0);
@@ -230,4 +230,74 @@ TEST_CASE("why rules: what gives the packet a source that nobody can answer is n
         check_delivered(daemon, page);
         CHECK(status_in_container("co3", web_page) == 0);
     }
+}
+
+TEST_CASE("why rules: a policy of the first or last hook takes one suggestion", "[docker][why_rules]") {
+    const support::Daemon daemon(settings());
+    const Words page{"co3", "203.0.113.8:80"};
+    for (const std::string hook : {"postrouting priority 0", "prerouting priority 0",
+                                   "prerouting priority -300", "prerouting priority -150"}) {
+        INFO(hook);
+        const Table own("inet own", "chain c { type filter hook " + hook + "; policy drop; }");
+        CHECK(status_in_container("co3", web_page) != 0);
+        const auto report = ask_why(daemon, page);
+        INFO(report);
+        CHECK(verdict(report) == "dropped");
+        CHECK(suggestion(ask_why(daemon, {"co3", "203.0.113.8:80", "--no-probe"})) == suggestion(report));
+        follow(report);
+        check_delivered(daemon, page);
+        CHECK(status_in_container("co3", web_page) == 0);
+    }
+}
+
+TEST_CASE("why rules: what a policy drops of docker-proxy's own connection is let through, too",
+          "[docker][why_rules]") {
+    const support::Daemon daemon(settings());
+    // A container on the bridge comes to the host's own address, which no rule translates for it.
+    const Words question{"co3", "172.17.0.1:8080"};
+    const auto page = "curl -sf -m 2 -o /dev/null http://172.17.0.1:8080/";
+    CHECK(status_in_container("co3", page) == 0);
+    for (const std::string hook : {"input", "output"}) {
+        INFO(hook);
+        const Table own("inet own", "chain c { type filter hook " + hook + " priority 0; policy drop; }");
+        CHECK(status_in_container("co3", page) != 0);
+        auto report = ask_why(daemon, question);
+        INFO(report);
+        CHECK(verdict(report) == "dropped");
+        follow(report);
+        check_delivered(daemon, question);
+        CHECK(status_in_container("co3", page) == 0);
+    }
+    // Where it is that connection alone.
+    const auto to = address_of("py-server1", "bridge");
+    for (const auto& [chain, rule] : {std::pair("output", "ip daddr " + to + " tcp dport 8080 drop"),
+                                      std::pair("input", "ip saddr " + to + " tcp sport 8080 reject")}) {
+        const Table own("inet own",
+                        "chain c { type filter hook " + std::string(chain) + " priority 0; " + rule + "; }");
+        CHECK(status_in_container("co3", page) != 0);
+        for (const auto* option : {"--wait=1", "--no-probe"}) {
+            const auto report = ask_why(daemon, {question[0], question[1], option});
+            INFO(report);
+            CHECK(contains(text(netlab::lab::rule(report), "text"), " tcp "));
+            CHECK(contains(text(report, "explanation"), "docker-proxy's own connection to " + to));
+        }
+        follow(ask_why(daemon, question));
+        check_delivered(daemon, question);
+        CHECK(status_in_container("co3", page) == 0);
+    }
+}
+
+TEST_CASE("why rules: an answer in another zone of conntrack's is not led back", "[docker][why_rules]") {
+    const support::Daemon daemon(settings());
+    const Words question{outside_target(), "198.51.100.2:8080"};
+    const Undo undo("iptables -w -t raw -F PREROUTING");
+    on_host("iptables -w -t raw -A PREROUTING -i eth0 -p tcp --dport 8080 -j CT --zone 5");
+    CHECK(status_outside(published) != 0);
+    const auto report = ask_why(daemon, question);
+    INFO(report);
+    CHECK(verdict(report) == "lost");
+    CHECK(contains(text(report, "explanation"), "gives the packet another zone of conntrack's"));
+    follow(report);
+    check_delivered(daemon, question);
+    CHECK(status_outside(published) == 0);
 }

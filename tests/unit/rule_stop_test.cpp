@@ -1,4 +1,6 @@
 #include "daemon/operations/rule_explanation.hpp"
+#include "daemon/operations/why_by_tables.hpp"
+#include "daemon/operations/why_publisher.hpp"
 #include "daemon/operations/why_rules.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/why_case.hpp"
@@ -228,6 +230,83 @@ TEST_CASE("rule stop: whose answer is dropped before conntrack is told from the 
     legacy.chain = "OUTPUT";
     CHECK(explain_rule(one.facts, legacy, true).suggestion ==
           "iptables-legacy -t raw -I OUTPUT -o br-1 -s 198.51.100.2 -p tcp --sport 80 -j ACCEPT");
+}
+
+TEST_CASE("rule stop: a policy of the first or last hook drops the answer as well, by its own interfaces",
+          "[unit]") {
+    Case one;
+    add_host(one);
+    const HostPassage out{"host", "docker0", "eth0", false};
+    const auto co1 = address("172.18.0.2");
+    const api::Endpoint to{address("203.0.113.8"), 80};
+    const auto suggested = [&](std::uint32_t hook, std::int32_t priority) {
+        auto chain = base_chain("inet own", "c", hook, priority);
+        chain.drops = true;
+        const FamilyRules rules{{chain}, true};
+        one.facts.rules = decide_by_rules(rules, out, one.facts.flow, co1, to);
+        one.facts.rules_back =
+            decide_answer_by_rules(rules, out, one.facts.flow, co1, to, address("198.51.100.2"));
+        REQUIRE(one.facts.rules->rule);
+        return explain_rule(one.facts, *one.facts.rules->rule, false).suggestion;
+    };
+    CHECK(suggested(NF_INET_POST_ROUTING, 0) ==
+          "nft insert rule inet own c oifname eth0 ip daddr 203.0.113.8 tcp dport 80 accept && "
+          "nft insert rule inet own c oifname docker0 ct state established,related accept");
+    for (const std::int32_t priority : {0, -150})
+        CHECK(suggested(NF_INET_PRE_ROUTING, priority) ==
+              "nft insert rule inet own c iifname docker0 ip daddr 203.0.113.8 tcp dport 80 accept && "
+              "nft insert rule inet own c iifname eth0 ct state established,related accept");
+    CHECK(suggested(NF_INET_PRE_ROUTING, -300) ==
+          "nft insert rule inet own c iifname docker0 ip daddr 203.0.113.8 tcp dport 80 accept && "
+          "nft insert rule inet own c iifname eth0 ip saddr 203.0.113.8 tcp sport 80 accept");
+}
+
+TEST_CASE("rule stop: docker-proxy's own connection is let through the chain that drops what it takes, too",
+          "[unit]") {
+    Case one("198.51.100.2");
+    add_host(one);
+    one.facts.flow.remote_port = 8080;
+    const auto client = address("198.51.100.1");
+    const api::Endpoint to{address("198.51.100.2"), 8080};
+    const HostPassage in{"host", "eth0", "", true};
+    const ProxyRoute route{"docker0", address("172.17.0.1")};
+    const auto decide = [&](const FamilyRules& rules) {
+        one.facts.rules = decide_by_rules(rules, in, one.facts.flow, client, to);
+        one.facts.rules_back = decide_answer_by_rules(rules, in, one.facts.flow, client, to, client);
+        one.facts.leg =
+            decide_leg_by_rules(rules, "host", route, WhyProtocol::tcp, {address("172.17.0.2"), 80});
+    };
+    auto input = base_chain("inet own", "in", NF_INET_LOCAL_IN, 0);
+    input.drops = true;
+    decide({{input}, true});
+    REQUIRE(one.facts.rules->rule);
+    CHECK(explain_rule(one.facts, *one.facts.rules->rule, false).suggestion ==
+          "nft insert rule inet own in iifname eth0 ip daddr 198.51.100.2 tcp dport 8080 accept && "
+          "nft insert rule inet own in iifname docker0 ct state established,related accept");
+    auto output = base_chain("inet own", "out", NF_INET_LOCAL_OUT, 0);
+    output.drops = true;
+    decide({{output}, true});
+    REQUIRE(one.facts.rules_back->rule);
+    CHECK(explain_rule(one.facts, *one.facts.rules_back->rule, true).suggestion ==
+          "nft insert rule inet own out oifname eth0 ct state established,related accept && "
+          "nft insert rule inet own out oifname docker0 ip daddr 172.17.0.2 tcp dport 80 accept");
+    // Where the process has taken it, its own connection is what the rule stops.
+    one.facts.proxied = BehindProxy{"web", {address("172.17.0.2"), 80}, {}};
+    one.facts.proxied->leg = BehindProxy::Leg::waiting;
+    WhyDecision decision;
+    REQUIRE(stop_leg_by_table(decision, one.facts));
+    CHECK(decision.leg);
+    CHECK_FALSE(decision.answer);
+    const auto why = explain_rule(one.facts, *decision.rule, false, true);
+    CHECK(says(why.explanation, "it is docker-proxy's own connection to 172.17.0.2:80 of web"));
+    CHECK(why.suggestion ==
+          "nft insert rule inet own out oifname docker0 ip daddr 172.17.0.2 tcp dport 80 accept");
+    decide({{input}, true});
+    REQUIRE(stop_leg_by_table(decision, one.facts));
+    CHECK(decision.answer);
+    // What may be otherwise is not said.
+    one.facts.leg->back.doubt = "ip filter INPUT: …";
+    CHECK_FALSE(stop_leg_by_table(decision, one.facts));
 }
 
 TEST_CASE("rule stop: only where Docker sets the policy its rules may have been flushed", "[unit]") {

@@ -201,3 +201,30 @@ TEST_CASE("why: a source that a SNAT gives and the host does not have is named",
     one.facts.sightings = {left_with("198.51.100.2")};
     CHECK(explain_source(one.facts).explanation.empty());
 }
+
+TEST_CASE("why: a translated packet's answer in another zone of conntrack's is not led back", "[unit]") {
+    Case one;
+    add_host(one);
+    one.facts.translated = api::Endpoint{address("172.18.0.3"), 80};
+    one.facts.rules.emplace();
+    one.facts.rules_back.emplace();
+    CHECK(explain_zones(one.facts).explanation.empty());
+    api::NatRule by;
+    by.family = "ip";
+    by.table = "raw";
+    by.chain = "PREROUTING";
+    by.handle = 5;
+    by.text = "ct zone set 5";
+    one.facts.rules->zone = ZoneRule{by, std::uint16_t{5}};
+    one.decision.answer = true;
+    auto why = one.explain(WhyVerdict::lost);
+    CHECK(
+        why.explanation ==
+        "somebody has answered, and the answer is not led back: ip raw PREROUTING handle 5 gives the packet "
+        "another zone of conntrack's than its answer has: ct zone set 5");
+    CHECK(why.suggestion == "nft delete rule ip raw PREROUTING handle 5");
+    one.facts.rules_back->zone = one.facts.rules->zone;
+    CHECK(explain_zones(one.facts).explanation.empty());
+    one.facts.rules_back->zone->of_answers.reset();
+    CHECK(explain_zones(one.facts).explanation.find(" may give ") != std::string::npos);
+}

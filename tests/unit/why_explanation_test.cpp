@@ -207,6 +207,7 @@ TEST_CASE("why: what lets an echo pass lets nothing else pass, and its answer wh
           "nft insert rule ip filter FORWARD iifname br-1 oifname eth0 ip daddr 203.0.113.8 icmp type "
           "echo-request accept");
     one.facts.rules_back = decision;
+    std::swap(one.facts.rules_back->input, one.facts.rules_back->output);
     CHECK(explain_rule(one.facts, policy, false).suggestion ==
           "nft insert rule ip filter FORWARD iifname br-1 oifname eth0 ip daddr 203.0.113.8 icmp type "
           "echo-request accept && iptables-nft -t filter -I FORWARD -i eth0 -o br-1 -m conntrack --ctstate "

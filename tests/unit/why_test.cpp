@@ -334,6 +334,10 @@ TEST_CASE("why: what conntrack does not see no rule translates", "[unit]") {
     REQUIRE(decision.untracks);
     CHECK(decision.untracks->handle == 5);
     CHECK(decision.doubt.empty());
+    auto late = rules;
+    late.chains.front().hook->priority = -190;
+    CHECK(destination_by_rules(late, untracked, flow, co1, nowhere));
+    CHECK_FALSE(decide_by_rules(late, untracked, flow, co1, {co2, 80}).untracks);
     const HostPassage tracked{"host", "eth1", "", true};
     CHECK(destination_by_rules(rules, tracked, flow, co1, nowhere));
     CHECK_FALSE(decide_by_rules(rules, tracked, flow, co1, {co2, 80}).untracks);

@@ -1,0 +1,101 @@
+#include "daemon/operations/why_doubts.hpp"
+
+#include "daemon/operations/known_namespaces.hpp"
+#include "daemon/operations/why_asleep.hpp"
+#include "daemon/operations/why_by_tables.hpp"
+#include "daemon/operations/why_narrow.hpp"
+#include "daemon/operations/why_source.hpp"
+#include "daemon/operations/why_unreachable.hpp"
+
+namespace netlab::operations {
+
+namespace {
+
+class Doubts {
+  public:
+    explicit Doubts(const WhyFacts& facts) : facts_(facts) {}
+
+    Explanation explain() {
+        look_at_way();
+        if (arrives()) {
+            look_at_answer();
+            look_at_programs();
+        }
+        return out_.explanation.empty() ? nothing() : told();
+    }
+
+  private:
+    [[nodiscard]] bool arrives() const { return facts_.way.end == api::RouteStep::delivered; }
+
+    void add(const Explanation& one) {
+        if (one.explanation.empty()) return;
+        out_.explanation += (out_.explanation.empty() ? "" : "; ") + one.explanation;
+        if (out_.suggestion.empty()) out_.suggestion = one.suggestion;
+    }
+    void add(const std::optional<WrongNeighbour>& wrong) {
+        if (wrong) add(explain_wrong_neighbour(*wrong, target_at(facts_.context, wrong->at.place)));
+    }
+
+    void look_at_way() {
+        // Of a way that leads there its links are as they should be.
+        if (!arrives()) add(facts_.segment);
+        if (meets_stray_route(facts_)) add(explain_stray(*facts_.stray));
+        add(facts_.wrong);
+        if (facts_.narrow) add(explain_narrow(facts_));
+        add(explain_source(facts_));
+        if (!facts_.by_mark.empty()) add(explain_mark(facts_));
+        if (facts_.silent)
+            add({"nobody has answered for " + facts_.silent->address.to_string() + " on " +
+                     facts_.silent->interface + " of " + facts_.silent->target +
+                     " when it was asked for last",
+                 {}});
+    }
+
+    void look_at_answer() {
+        add(facts_.wrong_back);
+        if (facts_.no_way_back) add(explain_no_way_back(facts_));
+        if (facts_.lost_answer) add(explain_lost_answer(facts_));
+        if (facts_.rules_back && !facts_.rules_back->doubt.empty())
+            add({"whether this rule stops its answer netlab cannot say: " + facts_.rules_back->doubt, {}});
+        if (facts_.ignores_echoes) add(explain_ignored_echoes(facts_));
+        add(explain_zones(facts_));
+    }
+
+    void look_at_programs() {
+        if (facts_.way.end_place) add(explain_paused(target_at(facts_.context, *facts_.way.end_place)));
+    }
+
+    [[nodiscard]] std::string doubtful_rule() const {
+        return facts_.rules && !facts_.rules->doubt.empty()
+                   ? "; whether this rule stops it netlab cannot say: " + facts_.rules->doubt
+                   : std::string();
+    }
+
+    [[nodiscard]] Explanation told() const {
+        std::string text;
+        if (arrives())
+            text = "the way is there by the kernels' tables, but ";
+        else if (!facts_.way.note.empty())
+            text = facts_.way.note + "; ";
+        return {text + out_.explanation + doubtful_rule() + "; only a probe tells", out_.suggestion};
+    }
+
+    [[nodiscard]] Explanation nothing() const {
+        if (!arrives()) return {facts_.way.note, {}};
+        std::string text = "the way is there by the kernels' tables";
+        const bool clear = facts_.rules && facts_.rules->doubt.empty() && facts_.rules->known;
+        if (clear) text += ", and no rule of IP's on the host stops the packet as netlab reads them";
+        return {text + doubtful_rule() + "; only a probe tells", {}};
+    }
+
+    const WhyFacts& facts_;
+    Explanation out_;
+};
+
+}  // namespace
+
+Explanation explain_doubts(const WhyFacts& facts) {
+    return Doubts(facts).explain();
+}
+
+}  // namespace netlab::operations
