@@ -234,7 +234,6 @@ TEST_CASE("why rules: what gives the packet a source that nobody can answer is n
           "[docker][why_rules]") {
     const support::Daemon daemon(settings());
     const Words page{"co3", "203.0.113.8:80"};
-    const SavedRules saved;
     for (const auto& [does, says] : std::vector<std::pair<std::string, std::string>>{
              {"iptables -t nat -I POSTROUTING -s 172.17.0.0/16 -j ACCEPT",
               "(ip saddr 172.17.0.0/16 accept), a rule of the host's administrator, ends the chain before"},
@@ -245,6 +244,7 @@ TEST_CASE("why rules: what gives the packet a source that nobody can answer is n
               "ip nat POSTROUTING rule 1 (iptables-legacy) (ip saddr 172.17.0.0/16 accept)"},
              {"iptables -t nat -I POSTROUTING -s 172.17.0.0/16 -o eth0 -j SNAT --to-source 198.51.100.77",
               "with the source 198.51.100.77, which ip nat POSTROUTING handle "}}) {
+        const SavedRules saved;
         const Undo undo("iptables-legacy -t nat -F POSTROUTING");
         on_host(does);
         CHECK(status_in_container("co3", web_page) != 0);
