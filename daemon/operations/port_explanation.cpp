@@ -191,11 +191,17 @@ std::string restore_rules(const api::PortRow& row) {
            (row.engine == api::Runtime::podman ? "" : "  # all of Docker's: systemctl restart docker");
 }
 
-Explanation explain_not_carried(const api::PortRow& row) {
+std::string restore_chains(const api::PortRow& row) {
+    return row.engine == api::Runtime::podman
+               ? restore_command(row)
+               : "systemctl restart docker  # which ends the containers unless live-restore is on";
+}
+
+Explanation explain_not_carried(const api::PortRow& row, bool chains_gone) {
     return {engine_name(row.engine) + " says that " + host_end(row) +
                 " is published, and no rule and no process of the host leads to " + row.target +
                 ": the rules may have been flushed",
-            restore_rules(row)};
+            chains_gone ? restore_chains(row) : restore_rules(row)};
 }
 
 Explanation explain_shadowing_rule(const api::PortRow& row, const api::PortCarrier& carrier, bool nobody) {
@@ -266,7 +272,7 @@ Explanation explain_blocked(const api::PortRow& row, const api::Target& target, 
     if (row.engine == api::Runtime::podman)
         return {policy + " (where Docker runs beside Podman, that policy is Docker's)",
                 accept_command(decision, role, packet, row.protocol)};
-    if (missed == nullptr) return {policy + ": the rules may have been flushed", restore_rules(row)};
+    if (missed == nullptr) return {policy + ": the rules may have been flushed", restore_chains(row)};
     const auto blank = chain.table.find(' ');
     const auto jump = explain_missed_chain(chain.table.substr(0, blank) + (chain.legacy ? " (legacy)" : ""),
                                            chain.table.substr(blank + 1), chain.name, missed->name,

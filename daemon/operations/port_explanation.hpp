@@ -11,8 +11,8 @@ namespace netlab::operations {
 /// "tcp 8080", "udp 53".
 [[nodiscard]] std::string port_words(const api::PortRow& row, std::uint16_t port);
 
-/// Nothing on the host leads there.
-[[nodiscard]] Explanation explain_not_carried(const api::PortRow& row);
+/// Nothing on the host leads there. `chains_gone`: nor has Docker a chain of its own any more.
+[[nodiscard]] Explanation explain_not_carried(const api::PortRow& row, bool chains_gone);
 
 /// The rule leads elsewhere: to its owner, to `nobody`, or to who is not known.
 [[nodiscard]] Explanation explain_shadowing_rule(const api::PortRow& row, const api::PortCarrier& carrier,
@@ -82,9 +82,12 @@ struct PacketRole {
 /// The host's interface that has the container's subnet is down.
 [[nodiscard]] Explanation explain_down(const api::PortRow& row, const std::string& interface);
 
-/// Docker's and Podman's command that makes their rules anew.
+/// Docker's and Podman's command that makes the rules of that port anew.
 [[nodiscard]] std::string restore_rules(const api::PortRow& row);
 /// The same without a remark.
 [[nodiscard]] std::string restore_command(const api::PortRow& row);
+/// The same where the engine's own chains, or the jumps to them, are gone: Docker makes those when it starts
+/// alone. A container that is started before fails ("No chain/target/match by that name"), and stays stopped.
+[[nodiscard]] std::string restore_chains(const api::PortRow& row);
 
 }  // namespace netlab::operations

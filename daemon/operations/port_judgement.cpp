@@ -150,7 +150,7 @@ class Judge {
         if (way.carrier) row_.carried_by.push_back(*way.carrier);
         if (second_) row_.carried_by.push_back(*second_);
         if (way.verdict) return say(*way.verdict, way.why);
-        if (!way.carrier) return say(PortVerdict::not_carried, explain_not_carried(row_));
+        if (!way.carrier) return say(PortVerdict::not_carried, explain_not_carried(row_, are_chains_gone()));
         const auto carrier = *way.carrier;
         marked_ = way.marked;
         switch (carrier.kind) {
@@ -269,7 +269,7 @@ class Judge {
             if (!its) continue;
             const auto place = place_of(describe_rule(*found.chain, rule));
             if (!found.reached)
-                return "is there (" + place + "), but no chain leads to it; " + restore_command(row_);
+                return "is there (" + place + "), but no chain leads to it; " + restore_chains(row_);
             if (!found.from_outside)
                 return "is there (" + place + "), but no rule leads what comes in to that chain; " +
                        (found.chain->legacy ? "iptables-legacy" : "iptables-nft") +
@@ -279,7 +279,17 @@ class Judge {
                        " takes packets from conntrack: " + by->text;
             return "is there (" + place + "), but a rule before it sends packets past it";
         }
-        return "is not there: the rules may have been flushed; " + restore_command(row_);
+        return "is not there: the rules may have been flushed; " +
+               (are_chains_gone() ? restore_chains(row_) : restore_command(row_));
+    }
+
+    /// Into which Docker would write the port's rule again.
+    [[nodiscard]] bool are_chains_gone() const {
+        const auto& chains = host_.rules.of(row_.family).chains;
+        return row_.engine == api::Runtime::docker &&
+               std::ranges::none_of(chains, [](const kernel::RuleChain& chain) {
+                   return chain.name == "DOCKER" && chain.table.ends_with(" nat");
+               });
     }
 
     /// What listens in the container.

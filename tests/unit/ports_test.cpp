@@ -208,7 +208,7 @@ TEST_CASE("ports: a jump that is gone is not a rule that comes before", "[unit]"
               {false, "ip filter", "DOCKER", {}, false, {accept}, false}};
     row = stage.judge();
     // Of a chain that has been flushed one jump mends nothing.
-    CHECK(row.suggestion.starts_with("docker restart"));
+    CHECK(row.suggestion.starts_with("systemctl restart docker"));
     auto users = jump;
     users.chain = "DOCKER-USER";
     chains[2].rules = {users};
@@ -461,7 +461,7 @@ TEST_CASE("ports: what a policy drops is accepted by a rule in that very chain",
     CHECK(row.suggestion == "nft add rule inet fw in ip daddr 198.51.100.2 tcp dport 8080 accept");
     CHECK(with("inet fw", "$(id)", NF_INET_LOCAL_IN).suggestion.starts_with("netlab firewall host"));
     stage.host.rules.v4.chains.front() = prerouting({dnat(8080, "172.17.0.2", 80)});
-    CHECK(with("ip filter", "FORWARD", NF_INET_FORWARD).suggestion.starts_with("docker restart co1"));
+    CHECK(with("ip filter", "FORWARD", NF_INET_FORWARD).suggestion.starts_with("systemctl restart docker"));
     CHECK(with("inet fw", "forward", NF_INET_FORWARD).suggestion ==
           "nft add rule inet fw forward ip daddr 172.17.0.2 tcp dport 80 accept");
     PacketRule accept;
@@ -582,7 +582,10 @@ TEST_CASE("ports: in a shared namespace anybody may be who should listen, and wh
     stage.host.listeners.tcp.clear();
     const auto flushed = stage.judge();
     CHECK(flushed.verdict == PortVerdict::not_carried);
-    CHECK(flushed.suggestion.starts_with("docker restart co1 && docker restart sidecar"));
+    // A container cannot be started again where Docker has no chain for its rule.
+    CHECK(flushed.suggestion.starts_with("systemctl restart docker"));
+    stage.host.rules.v4.chains.push_back({false, "ip nat", "DOCKER", {}, false, {}, false});
+    CHECK(stage.judge().suggestion.starts_with("docker restart co1 && docker restart sidecar"));
 }
 
 TEST_CASE("ports: a paused container on the host's network answers nobody", "[unit]") {
