@@ -229,13 +229,18 @@ void add_residents(const targets::Registry& registry, api::Context& context) {
     for (const auto& target : registry.list()) {
         if (is_shared(target) && target.state == api::State::paused) wanted.insert(identity(target));
     }
+    std::set<std::string> owners;
     for (const auto& target : context.targets) {
-        if (is_shared(target) && !targets::joined_container(target).empty()) wanted.insert(identity(target));
+        if (!is_shared(target) || targets::joined_container(target).empty()) continue;
+        wanted.insert(identity(target));
+        owners.insert(std::string(targets::joined_container(target)));
     }
     for (const auto& target : registry.list()) {
         const bool container =
             target.runtime == api::Runtime::docker || target.runtime == api::Runtime::podman;
         if (!container || !is_shared(target) || !wanted.contains(identity(target))) continue;
+        // A namespace may have hundreds: who sleeps counts, and who publishes.
+        if (target.state != api::State::paused && !owners.contains(target.id)) continue;
         auto& resident = context.residents.emplace_back(slim(target, false));
         resident.namespace_->shared_with.clear();
     }

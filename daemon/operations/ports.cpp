@@ -250,8 +250,12 @@ class Inspection {
         std::map<decltype(place(api::Listener())), std::vector<std::uint64_t>> sockets;
         for (const auto& one : read)
             sockets[place(one.listener)].push_back(one.inode);
+        // Of one place there may be as many as a program likes (SO_REUSEPORT).
+        std::map<decltype(place(api::Listener())), std::optional<Sleep>> asleep;
+        for (const auto& [at, inodes] : sockets)
+            asleep.emplace(at, handles_.residents.asleep(handles_.holders, inodes, where));
         for (auto& one : list)
-            one.asleep = handles_.residents.asleep(handles_.holders, sockets[place(one.listener)], where);
+            one.asleep = asleep.at(place(one.listener));
     }
 
     HeldListener held(const NumberedListener& one, bool on_host) const {

@@ -5,8 +5,24 @@
 namespace netlab::operations {
 
 bool is_in_cgroup_of(std::string_view cgroups, std::string_view id) {
-    // "0::/docker/ID", "…/system.slice/docker-ID.scope", "…/libpod-ID/container".
-    return !id.empty() && cgroups.find(id) != cgroups.npos;
+    // "0::/docker/ID", "…/system.slice/docker-ID.scope", "…/libpod-ID/container". Behind that its own root
+    // may have added to the path whatever he likes.
+    constexpr std::string_view hex = "0123456789abcdef";
+    constexpr std::size_t length = 64;
+    for (std::size_t at = 0; at < cgroups.size();) {
+        const auto line = cgroups.substr(at, cgroups.find('\n', at) - at);
+        at += line.size() + 1;
+        for (auto begin = line.find_first_of(hex); begin != line.npos;
+             begin = line.find_first_of(hex, begin)) {
+            const auto end = std::min(line.find_first_not_of(hex, begin), line.size());
+            if (end - begin == length) {
+                if (line.substr(begin, length) == id) return true;
+                break;
+            }
+            begin = end;
+        }
+    }
+    return false;
 }
 
 std::optional<Sleep> judge_sleep(std::span<const SocketUse> sockets, const api::Target& paused) {

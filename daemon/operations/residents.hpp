@@ -30,7 +30,8 @@ struct Sleep {
     return sleep && sleep->extent == Sleep::Extent::all;
 }
 
-/// Whether /proc/PID/cgroup is that of a process of the container: engines put the full ID into the path.
+/// Whether /proc/PID/cgroup is that of a process of the container: engines put the full ID, 64 hexadecimal
+/// digits, into the path, and the first of a line counts.
 /// Pure.
 [[nodiscard]] bool is_in_cgroup_of(std::string_view cgroups, std::string_view id);
 

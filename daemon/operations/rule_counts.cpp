@@ -1,6 +1,8 @@
 #include "daemon/operations/rule_counts.hpp"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 namespace netlab::operations {
 
@@ -16,12 +18,20 @@ bool same_rules(const kernel::XtTable& before, const kernel::XtTable& after) {
            std::ranges::equal(before.rules, after.rules, {}, without_counters, without_counters);
 }
 
+/// The chains of hooks: five at most, of thousands that a table may have.
+std::set<std::string_view> hooked_chains(const kernel::XtTable& table) {
+    std::set<std::string_view> out;
+    for (const auto& chain : table.chains) {
+        if (chain.hook) out.insert(chain.name);
+    }
+    return out;
+}
+
 /// The last rule of a hook's chain is its policy.
-bool is_policy(const kernel::XtTable& table, std::size_t place) {
+bool is_policy(const kernel::XtTable& table, const std::set<std::string_view>& hooked, std::size_t place) {
     const auto& rule = table.rules[place];
     const bool last = place + 1 == table.rules.size() || table.rules[place + 1].chain != rule.chain;
-    const auto chain = std::ranges::find(table.chains, rule.chain, &kernel::XtChain::name);
-    return last && chain != table.chains.end() && chain->hook;
+    return last && hooked.contains(rule.chain);
 }
 
 }  // namespace
@@ -36,11 +46,12 @@ std::optional<RuleCounts> RuleCounts::between(const std::vector<LegacyTable>& be
         auto chains = kernel::rule_chains(table, name, family);
         if (chains.empty()) continue;
         const auto called = chains.front().table;
+        const auto hooked = hooked_chains(table);
         for (std::size_t place = 0; place < table.rules.size(); ++place) {
             const auto& rule = table.rules[place];
             const auto now = after[i].table.rules[place].packets;
             if (now < rule.packets) return std::nullopt;
-            const auto number = is_policy(table, place) ? std::nullopt : std::optional(rule.number);
+            const auto number = is_policy(table, hooked, place) ? std::nullopt : std::optional(rule.number);
             out.counts_.emplace(Key(called, rule.chain, number), RuleCount{rule.packets, now});
         }
         std::ranges::move(chains, std::back_inserter(out.chains_));

@@ -175,7 +175,8 @@ class Explainer {
         const auto other = peer();
         const auto shared = other ? shared_networks(from(), *other) : std::vector<std::string>();
         return {"Docker lets the containers of " + (shared.empty() ? "that network" : list_and(shared)) +
-                    " not reach each other: its option com.docker.network.bridge.enable_icc is false" +
+                    " not reach each other: it writes that rule where the option "
+                    "com.docker.network.bridge.enable_icc is false" +
                     whose(),
                 stop_.permission()};
     }

@@ -1,6 +1,7 @@
 #include "daemon/operations/sightings.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace netlab::operations {
 
@@ -50,6 +51,14 @@ bool is_answer(const Flow& flow, const FlowMark& mark, const ProbePacket& packet
            (packet.syn || packet.rst);
 }
 
+/// Each pair once: a flood has few.
+std::set<std::pair<IpAddress, IpAddress>> ends_of(std::span<const Sighting> sightings) {
+    std::set<std::pair<IpAddress, IpAddress>> out;
+    for (const auto& one : sightings)
+        out.emplace(one.source.address, one.destination.address);
+    return out;
+}
+
 }  // namespace
 
 std::vector<Sighting> find_flow(const Flow& flow,
@@ -81,9 +90,21 @@ FlowMark mark_of(const Flow& flow, const std::map<std::size_t, std::vector<SeenP
     const auto home = seen.find(0);
     if (home == seen.end()) return {};
     auto mark = mark_at_home(flow, home->second);
-    for (const auto& one : find_flow(flow, seen))
-        mark.addresses.insert({one.source.address, one.destination.address});
-    if (!mark.addresses.empty()) mark.addresses.insert(flow.remote);
+    mark.addresses.insert(flow.remote);
+    for (const auto& one : home->second) {
+        const bool own =
+            one.outgoing && is_protocol(one.packet, flow.protocol) && one.packet.source_port == flow.own;
+        if (own) mark.addresses.insert({one.packet.source, one.packet.destination});
+    }
+    // A translation gives a packet one other address, and leaves it the other.
+    const auto sightings = find_flow(flow, seen);
+    for (std::size_t known = 0; known != mark.addresses.size();) {
+        known = mark.addresses.size();
+        for (const auto& [source, destination] : ends_of(sightings)) {
+            if (mark.addresses.contains(source) || mark.addresses.contains(destination))
+                mark.addresses.insert({source, destination});
+        }
+    }
     return mark;
 }
 

@@ -28,7 +28,9 @@ struct Sighting {
 struct FlowMark {
     std::optional<std::uint32_t> sequence;  ///< of TCP's SYN: no address translation changes it
     std::uint16_t id = 0;  ///< IPv4's identification; 0 is what is never fragmented (RFC 6864), and IPv6
-    std::set<IpAddress> addresses;  ///< those that its packets have had, its remote one among them
+    /// The flow's own, and those that a translation has put beside one of them; empty where FROM was not
+    /// watched.
+    std::set<IpAddress> addresses;
 };
 /// From what was seen by place; FROM's is place 0.
 [[nodiscard]] FlowMark mark_of(const Flow& flow, const std::map<std::size_t, std::vector<SeenPacket>>& seen);

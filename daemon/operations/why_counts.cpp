@@ -27,6 +27,12 @@ bool is_one_of_many(FamilyRules rules, const RulesDecision& stopped,
     return decide(rules).rule.has_value();
 }
 
+/// More than a probe sends: others' packets have met it, and whether this one has does not follow.
+bool is_busy(const std::optional<RuleCount>& count) {
+    constexpr std::uint64_t most = 3;  // a SYN or echo, and what its kernel sends again
+    return !count || count->after - count->before > most;
+}
+
 }  // namespace
 
 RulesDecision decide_by_counts(const FamilyRules& rules, const RuleCounts& counts,
@@ -36,11 +42,18 @@ RulesDecision decide_by_counts(const FamilyRules& rules, const RuleCounts& count
     auto out = decide(met);
     if (read.rule && read.legacy && !same_rule(read, out)) out.not_met = read.rule;
     if (!out.rule || !out.legacy) return out;
-    if (out.by_counter && is_one_of_many(met, out, decide)) {
+    // What leads to a chain, or does not, is a matter of all rules.
+    if (read.rule && same_rule(read, out)) {
+        out.missed = read.missed;
+        out.programs = read.programs;
+        out.engine_elsewhere = read.engine_elsewhere;
+    }
+    const auto count = counts.find(table_of(out), out.rule->chain, out.number);
+    if (out.by_counter && (is_busy(count) || is_one_of_many(met, out, decide))) {
         out.rule.reset();
         return out;
     }
-    out.count = counts.find(table_of(out), out.rule->chain, out.number);
+    out.count = count;
     return out;
 }
 

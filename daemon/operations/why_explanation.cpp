@@ -54,7 +54,12 @@ class Explainer {
   private:
     /// Where nothing that could be mended is known.
     [[nodiscard]] Explanation or_by_mark(Explanation found) const {
-        const auto mark = explain_mark(facts_, facts_.by_mark.empty());
+        const auto& points = facts_.way.points;
+        const bool back = facts_.by_mark.empty();
+        // What is not there has no answer.
+        if (back && !decision_.answer && !(!points.empty() && points.back().hop.seen.value_or(false)))
+            return found;
+        const auto mark = explain_mark(facts_, back);
         if (mark.explanation.empty() || !found.suggestion.empty()) return found;
         return {found.explanation + (found.explanation.empty() ? "" : "; ") + mark.explanation,
                 mark.suggestion};
@@ -301,7 +306,7 @@ namespace {
 
 /// What the rules say as a table, and what the packet met.
 void add_disagreement(std::vector<std::string>& notes, const WhyFacts& facts, const WhyDecision& decision) {
-    if (!facts.probed || !facts.rules || !facts.rules->known || decision.by_table) return;
+    if (!facts.probed || !facts.rules || !facts.rules->known || decision.by_table || decision.leg) return;
     const auto& rules = *facts.rules;
     const bool by_rule = decision.verdict == WhyVerdict::dropped || decision.verdict == WhyVerdict::rejected;
     const bool stopped = by_rule && decision.rule && !decision.answer && decision.rule->target == facts.host;
@@ -333,9 +338,9 @@ std::string evidence_of(const RulesDecision& rules) {
 
 /// What its counter says against a rule.
 void add_unmet(std::vector<std::string>& notes, const WhyFacts& facts, const WhyDecision& decision) {
-    const auto& rules = decision.answer ? facts.rules_back : facts.rules;
+    const auto* rules = table_of(facts, decision.answer, decision.leg);
     const bool stopped = decision.verdict != WhyVerdict::delivered && decision.verdict != WhyVerdict::refused;
-    if (!rules || !rules->not_met || !stopped) return;
+    if (rules == nullptr || !rules->not_met || !stopped) return;
     const auto& rule = *rules->not_met;
     notes.push_back("as netlab reads the host's rules, " + rule.family + " " + rule.table + " " + rule.chain +
                     " (" + rule.text +

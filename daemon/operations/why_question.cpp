@@ -137,10 +137,13 @@ class Question {
             facts_.rules = decide_as_counted([&](const FamilyRules& rules) {
                 return decide_by_rules(rules, *whole, facts_.flow, from, to);
             });
-            facts_.rules_back = decide_as_counted([&](const FamilyRules& rules) {
+            const auto decide_answer = [&](const FamilyRules& rules) {
                 return decide_answer_by_rules(rules, *whole, facts_.flow, from, to,
                                               answered_address().value_or(from));
-            });
+            };
+            // No rule has counted an answer that never came.
+            const bool came = std::ranges::any_of(facts_.sightings, &Sighting::answer);
+            facts_.rules_back = came ? decide_as_counted(decide_answer) : decide_answer(rules_);
             look_at_source(*whole, to);
         }
         look_at_leg();
@@ -389,7 +392,9 @@ class Question {
         }
         if (!behind_) return;
         const auto& to = behind_->to;
-        if (const auto route = tables_.host_route(handles_.host->place, to.address))
+        const Flow leg{request_.protocol, 0, to.address, to.port};
+        if (const auto route =
+                tables_.host_route(handles_.host->place, to.address, transport_of(leg, to.port)))
             facts_.leg = decide_leg_by_rules(all_rules_.of(to.address.family()), facts_.host, *route,
                                              request_.protocol, to);
     }

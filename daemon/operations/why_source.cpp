@@ -27,6 +27,8 @@ class Explainer {
     Explainer(const WhyFacts& facts, const WayPoint& exit) : facts_(facts), exit_(exit) {}
 
     [[nodiscard]] Explanation explain() const {
+        // Who can answer it as it comes need not be told otherwise.
+        if (may_know_way_back() && !facts_.no_way_back && !facts_.lost_answer) return {};
         const auto source = leaving_source();
         if (!source) return {};
         const auto& leaving = facts_.leaving;

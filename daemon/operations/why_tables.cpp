@@ -227,12 +227,11 @@ std::string WhyTables::led(const std::vector<PlacedHop>& hops, kernel::RouteQuer
     return *hop->output + (rule.empty() ? std::string() : " (by the policy rule " + rule + ")");
 }
 
-std::optional<ProxyRoute> WhyTables::host_route(std::size_t place, const IpAddress& to) const {
+std::optional<ProxyRoute> WhyTables::host_route(std::size_t place, const IpAddress& to,
+                                                const Transport& packet) const {
     const auto& socket = known_.socket(place);
     if (!socket) return std::nullopt;
-    kernel::RouteQuery query;
-    query.destination = to;
-    const auto reply = kernel::query_route(socket->get(), query);
+    const auto reply = kernel::query_route(socket->get(), query_of(packet, to));
     if (!reply || reply->error != 0 || !reply->route || !reply->route->source) return std::nullopt;
     auto output = topology_.name({place, reply->route->hop.index});
     return output.empty() ? std::nullopt

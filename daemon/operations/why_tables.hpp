@@ -64,7 +64,8 @@ class WhyTables {
                                                         const IpAddress& source) const;
     /// How the namespace of that place sends its own packets to it; nullopt where it has no way, or it is not
     /// known.
-    [[nodiscard]] std::optional<ProxyRoute> host_route(std::size_t place, const IpAddress& to) const;
+    [[nodiscard]] std::optional<ProxyRoute> host_route(std::size_t place, const IpAddress& to,
+                                                       const Transport& packet) const;
     /// FROM's next hop, where it is another's address than the destination.
     [[nodiscard]] std::optional<IpAddress> next_hop(const IpAddress& destination) const;
 

@@ -177,6 +177,8 @@ class Decider {
         const auto& end = facts_.end;
         const bool refused = end && (end->kind == ProbeEnd::Kind::reset || end->no_port);
         if (refused && !facts_.rules->rejects) return false;
+        // A counter alone is somebody else's packets, too: what else is known of this one comes first.
+        if (facts_.rules->by_counter && (end || facts_.silent) && !facts_.rules->rejects) return false;
         // What comes to an interface is seen before the host's input chains; behind the others, what was seen
         // counts for more than what a table says.
         const auto* last = final_point();

@@ -27,6 +27,9 @@ TEST_CASE("residents: a process is its container's by the ID in its cgroup's pat
     CHECK(is_in_cgroup_of("4:freezer:/machine/libpod-" + id + "/container\n3:cpu:/\n", id));
     CHECK_FALSE(is_in_cgroup_of("0::/docker/" + std::string(64, 'b') + "\n", id));
     CHECK_FALSE(is_in_cgroup_of("0::/\n", ""));
+    // What a container has made below its own cgroup says nothing of whose it is.
+    CHECK_FALSE(is_in_cgroup_of("0::/docker/" + std::string(64, 'b') + "/" + id + "\n", id));
+    CHECK(is_in_cgroup_of("1:name=systemd:/\n0::/docker/" + id + "\n", id));
 }
 
 TEST_CASE("residents: what comes to a socket waits where all who have it are paused", "[unit]") {

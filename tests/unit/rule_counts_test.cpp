@@ -2,6 +2,7 @@
 #include "daemon/operations/why_counts.hpp"
 #include "daemon/operations/why_explanation.hpp"
 #include "daemon/operations/why_rules.hpp"
+#include "daemon/operations/why_verdict.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/unit/why_case.hpp"
 
@@ -131,6 +132,22 @@ TEST_CASE("rule counts: of a rule that is not understood its counter tells, wher
     REQUIRE(found.rule);
     CHECK(found.rule->text == "policy drop");
     CHECK(found.count == RuleCount{2, 3});
+}
+
+TEST_CASE("rule counts: a counter that others raise is nobody's word", "[unit]") {
+    // A rule that scanners meet all day long.
+    const auto found = decided(filter({with_string(rule_in("USER", 1, NF_DROP, 3))}, 7, 0),
+                               filter({with_string(rule_in("USER", 1, NF_DROP, 90))}, 100, 0));
+    CHECK_FALSE(found.rule);
+    // And what else is known of the packet comes before a counter.
+    auto rules = decided(filter({with_string(rule_in("USER", 1, NF_DROP, 3))}, 7, 0),
+                         filter({with_string(rule_in("USER", 1, NF_DROP, 4))}, 8, 0));
+    REQUIRE(rules.by_counter);
+    Case one;
+    one.facts.rules = rules;
+    CHECK(decide(one.facts).verdict == api::WhyVerdict::dropped);
+    one.facts.silent = SilentNeighbour{"host", "eth0", address("203.0.113.8")};
+    CHECK(decide(one.facts).verdict == api::WhyVerdict::unreachable);
 }
 
 TEST_CASE("rule counts: of rules that somebody has changed meanwhile nothing is known", "[unit]") {

@@ -295,6 +295,18 @@ TEST_CASE("why: what has the flow's port by chance is not its trace", "[unit]") 
     mark = mark_of(flow, {{0, {syn(2, true, co2, 80)}}, {2, {syn(3, true, host, 80)}}});
     CHECK(mark.sequence == sequence);
     CHECK(mark.addresses == std::set{co1, co2, host});
+    // Who has the port by chance, and was seen, is no translation of it.
+    const auto of_udp = [](SeenPacket seen) {
+        seen.packet.tcp = seen.packet.syn = false;
+        return seen;
+    };
+    auto stranger = of_udp(syn(3, true, *IpAddress::parse("10.0.0.2"), 80));
+    stranger.packet.source = *IpAddress::parse("10.0.0.1");
+    auto translated = of_udp(syn(4, true, co2, 80));
+    translated.packet.source = host;
+    mark = mark_of(datagram, {{0, {of_udp(syn(2, true, co2, 80))}}, {2, {stranger, translated}}});
+    CHECK(mark.addresses == std::set{co1, co2, host});
+    CHECK(mark_of(datagram, {{0, {}}}).addresses == std::set{co2});
 }
 
 TEST_CASE("why: the commands of a trace name only numbers", "[unit]") {
