@@ -485,6 +485,9 @@ TEST_CASE("why: an address that two containers have", "[docker]") {
     // Until co1's kernel has asked the thief in vain (DELAY and PROBE, ten seconds by its settings).
     REQUIRE(support::eventually([&] { return why(daemon, question).status == 0; }, 20s));
     check_delivered(daemon, question);
+    // Others have heard the announcement, too.
+    in_container("co4", "ip neigh flush all");
+    on_host("ip neigh flush all");
 }
 
 TEST_CASE("why: large packets are lost and small ones pass", "[docker]") {

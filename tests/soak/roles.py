@@ -143,5 +143,5 @@ def check_what_is_shown(daemon: Daemon, by_name: dict, held: set[str]) -> None:
     rows = daemon.run(by_name["sockets"], targets=["host"], show="all").lines()
     expect(any(one.get("processes") for one in rows) == ("host" in held), f"sockets: the owners of the host's for {held}")
     if "probe" in held:
-        report = daemon.run(by_name["why"], probe=True, trace=True).lines()[-1]
+        report = daemon.run(by_name["why"], to="co2", probe=True, trace=True).lines()[-1]
         expect(report.get("type") == "report" and report.get("traced", False) == bool({"trace", "host"} & held), f"why: {report} for {held}")
