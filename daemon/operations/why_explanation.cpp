@@ -11,6 +11,7 @@
 #include "daemon/operations/why_asleep.hpp"
 #include "daemon/operations/why_by_tables.hpp"
 #include "daemon/operations/why_listener.hpp"
+#include "daemon/operations/why_narrow.hpp"
 #include "daemon/operations/why_source.hpp"
 #include "daemon/operations/why_unreachable.hpp"
 
@@ -252,7 +253,14 @@ class Explainer {
                     (narrow ? narrow->name + " has an MTU of " + std::to_string(narrow->mtu)
                             : std::string("a link on the way has a smaller MTU")) +
                     ", and the ICMP error that should say so does not come",
-                narrow ? smaller_mtu(narrow->mtu) : std::string()};
+                narrow ? mended_mtu(*narrow) : std::string()};
+    }
+
+    /// Where a veth loses it, that is what is wrong.
+    [[nodiscard]] std::string mended_mtu(const NarrowLink& narrow) const {
+        auto larger =
+            narrow.word == NarrowLink::Word::silently ? explain_narrow(facts_).suggestion : std::string();
+        return larger.empty() ? smaller_mtu(narrow.mtu) : larger;
     }
 
     /// FROM sends nothing larger then.
@@ -370,8 +378,9 @@ std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& deci
     add_disagreement(notes, facts, decision);
     if (facts.proxied)
         notes.push_back(
-            "a process of the engine's on the host takes it (docker-proxy), and makes a connection of "
-            "its own to " +
+            "a process of the engine's on the host takes it (docker-proxy, or Podman's), and makes a "
+            "connection "
+            "of its own to " +
             endpoint_text(facts.proxied->to.address, facts.proxied->to.port) + " of " +
             facts.proxied->target);
     if (const auto& from = facts.context.targets.front(); from.state == api::State::paused)

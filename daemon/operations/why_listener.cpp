@@ -4,6 +4,8 @@
 #include "daemon/operations/listener_explanation.hpp"
 #include "daemon/operations/why_asleep.hpp"
 
+#include <algorithm>
+
 namespace netlab::operations {
 
 using api::WhyProtocol;
@@ -49,6 +51,12 @@ Explanation explain_behind_proxy(const WhyFacts& facts) {
     if (proxied.listener && proxied.listener->verdict == ListenerVerdict::full)
         return explain_listener(facts);
     const bool udp = facts.flow.protocol == WhyProtocol::udp;
+    const auto target = std::ranges::find(facts.context.publishers, proxied.target, &api::Target::name);
+    if (target != facts.context.publishers.end() && target->runtime == api::Runtime::podman)
+        return {"no rule leads it to " + to +
+                    ": a process of Podman's has the port on the host, which accepts nothing where it only "
+                    "keeps it from others (conmon)",
+                "podman network reload " + target->name};
     std::string text = "docker-proxy on the host takes it, and ";
     if (proxied.leg == Leg::waiting)
         text += "its own connection to " + to + " gets no answer";

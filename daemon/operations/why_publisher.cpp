@@ -41,8 +41,8 @@ std::optional<Publisher> find_publisher(const api::Context& context, std::size_t
         const auto port = std::ranges::find_if(target.ports, [&](const api::PublishedPort& one) {
             return one.protocol == protocol && is_published_on(one, host.address);
         });
-        // Podman has no such process.
-        if (target.runtime != api::Runtime::docker || port == target.ports.end()) continue;
+        // Podman's process may only keep the port from others, and accepts nothing then.
+        if (port == target.ports.end()) continue;
         return Publisher{&target, first + i, ways_to(target, port->container_port, led)};
     }
     return std::nullopt;

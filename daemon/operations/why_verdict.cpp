@@ -221,7 +221,10 @@ class Decider {
             return;
         }
         api::WhyPlace where = end_place();
-        if (out_.last) where = between(facts_.way, *out_.last, false);
+        if (out_.last)
+            where = between(facts_.way, *out_.last, false);
+        else if (facts_.silent)
+            where = {facts_.silent->target, facts_.silent->interface};
         settle(WhyVerdict::unreachable, where);
         if (facts_.silent && facts_.silent->stop) out_.rule = facts_.silent->stop->rule;
     }

@@ -208,6 +208,8 @@ TEST_CASE("why rules: a rule that drops IPv6's neighbour discovery is named", "[
             text(inspect("why-nd").at("NetworkSettings").at("Networks").at("net6").as_object(),
                  "GlobalIPv6Address");
         in_container("why-nd", "ip6tables -A INPUT -p icmpv6 --icmpv6-type neighbour-solicitation -j DROP");
+        // Who had that address before it had the same MAC address, too.
+        in_container("six1", "ip -6 neigh flush dev eth0");
         CHECK(status_in_container("six1", "ping -6 -c 1 -W 1 " + address) != 0);
         const auto report = ask_why(daemon, {"six1", address});
         INFO(report);

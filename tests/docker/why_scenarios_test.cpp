@@ -613,4 +613,15 @@ TEST_CASE("why: Podman's network, and its published port", "[docker]") {
     INFO(published);
     CHECK(verdict(published) == "delivered");
     CHECK(text(published, "translated").starts_with("198.51.100.2:8088 -> 10.89.0."));
+    // Where its rule is gone conmon has the port still, and its kernel takes what nobody accepts.
+    on_host("iptables-save -t nat > /tmp/why-podman." + instance());
+    const Undo undo("iptables-restore -T nat < /tmp/why-podman." + instance() + " && rm /tmp/why-podman." +
+                    instance());
+    on_host("iptables -w -t nat -F NETAVARK-HOSTPORT-DNAT");
+    CHECK(shell_on_host("curl -s -o /dev/null -m 1 http://198.51.100.2:8088/").status != 0);
+    const auto reserved = ask_why(daemon, {"host", "198.51.100.2:8088"});
+    INFO(reserved);
+    CHECK(verdict(reserved) == "unknown");
+    CHECK(contains(text(reserved, "explanation"), "no rule leads it to "));
+    CHECK(text(reserved, "suggestion") == "podman network reload web");
 }
