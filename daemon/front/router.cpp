@@ -225,8 +225,9 @@ void add_residents(const targets::Registry& registry, api::Context& context) {
     const auto is_shared = [](const api::Target& target) {
         return target.namespace_ && !target.namespace_->shared_with.empty();
     };
+    const auto all = registry.list();
     std::set<Identity> wanted;
-    for (const auto& target : registry.list()) {
+    for (const auto& target : all) {
         if (is_shared(target) && target.state == api::State::paused) wanted.insert(identity(target));
     }
     std::set<std::string> owners;
@@ -235,7 +236,7 @@ void add_residents(const targets::Registry& registry, api::Context& context) {
         wanted.insert(identity(target));
         owners.insert(std::string(targets::joined_container(target)));
     }
-    for (const auto& target : registry.list()) {
+    for (const auto& target : all) {
         const bool container =
             target.runtime == api::Runtime::docker || target.runtime == api::Runtime::podman;
         if (!container || !is_shared(target) || !wanted.contains(identity(target))) continue;

@@ -24,6 +24,7 @@ FlowMark mark_at_home(const Flow& flow, std::span<const SeenPacket> at_home) {
     for (const auto& one : at_home) {
         const auto& packet = one.packet;
         if (!one.outgoing || !is_protocol(packet, flow.protocol) || packet.source_port != flow.own) continue;
+        mark.addresses.insert({packet.source, packet.destination});
         if (flow.protocol == WhyProtocol::tcp && !is_syn(packet)) continue;
         mark.sequence = packet.sequence;
         mark.id = packet.id;
@@ -51,20 +52,8 @@ bool is_answer(const Flow& flow, const FlowMark& mark, const ProbePacket& packet
            (packet.syn || packet.rst);
 }
 
-/// Each pair once: a flood has few.
-std::set<std::pair<IpAddress, IpAddress>> ends_of(std::span<const Sighting> sightings) {
-    std::set<std::pair<IpAddress, IpAddress>> out;
-    for (const auto& one : sightings)
-        out.emplace(one.source.address, one.destination.address);
-    return out;
-}
-
-}  // namespace
-
-std::vector<Sighting> find_flow(const Flow& flow,
-                                const std::map<std::size_t, std::vector<SeenPacket>>& seen) {
-    const auto home = seen.find(0);
-    const auto mark = home == seen.end() ? FlowMark{} : mark_at_home(flow, home->second);
+std::vector<Sighting> find_marked(const Flow& flow, const FlowMark& mark,
+                                  const std::map<std::size_t, std::vector<SeenPacket>>& seen) {
     std::vector<Sighting> out;
     for (const auto& [place, packets] : seen) {
         for (const auto& one : packets) {
@@ -86,21 +75,32 @@ std::vector<Sighting> find_flow(const Flow& flow,
     return out;
 }
 
+/// Each pair once: a flood has few.
+std::set<std::pair<IpAddress, IpAddress>> ends_of(std::span<const Sighting> sightings) {
+    std::set<std::pair<IpAddress, IpAddress>> out;
+    for (const auto& one : sightings)
+        out.emplace(one.source.address, one.destination.address);
+    return out;
+}
+
+}  // namespace
+
+std::vector<Sighting> find_flow(const Flow& flow,
+                                const std::map<std::size_t, std::vector<SeenPacket>>& seen) {
+    const auto home = seen.find(0);
+    return find_marked(flow, home == seen.end() ? FlowMark{} : mark_at_home(flow, home->second), seen);
+}
+
 FlowMark mark_of(const Flow& flow, const std::map<std::size_t, std::vector<SeenPacket>>& seen) {
     const auto home = seen.find(0);
     if (home == seen.end()) return {};
     auto mark = mark_at_home(flow, home->second);
     mark.addresses.insert(flow.remote);
-    for (const auto& one : home->second) {
-        const bool own =
-            one.outgoing && is_protocol(one.packet, flow.protocol) && one.packet.source_port == flow.own;
-        if (own) mark.addresses.insert({one.packet.source, one.packet.destination});
-    }
     // A translation gives a packet one other address, and leaves it the other.
-    const auto sightings = find_flow(flow, seen);
+    const auto ends = ends_of(find_marked(flow, mark, seen));
     for (std::size_t known = 0; known != mark.addresses.size();) {
         known = mark.addresses.size();
-        for (const auto& [source, destination] : ends_of(sightings)) {
+        for (const auto& [source, destination] : ends) {
             if (mark.addresses.contains(source) || mark.addresses.contains(destination))
                 mark.addresses.insert({source, destination});
         }

@@ -90,7 +90,7 @@ std::vector<pollfd> WhySight::waiting() const {
 
 bool WhySight::take_traces() {
     take_packets();
-    const auto mark = mark_of(flow_, packets_);
+    std::optional<FlowMark> mark;  // only where there is news
     bool dropped = false;
     for (auto& one : watched_) {
         if (!one.trace) continue;
@@ -104,7 +104,9 @@ bool WhySight::take_traces() {
             continue;
         }
         events.insert(events.end(), news.begin(), news.end());
-        dropped = dropped || (!news.empty() && tells_of_drop(flow_, events, mark));
+        if (news.empty() || dropped) continue;
+        if (!mark) mark = mark_of(flow_, packets_);
+        dropped = tells_of_drop(flow_, events, *mark);
     }
     return dropped;
 }
