@@ -225,7 +225,7 @@ void add_residents(const targets::Registry& registry, api::Context& context) {
     const auto is_shared = [](const api::Target& target) {
         return target.namespace_ && !target.namespace_->shared_with.empty();
     };
-    const auto all = registry.list();
+    const auto& all = registry.list();
     std::set<Identity> wanted;
     for (const auto& target : all) {
         if (is_shared(target) && target.state == api::State::paused) wanted.insert(identity(target));
