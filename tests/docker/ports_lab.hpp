@@ -84,4 +84,16 @@ inline void serve(const Container& container, const std::string& where) {
     docker({"exec", "-d", container.name(), "httpd", "-f", "-h", "/", "-p", where});
 }
 
+/// The tables as they are, put back at the end.
+class SavedRules {
+  public:
+    SavedRules() : rules_(on_host({"iptables-save"}).out) {}
+    ~SavedRules() { (void)on_host({"sh", "-c", "printf '%s' \"$1\" | iptables-restore", "sh", rules_}); }
+    SavedRules(const SavedRules&) = delete;
+    SavedRules& operator=(const SavedRules&) = delete;
+
+  private:
+    std::string rules_;
+};
+
 }  // namespace netlab::lab
