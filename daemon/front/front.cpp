@@ -87,9 +87,9 @@ class Front {
   public:
     Front(Options options, UniqueFd listener, UniqueFd launcher_channel, UniqueFd supervisor_channel)
         : options_(std::move(options)),
+          quotas_(options_.quota),
           workers_(loop_.get_executor(), std::move(launcher_channel)),
           watch_(loop_.get_executor(), workers_, registry_),
-          quotas_(options_.quota),
           server_(loop_.get_executor(), std::move(listener),
                   Service{options_.access, registry_, workers_, watch_, quotas_}, take_descriptors()),
           supervisor_(loop_, supervisor_channel.release()),
@@ -170,9 +170,9 @@ class Front {
     Options options_;
     Loop loop_;
     targets::Registry registry_;
+    Quotas quotas_;
     Workers workers_;
     Watch watch_;
-    Quotas quotas_;
     Server server_;
     Descriptor supervisor_;
     Descriptor terminations_;

@@ -171,14 +171,15 @@ asio::awaitable<bool> Session::handle(Received request) {
         if (!written) entry.result = "client_gone";
         again = written && request.form.keep_alive;
     } else {
-        again = co_await stream(*found.route, std::move(plan), request.form, entry);
+        again = co_await stream(*found.route, std::move(plan), std::move(share), request.form, entry);
     }
     log_result(entry);
     co_return again;
 }
 
-asio::awaitable<bool> Session::stream(const Route& route, Plan plan, Form form, AuditEntry& entry) {
-    auto worker = co_await service_.workers.start(std::move(plan.job), entry.request);
+asio::awaitable<bool> Session::stream(const Route& route, Plan plan, Quotas::Share share, Form form,
+                                      AuditEntry& entry) {
+    auto worker = co_await service_.workers.start(std::move(plan.job), entry.request, std::move(share));
     if (!worker) {
         const auto error = worker.error();
         entry.result = described::enumerator_name(error.code);

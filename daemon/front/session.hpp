@@ -44,7 +44,8 @@ class Session {
     asio::awaitable<bool> wait_for_request();
     asio::awaitable<std::optional<Received>> receive();
     asio::awaitable<bool> handle(Received request);
-    asio::awaitable<bool> stream(const Route& route, Plan plan, Form form, AuditEntry& entry);
+    asio::awaitable<bool> stream(const Route& route, Plan plan, Quotas::Share share, Form form,
+                                 AuditEntry& entry);
     asio::awaitable<void> refuse(Error error);
     asio::awaitable<void> client_gone();
     [[nodiscard]] asio::awaitable<void> finish_with_client(Worker& worker, const Relayed& relayed);

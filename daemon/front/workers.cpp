@@ -64,11 +64,12 @@ asio::awaitable<void> sleep_until(Clock::time_point until) {
 
 }  // namespace
 
-Worker::Worker(Workers& workers, std::uint64_t id, Socket stream, const Job& job)
+Worker::Worker(Workers& workers, std::uint64_t id, Socket stream, const Job& job, Quotas::Share share)
     : workers_(workers),
       id_(id),
       deadline_ms_(job.deadline_ms),
       stream_(std::move(stream)),
+      share_(std::move(share)),
       noticed_(stream_.get_executor(), Clock::time_point::max()) {
     // The first is where it runs; a path without a process is a name.
     if (!job.namespaces.empty()) {
@@ -81,6 +82,7 @@ Worker::Worker(Workers& workers, std::uint64_t id, Socket stream, const Job& job
 
 Worker::~Worker() {
     workers_.workers_.erase(id_);  // a `started` that comes now finds nobody, and is answered by a kill
+    if (!said_all_ && !ending_) workers_.dying_.emplace(id_, std::move(share_));
 #ifdef NETLAB_SANITIZED
     // The leak check comes after the last frame; elsewhere even a worker that said `end` is not trusted to do
     // so.
@@ -154,6 +156,7 @@ void Workers::lose(const Channel* channel) {
         check->launcher_lost = true;
         check->told.cancel();
     }
+    dying_.clear();  // nobody tells their end any more
     for (auto& [id, worker] : workers_) {
         if (worker->ending_) continue;
         const bool started = static_cast<bool>(worker->pidfd_);
@@ -218,9 +221,11 @@ void Workers::take(const launcher::Notice& notice, UniqueFd descriptor) {
     const auto found = workers_.find(notice.id);
     if (found == workers_.end()) {
         // The client went away before its worker was there.
-        if (notice.kind == launcher::NoticeKind::started && descriptor) {
-            ::syscall(SYS_pidfd_send_signal, descriptor.get(), SIGKILL, nullptr, 0);
+        if (notice.kind == launcher::NoticeKind::started) {
+            if (descriptor) ::syscall(SYS_pidfd_send_signal, descriptor.get(), SIGKILL, nullptr, 0);
+            return;
         }
+        dying_.erase(notice.id);
         return;
     }
     auto& worker = *found->second;
@@ -321,7 +326,8 @@ asio::awaitable<Result<void>> Workers::check_peer(int connection) {
     }
 }
 
-asio::awaitable<Result<std::unique_ptr<Worker>>> Workers::start(Job job, std::uint64_t id) {
+asio::awaitable<Result<std::unique_ptr<Worker>>> Workers::start(Job job, std::uint64_t id,
+                                                                Quotas::Share share) {
     launcher::LaunchHeader header;
     header.operation = job.operation;
     header.id = id;
@@ -337,9 +343,12 @@ asio::awaitable<Result<std::unique_ptr<Worker>>> Workers::start(Job job, std::ui
     Socket ours(executor_, asio::local::stream_protocol(), ends[0]);
     const UniqueFd theirs(ends[1]);
     // Known before it is asked for: its notices may come at once.
-    auto worker = std::make_unique<Worker>(*this, id, std::move(ours), job);
+    auto worker = std::make_unique<Worker>(*this, id, std::move(ours), job, std::move(share));
     auto sent = co_await send(std::move(*packet), theirs.get());
-    if (!sent) co_return sent.error();
+    if (!sent) {
+        worker->ending_ = Ending{Ending::Kind::refused, 0};  // no notice will come
+        co_return sent.error();
+    }
     co_return std::move(worker);
 }
 

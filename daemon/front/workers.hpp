@@ -2,6 +2,7 @@
 
 #include "common/binary.hpp"
 #include "common/unique_fd.hpp"
+#include "daemon/front/quotas.hpp"
 #include "daemon/front/waiters.hpp"
 #include "daemon/launcher/protocol.hpp"
 
@@ -48,7 +49,7 @@ class Workers;
 /// it started.
 class Worker {
   public:
-    Worker(Workers& workers, std::uint64_t id, Socket stream, const Job& job);
+    Worker(Workers& workers, std::uint64_t id, Socket stream, const Job& job, Quotas::Share share);
     ~Worker();
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
@@ -79,6 +80,7 @@ class Worker {
     std::uint32_t deadline_ms_;
     std::optional<launcher::NamespaceReference> named_;  ///< the named namespace that it runs in
     Socket stream_;
+    Quotas::Share share_;
     UniqueFd pidfd_;  ///< from `started` on
     std::optional<Ending> ending_;
     std::optional<Error> stopped_;
@@ -95,8 +97,11 @@ class Workers {
     [[nodiscard]] std::uint64_t next_id() { return next_id_++; }
 
     /// Hands the job to the launcher; whether it starts shows on the worker's stream.
-    /// errc::launcher_unavailable after a second without a launcher, errc::too_large, errc::busy.
-    [[nodiscard]] asio::awaitable<Result<std::unique_ptr<Worker>>> start(Job job, std::uint64_t id);
+    /// `share` is given back with the Worker; of one that is killed for it when its process has ended, for
+    /// until then it works. errc::launcher_unavailable after a second without a launcher, errc::too_large,
+    /// errc::busy.
+    [[nodiscard]] asio::awaitable<Result<std::unique_ptr<Worker>>> start(Job job, std::uint64_t id,
+                                                                         Quotas::Share share = {});
 
     /// Whether the process that made this connection lives in the daemon's own user and PID namespaces: the
     /// launcher looks. errc::permission_denied where not, errc::target_gone where it has ended;
@@ -132,6 +137,7 @@ class Workers {
     asio::any_io_executor executor_;
     std::shared_ptr<Channel> channel_;
     std::map<std::uint64_t, Worker*> workers_;
+    std::map<std::uint64_t, Quotas::Share> dying_;  ///< of those whose end the launcher has not told yet
     std::map<std::uint64_t, std::shared_ptr<PeerCheck>> peers_;
     Waiters waiting_;  ///< for a channel
     std::chrono::steady_clock::time_point last_notice_;

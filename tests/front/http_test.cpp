@@ -208,6 +208,31 @@ TEST_CASE("front: one user cannot take all connections", "[front]") {
     CHECK(theatre.get("/v1/version").status == 200);
 }
 
+TEST_CASE("front: what a client left behind counts for its user until the worker has ended", "[front]") {
+    REQUIRE(::geteuid() == 0);  // to become another user
+    Theatre::Settings settings;
+    settings.quota.operations = 1;
+    Theatre theatre(settings);
+    CHECK(as_user(4242, 65532, [&] {
+              // Known to the front, so that the launcher need not be asked who it is.
+              auto other = theatre.connect();
+              other.send("GET /v1/version HTTP/1.1\r\n\r\n");
+              if (other.answer().status == 0) return 1;
+              auto client = theatre.connect();
+              client.send(Theatre::ping_text("late"));
+              if (!eventually([&] { return theatre.stage().started > 0; }, 2s)) return 2;
+              client.close();
+              // The front has seen that by then, and cannot kill yet what the launcher has not named.
+              std::this_thread::sleep_for(100ms);
+              const auto ask = [&] {
+                  other.send(Theatre::ping_text("answers"));
+                  return other.answer().status;
+              };
+              if (ask() != 429) return 3;
+              return eventually([&] { return ask() == 200; }, 2s) ? 7 : 4;
+          }) == 7);
+}
+
 TEST_CASE("front: 300 clients at once are all served", "[front]") {
     Theatre theatre;
     std::vector<Client> clients;

@@ -202,6 +202,7 @@ void Theatre::start_front(const Settings& settings, UniqueFd listener, UniqueFd 
     if (settings.engine) options.engines = {{api::Runtime::docker, "/run/docker.sock"}};
     options.level = ::getenv("FRONT_LOG") != nullptr ? spdlog::level::debug : spdlog::level::off;
     options.drain = settings.drain;
+    options.quota = settings.quota;
     int status = 99;
     try {
         status = front::run(std::move(options), std::move(listener), std::move(channel), std::move(fronts));

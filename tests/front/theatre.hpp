@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/api/watch.hpp"
+#include "daemon/front/quotas.hpp"
 #include "tests/front/fake_launcher.hpp"
 
 #include <chrono>
@@ -54,6 +55,7 @@ class Theatre {
         std::string containers = "co1 a 4001\nco2 b 4002\nstopped c 0\n";
         bool engine = true;
         bool hanging_engine = false;
+        front::QuotaLimits quota{};
     };
     Theatre() : Theatre(Settings{}) {}
     explicit Theatre(const Settings& settings);
