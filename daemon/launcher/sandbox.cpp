@@ -31,6 +31,8 @@ namespace netlab::launcher {
 namespace {
 
 constexpr std::array the_five{CAP_DAC_READ_SEARCH, CAP_NET_ADMIN, CAP_NET_RAW, CAP_SYS_PTRACE, CAP_SYS_ADMIN};
+/// Of the supervisor as root, to start the others as another user and to end them.
+constexpr std::array supervisors_own{CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL};
 
 [[noreturn]] void fail(const char* what) {
     throw std::system_error(errno, std::generic_category(), what);
@@ -231,13 +233,17 @@ std::vector<MissingCapability> missing_capabilities() {
             missing.push_back(
                 {name_of(capability), capability == CAP_SYS_ADMIN || capability == CAP_SYS_PTRACE});
     }
+    if (::geteuid() != 0) return missing;
+    for (const int capability : supervisors_own) {
+        if (!permitted(capability)) missing.push_back({name_of(capability), true});
+    }
     return missing;
 }
 
 void become_supervisor() {
     if (::geteuid() != 0) return;
     auto kept = usable();
-    kept.insert(kept.end(), {CAP_SETUID, CAP_SETGID, CAP_SETPCAP, CAP_KILL});
+    kept.insert(kept.end(), std::begin(supervisors_own), std::end(supervisors_own));
     if (!set_capabilities(kept)) fail("keep the supervisor's capabilities");
 }
 

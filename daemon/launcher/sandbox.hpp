@@ -19,12 +19,13 @@ struct Credentials {
     gid_t gid = 0;
 };
 
-/// One of the five capabilities that the daemon uses (as root, or by ambient capabilities): SYS_ADMIN for
-/// setns, SYS_PTRACE for /proc/PID/ns and /proc/PID/root, DAC_READ_SEARCH for the engines' directories and
-/// all processes, NET_RAW for echoes and captures, NET_ADMIN for netfilter.
+/// A capability that the daemon uses. Of the five (as root, or ambient): SYS_ADMIN for setns, SYS_PTRACE for
+/// /proc/PID/ns and /proc/PID/root, DAC_READ_SEARCH for the engines' directories and all processes, NET_RAW
+/// for echoes and captures, NET_ADMIN for netfilter. Of root, which has to start the others as another user
+/// and to end them, also SETUID, SETGID, SETPCAP and KILL.
 struct MissingCapability {
     std::string name;     ///< "CAP_NET_RAW"
-    bool by_all = false;  ///< every operation needs it; of the others, those whose Needs say so
+    bool by_all = false;  ///< nothing works without it; of the others, those need them whose Needs say so
 };
 /// Those it lacks.
 [[nodiscard]] std::vector<MissingCapability> missing_capabilities();

@@ -1,4 +1,5 @@
-"""One of the five capabilities is missing. Without one that every operation needs netlabd does not start, and says why; without another it warns of it by
+"""One capability is missing. Without one that every operation needs, or that root takes to start the others as another user, netlabd does not start, and says
+which; without another of the five it warns of it by
 name, and exactly the operations that need it fail, with an error that names it. Which need it is read off the source: Needs of each operation, joined
 to the catalogue."""
 import re
@@ -6,7 +7,7 @@ import subprocess
 
 from daemon import BUILD, ROOT, Daemon, Failure, expect, operations
 
-OF_ALL = ["SYS_ADMIN", "SYS_PTRACE"]
+OF_ALL = ["SYS_ADMIN", "SYS_PTRACE", "SETUID", "SETGID", "SETPCAP", "KILL"]
 # The members of Needs (daemon/operations/operation.hpp) that take a capability.
 TAKEN_BY = {"DAC_READ_SEARCH": {"processes"}, "NET_ADMIN": {"net_admin"}, "NET_RAW": {"net_raw"}}
 CODES = {"operation_failed"}
