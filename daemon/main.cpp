@@ -5,6 +5,7 @@
 #include "daemon/listener.hpp"
 #include "daemon/supervisor.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <optional>
@@ -18,6 +19,7 @@
 #include <spdlog/spdlog.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 namespace netlab {
@@ -233,6 +235,12 @@ void fill_standard_descriptors() {
     }
 }
 
+/// What a shell, a sudo or a CI runner had open would be the front's to read, too.
+void close_inherited_descriptors() {
+    const int handed_over = std::max(::sd_listen_fds(0), 0);
+    ::close_range(static_cast<unsigned>(SD_LISTEN_FDS_START + handed_over), ~0U, 0);
+}
+
 /// By the service manager stderr is a stream to journald, and one that hangs would hold up whoever writes a
 /// line: what does not go out is lost instead.
 void let_log_lose_lines() {
@@ -244,6 +252,7 @@ void let_log_lose_lines() {
 
 int start(int argc, char** argv) {
     fill_standard_descriptors();
+    close_inherited_descriptors();
     let_log_lose_lines();
     const auto arguments = read_arguments(argc, argv);
     if (!arguments) return arguments.error().status;

@@ -31,11 +31,8 @@ Error signalled(int signal, std::uint32_t deadline_ms) {
     if (signal == SIGSYS) {
         return died("was killed by its sandbox (SIGSYS)", "this is a fault of netlab: please report it");
     }
-    // Its own timer, which it cannot stop (daemon/launcher/worker.cpp).
-    if (signal == SIGALRM && deadline_ms != 0) {
-        return {
-            errc::timed_out, "the operation took longer than " + std::to_string(deadline_ms) + " ms", {}, {}};
-    }
+    // Its own timer (daemon/launcher/worker.cpp).
+    if (signal == SIGALRM && deadline_ms != 0) return overdue_error(deadline_ms);
     if (signal == SIGXCPU) return {errc::timed_out, "the operation used up its processor time", {}, {}};
     const char* name = ::sigabbrev_np(signal);
     return died("was killed by " +
@@ -43,6 +40,10 @@ Error signalled(int signal, std::uint32_t deadline_ms) {
 }
 
 }  // namespace
+
+Error overdue_error(std::uint32_t deadline_ms) {
+    return {errc::timed_out, "the operation took longer than " + std::to_string(deadline_ms) + " ms", {}, {}};
+}
 
 Error ending_error(Ending ending, std::uint32_t deadline_ms) {
     switch (ending.kind) {

@@ -20,6 +20,8 @@ using Clock = std::chrono::steady_clock;
 namespace {
 
 constexpr std::chrono::seconds launcher_patience{1};
+/// For a worker's own alarm to end it, and the launcher to tell.
+constexpr std::chrono::seconds alarm_patience{1};
 /// A launcher that has more to start than it has got to: 200 requests at once are seconds of forks on a slow
 /// machine.
 constexpr std::chrono::seconds backlog_patience{5};
@@ -70,7 +72,8 @@ Worker::Worker(Workers& workers, std::uint64_t id, Socket stream, const Job& job
       deadline_ms_(job.deadline_ms),
       stream_(std::move(stream)),
       share_(std::move(share)),
-      noticed_(stream_.get_executor(), Clock::time_point::max()) {
+      noticed_(stream_.get_executor(), Clock::time_point::max()),
+      overdue_(stream_.get_executor()) {
     // The first is where it runs; a path without a process is a name.
     if (!job.namespaces.empty()) {
         const auto& own = job.namespaces.front();
@@ -108,6 +111,18 @@ void Worker::stop(Error why) {
     stream_.shutdown(Socket::shutdown_both, ignored);
     stream_.cancel(ignored);
     noticed_.cancel();
+}
+
+void Worker::end_when_overdue() {
+    if (deadline_ms_ == 0) return;
+    overdue_.expires_after(std::chrono::milliseconds(deadline_ms_) + alarm_patience);
+    overdue_.async_wait([workers = &workers_, id = id_](const boost::system::error_code& error) {
+        if (error) return;
+        const auto found = workers->workers_.find(id);
+        // Of one that has ended the rest is read, however long that takes its client.
+        if (found != workers->workers_.end() && !found->second->ending_)
+            found->second->stop(overdue_error(found->second->deadline_ms_));
+    });
 }
 
 void Worker::finish() {
@@ -233,6 +248,7 @@ void Workers::take(const launcher::Notice& notice, UniqueFd descriptor) {
         case launcher::NoticeKind::started:
             worker.pidfd_ = std::move(descriptor);
             if (worker.stopped_) worker.kill();
+            worker.end_when_overdue();
             return;
         case launcher::NoticeKind::refused:
             worker.ending_ = Ending{Ending::Kind::refused, notice.value};

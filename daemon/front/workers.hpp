@@ -42,6 +42,8 @@ struct Ending {
 
 /// What a client is told of a worker whose stream stopped in the middle.
 [[nodiscard]] Error ending_error(Ending ending, std::uint32_t deadline_ms);
+/// And of one that had no more time.
+[[nodiscard]] Error overdue_error(std::uint32_t deadline_ms);
 
 class Workers;
 
@@ -74,6 +76,8 @@ class Worker {
   private:
     friend class Workers;
     void kill() const;
+    /// Its own alarm does not end a worker that a file system holds in the kernel, or that was taken over.
+    void end_when_overdue();
 
     Workers& workers_;
     std::uint64_t id_;
@@ -86,6 +90,7 @@ class Worker {
     std::optional<Error> stopped_;
     bool said_all_ = false;
     asio::steady_timer noticed_;  ///< cancelled when `ending_` is there
+    asio::steady_timer overdue_;  ///< from `started` on
 };
 
 class Workers {

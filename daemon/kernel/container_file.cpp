@@ -1,22 +1,16 @@
 #include "daemon/kernel/container_file.hpp"
 
-#include "daemon/kernel/pidfd.hpp"
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdio>
 #include <optional>
 
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <poll.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace netlab::kernel {
@@ -98,66 +92,30 @@ bool copy_beginning(int from, int into) {
     return true;
 }
 
-/// A child that does not end must not hold what its parent has open: the client's stream, namespaces.
-void keep_only(std::array<int, 3> kept) {
-    std::ranges::sort(kept);
-    auto next = static_cast<unsigned>(STDERR_FILENO) + 1;
-    for (const int fd : kept) {
-        const auto here = static_cast<unsigned>(fd);
-        if (here > next) ::close_range(next, here - 1, 0);
-        next = here + 1;
-    }
-    ::close_range(next, ~0U, 0);
-}
-
-/// The child's whole life.
-[[noreturn]] void look_for_parent(pid_t parent, int root, const char* path, int copy, int report) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (::getppid() != parent) ::_exit(1);  // it had died before
-    keep_only({root, copy, report});
-    auto found = open_at_any_cost(root, path);
-    if (found.file && !copy_beginning(found.file.get(), copy))
-        found.look = {FileState::refused, found.look.mode, errno};
-    static_cast<void>(::write(report, &found.look, sizeof found.look));
-    ::_exit(0);
-}
-
-/// Once a server has read a request SIGKILL does not end the wait for its answer (request_wait_answer() in
-/// fs/fuse/dev.c): then the child is left to whoever reaps those of this process, until the server's end.
-void end(pid_t child) {
-    ::kill(child, SIGKILL);
-    const UniqueFd handle(::pidfd_open(child, 0));
-    constexpr int patience_ms = 50;
-    pollfd ended{handle.get(), POLLIN, 0};
-    static_cast<void>(::poll(&ended, 1, patience_ms));
-    ::waitpid(child, nullptr, WNOHANG);
+/// Which file system is likely to be waited for: the container's.
+std::uint64_t place_of(int root) {
+    struct statx status {};
+    if (::statx(root, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_INO, &status) != 0) return 0;
+    return (std::uint64_t{status.stx_dev_major} << 52U) ^ (std::uint64_t{status.stx_dev_minor} << 32U) ^
+           status.stx_ino;
 }
 
 ContainerFile open_by_child(int root, const char* path, std::chrono::milliseconds patience) {
-    const auto failed = [] { return ContainerFile{{FileState::refused, 0, errno}, {}}; };
+    const auto refused = [](int error) { return ContainerFile{{FileState::refused, 0, error}, {}}; };
     UniqueFd copy(::memfd_create("container file", MFD_CLOEXEC));
-    std::array<int, 2> ends{};
-    if (!copy || ::pipe2(ends.data(), O_CLOEXEC) != 0) return failed();
-    const UniqueFd answer(ends[0]);
-    UniqueFd report(ends[1]);
-    const pid_t parent = ::getpid();
-    const pid_t child = ::fork();
-    if (child < 0) return failed();
-    if (child == 0) look_for_parent(parent, root, path, copy.get(), report.get());
-    report.reset();
-    FileLook look{FileState::silent, 0, 0};
-    pollfd wait{answer.get(), POLLIN, 0};
-    const auto until = std::chrono::steady_clock::now() + patience;
-    for (;;) {
-        const auto left =
-            std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-        const auto ready = ::poll(&wait, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
-        if (ready < 0 && errno == EINTR) continue;
-        FileLook said;
-        if (ready > 0 && ::read(answer.get(), &said, sizeof said) == sizeof said) look = said;
-        break;
-    }
-    end(child);
+    const UniqueFd report(::memfd_create("what it is", MFD_CLOEXEC));
+    if (!copy || !report) return refused(errno);
+    const std::array kept{root, copy.get(), report.get()};
+    const int error = run_in_child(place_of(root), patience, kept, [&] {
+        auto found = open_at_any_cost(root, path);
+        if (found.file && !copy_beginning(found.file.get(), copy.get()))
+            found.look = {FileState::refused, found.look.mode, errno};
+        static_cast<void>(::pwrite(report.get(), &found.look, sizeof found.look, 0));
+    });
+    if (error == ETIMEDOUT) return {{FileState::silent, 0, 0}, {}};
+    if (error != 0) return refused(error);
+    FileLook look;
+    if (::pread(report.get(), &look, sizeof look, 0) != sizeof look) return refused(EIO);
     if (look.state != FileState::regular) copy.reset();
     return {look, std::move(copy)};
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "common/unique_fd.hpp"
+#include "daemon/kernel/waiting_child.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -34,16 +35,13 @@ struct ContainerFile {
     static constexpr std::size_t copied = 64 * 1024 + 1;  ///< bytes at most
 };
 
-/// How long a file system may take to answer.
-inline constexpr std::chrono::milliseconds file_patience{400};
-
 /// Opens `path` as a process whose root directory is `root` would find it: links are resolved inside that
 /// root, magic links not at all. `root` is a borrowed O_PATH directory.
 ///
 /// The file system may be served by the container (FUSE) or over a network: then looking a name up, opening
 /// and reading wait for a server that need not answer, some of it whatever signal comes. A file that is not
-/// on a disk of this machine is therefore looked for and read by a child, and what comes back is a copy. Not
-/// for processes with threads.
+/// on a disk of this machine is therefore looked for and read by a child (waiting_child.hpp), and what comes
+/// back is a copy. Not for processes with threads.
 [[nodiscard]] ContainerFile open_container_file(int root, const char* path,
                                                 std::chrono::milliseconds patience = file_patience);
 

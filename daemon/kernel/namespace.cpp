@@ -1,20 +1,25 @@
 #include "daemon/kernel/namespace.hpp"
 
 #include "daemon/kernel/pidfd.hpp"
+#include "daemon/kernel/waiting_child.hpp"
 
 #include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstring>
+#include <functional>
 #include <string>
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/nsfs.h>
+#include <linux/openat2.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace netlab::kernel {
 
@@ -56,23 +61,101 @@ bool is_alive(int pidfd) {
     return ::poll(&ended, 1, 0) == 0;
 }
 
+/// Without asking whoever serves its file system, if somebody does.
+bool is_namespace_file(int file) {
+    struct statx own {};
+    struct statx status {};
+    // All of them are files of one file system, nsfs, which is nobody else's.
+    if (::statx(AT_FDCWD, "/proc/thread-self/ns/net", 0, STATX_TYPE, &own) != 0) return false;
+    return ::statx(file, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &status) == 0 &&
+           status.stx_dev_major == own.stx_dev_major && status.stx_dev_minor == own.stx_dev_minor;
+}
+
+struct Found {
+    UniqueFd file;  ///< O_PATH
+    int error = 0;  ///< where there is none: an errno; 0 where it is no namespace's
+};
+
+/// Only finds it: opening could block (a FIFO) or do something (a device).
+Found find(const char* path, std::uint64_t resolve) {
+    open_how how{};
+    how.flags = O_PATH | O_CLOEXEC;
+    how.resolve = resolve;
+    UniqueFd file(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how)));
+    if (!file) return {{}, errno};
+    if (!is_namespace_file(file.get())) file.reset();
+    return {std::move(file), 0};
+}
+
+void hand_over(int socket, const Found& found) {
+    iovec part{const_cast<int*>(&found.error), sizeof found.error};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    if (found.file) {
+        message.msg_control = control.data();
+        message.msg_controllen = control.size();
+        auto* header = CMSG_FIRSTHDR(&message);
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        const int descriptor = found.file.get();
+        std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+    }
+    static_cast<void>(::sendmsg(socket, &message, MSG_NOSIGNAL));
+}
+
+Found take_over(int socket) {
+    Found found{{}, EIO};
+    iovec part{&found.error, sizeof found.error};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    if (::recvmsg(socket, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) != sizeof found.error) return found;
+    const auto* header = CMSG_FIRSTHDR(&message);
+    if (header == nullptr || header->cmsg_type != SCM_RIGHTS) return found;
+    int descriptor = -1;
+    std::memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
+    found.file.reset(descriptor);
+    return found;
+}
+
+/// By a child, for its file system may have to be waited for.
+Found find_by_child(const std::string& path) {
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends.data()) != 0) return {{}, errno};
+    const UniqueFd ours(ends[0]);
+    const UniqueFd childs(ends[1]);
+    const std::array kept{childs.get()};
+    const auto directory = path.substr(0, path.rfind('/') + 1);
+    const int error = run_in_child(std::hash<std::string>()(directory), file_patience, kept,
+                                   [&] { hand_over(childs.get(), find(path.c_str(), 0)); });
+    return error == 0 ? take_over(ours.get()) : Found{{}, error};
+}
+
+/// Waits for nobody who serves a file system longer than file_patience.
+Result<UniqueFd> find_namespace_file(const std::string& path) {
+    auto found = find(path.c_str(), RESOLVE_CACHED);
+    if (found.error == EAGAIN) found = find_by_child(path);
+    if (found.file) return std::move(found.file);
+    if (found.error == 0) return gone(path + " is not a network namespace");
+    if (absent(found.error)) return gone(path + " does not exist");
+    if (found.error == ETIMEDOUT)
+        return Error{errc::operation_failed, path + " is on a file system that does not answer", {}, {}};
+    return system_error(errc::operation_failed, "open " + path, found.error);
+}
+
 }  // namespace
 
 Result<UniqueFd> open_namespace(const char* path) {
     const std::string what(path);
-    // O_PATH first: opening for reading could block (a FIFO) or do something (a device).
-    const UniqueFd place(::open(path, O_PATH | O_CLOEXEC));
-    if (!place) {
-        const int error_number = errno;
-        if (absent(error_number)) return gone(what + " does not exist");
-        return system_error(errc::operation_failed, "open " + what, error_number);
-    }
-    struct statfs file_system {};
-    if (::fstatfs(place.get(), &file_system) != 0) {
-        return system_error(errc::operation_failed, "look at " + what, errno);
-    }
-    if (file_system.f_type != NSFS_MAGIC) return gone(what + " is not a network namespace");
-    const auto magic_link = "/proc/self/fd/" + std::to_string(place.get());
+    const auto place = find_namespace_file(what);
+    if (!place) return place.error();
+    const auto magic_link = "/proc/self/fd/" + std::to_string(place->get());
     UniqueFd fd(::open(magic_link.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
     if (!fd) return system_error(errc::operation_failed, "open " + what, errno);
     if (auto result = check_is_network_namespace(fd.get(), what); !result) return result.error();
@@ -80,7 +163,9 @@ Result<UniqueFd> open_namespace(const char* path) {
 }
 
 Result<UniqueFd> open_own_namespace() {
-    return open_namespace("/proc/thread-self/ns/net");
+    UniqueFd fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    if (!fd) return system_error(errc::operation_failed, "open the thread's own namespace", errno);
+    return fd;
 }
 
 Result<NamespaceIdentity> identity_of(int namespace_fd) {

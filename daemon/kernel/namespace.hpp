@@ -19,8 +19,9 @@ struct NamespaceIdentity {
 };
 
 /// Opens a file that a network namespace is bound to (/run/netns/blue, /run/docker/netns/…). A file that is
-/// something else is looked at but never opened. errc::target_gone: there is no such file, or it is no
-/// network namespace (any more); errc::operation_failed for the rest.
+/// something else is looked at but never opened, and where its file system may have to be waited for, that is
+/// a child's to do (waiting_child.hpp). errc::target_gone: there is no such file, or it is no network
+/// namespace (any more); errc::operation_failed for the rest, such as a file system that does not answer.
 [[nodiscard]] Result<UniqueFd> open_namespace(const char* path);
 
 /// The namespace of the calling thread.

@@ -1,6 +1,7 @@
 #include "daemon/launcher/launcher.hpp"
 
 #include "daemon/kernel/namespace.hpp"
+#include "daemon/kernel/waiting_child.hpp"
 #include "daemon/launcher/peer_place.hpp"
 #include "daemon/launcher/worker.hpp"
 
@@ -46,6 +47,7 @@ class Launcher {
         // A worker's own children (operations::BesideProcess) end after it, and would be somebody else's to
         // wait for.
         if (::prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) fail("become a subreaper");
+        kernel::WaitingChildren::share();
         sigset_t child;
         sigemptyset(&child);
         sigaddset(&child, SIGCHLD);
@@ -147,6 +149,7 @@ class Launcher {
         }
         int status = 0;
         for (pid_t worker = 0; (worker = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+            kernel::WaitingChildren::forget(worker);
             const auto found = workers_.find(worker);
             if (found == workers_.end()) continue;
             notify(NoticeKind::exited, found->second, status);
@@ -191,7 +194,14 @@ class Launcher {
     void end_workers() {
         for (const auto& [worker, id] : workers_)
             ::kill(worker, SIGKILL);
-        while (::waitpid(-1, nullptr, 0) > 0) {
+        // Whoever waits for a file system that does not answer cannot be ended, and has no right left.
+        constexpr int patience_ms = 200;
+        for (int waited = 0; waited < patience_ms; ++waited) {
+            pid_t ended = 0;
+            while ((ended = ::waitpid(-1, nullptr, WNOHANG)) > 0) {
+            }
+            if (ended < 0) return;
+            ::usleep(1'000);
         }
     }
 

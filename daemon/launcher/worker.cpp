@@ -1,5 +1,6 @@
 #include "daemon/launcher/worker.hpp"
 
+#include "daemon/kernel/waiting_child.hpp"
 #include "daemon/launcher/namespaces.hpp"
 
 #include <csignal>
@@ -60,7 +61,8 @@ void reset_signals() {
     sigprocmask(SIG_SETMASK, &none, nullptr);
 }
 
-/// SIGALRM ends the worker; `run` cannot take it back, setitimer is not among its system calls.
+/// SIGALRM ends the worker, in its own time; of one that does not let it, the front sees to that
+/// (Workers::start).
 void arm(std::uint32_t deadline_ms) {
     if (deadline_ms == 0) return;
     itimerval timer{};
@@ -78,17 +80,20 @@ Result<void> operate(const WorkerSetting& setting, const Launch& launch, int str
     namespaces->confine_beside([&, stream] {
         ::close(stream);
         ::close(host);
+        kernel::WaitingChildren::leave();
         return drop_but_net_admin(setting.credentials, setting.filters);
     });
     namespaces->confine_relay([&] {
         operations::Needs needs;
         needs.cpu_seconds = 0;
+        kernel::WaitingChildren::leave();
         return drop_everything(setting.credentials, needs, setting.filters);
     });
     auto prepared = operation.prepare(*namespaces, launch.request);
     if (!prepared) return prepared.error();
     *namespaces = operations::Namespaces({});
     ::close(host);
+    kernel::WaitingChildren::leave();
     if (auto dropped = drop_everything(setting.credentials, operation.needs, setting.filters); !dropped) {
         return dropped.error();
     }

@@ -129,6 +129,22 @@ TEST_CASE(
     }
 }
 
+TEST_CASE("start: what it was started with open is not open in any of its processes", "[docker]") {
+    auto with = settings();
+    with.prefix = {"sh", "-c", "exec 9</etc/shadow; exec \"$@\"", "sh"};
+    const support::Daemon daemon(with);
+    for (const pid_t process : {daemon.pid(), daemon.child("nl:launcher"), daemon.child("nl:front")}) {
+        INFO(process);
+        std::size_t open = 0;
+        const auto folder = "/proc/" + std::to_string(process) + "/fd";
+        for (const auto& descriptor : std::filesystem::directory_iterator(folder)) {
+            ++open;
+            CHECK(std::filesystem::read_symlink(descriptor.path()) != "/etc/shadow");
+        }
+        CHECK(open > 3);
+    }
+}
+
 TEST_CASE("start: when the supervisor is killed, nothing of it is left", "[docker]") {
     support::Daemon daemon(settings());
     auto running = daemon.start_netlab({"ping", "-c", "0", "-i", "0.1", "co1", "co2"});

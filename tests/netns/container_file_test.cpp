@@ -1,15 +1,19 @@
 #include "daemon/kernel/container_file.hpp"
 
+#include "daemon/kernel/waiting_child.hpp"
+#include "tests/netns/hanging_mount.hpp"
 #include "tests/support/catch.hpp"
 #include "tests/support/command.hpp"
+#include "tests/support/netlabd.hpp"
 
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
+#include <vector>
 
 #include <fcntl.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -19,38 +23,17 @@
 
 using namespace netlab;
 using kernel::FileState;
+using test::HangingMount;
+using test::Mount;
 
 namespace {
 
 namespace fs = std::filesystem;
 
-/// Something mounted as long as this lives.
-struct Mount {
-    Mount(const char* source, std::string at, const char* type, const std::string& options = "")
-        : path(std::move(at)) {
-        REQUIRE(::mount(source, path.c_str(), type, 0, options.c_str()) == 0);
-    }
-    ~Mount() { ::umount2(path.c_str(), MNT_DETACH); }
-    Mount(const Mount&) = delete;
-    Mount& operator=(const Mount&) = delete;
-
-    std::string path;
-};
-
-/// A file system whose server never answers.
-struct HangingMount {
-    explicit HangingMount(const std::string& path)
-        : server(::open("/dev/fuse", O_RDWR | O_CLOEXEC)),
-          mount("netlab-test", path, "fuse",
-                "fd=" + std::to_string(server.get()) + ",rootmode=40000,user_id=0,group_id=0") {}
-
-    UniqueFd server;  ///< closed after the mount is gone, so that nothing waits for ever
-    Mount mount;
-};
-
 /// A directory that plays a container's root.
 struct Root {
-    Root() : path("/tmp/netlab-test-root-" + std::to_string(::getpid())) {
+    explicit Root(const std::string& name = "root")
+        : path("/tmp/netlab-test-" + name + "-" + std::to_string(::getpid())) {
         fs::create_directories(path + "/etc");
         directory.reset(::open(path.c_str(), O_PATH | O_CLOEXEC | O_DIRECTORY));
     }
@@ -84,6 +67,12 @@ struct Root {
 bool all_children_end() {
     return support::eventually([] { return ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD; },
                                std::chrono::seconds(5));
+}
+
+/// The PIDs of this process' children.
+std::vector<std::string> children() {
+    std::ifstream file("/proc/self/task/" + std::to_string(::getpid()) + "/children");
+    return {std::istream_iterator<std::string>(file), {}};
 }
 
 }  // namespace
@@ -229,7 +218,7 @@ TEST_CASE("container files: a file system that never answers is given up in time
           "[netns]") {
     const Root root;
     fs::create_directories(root.path + "/fuse");
-    const HangingMount hanging(root.path + "/fuse");
+    const HangingMount hanging(root.path + "/fuse", HangingMount::Server::reads_nothing);
     fs::create_symlink("/fuse/resolv.conf", root.file());
     const auto start = std::chrono::steady_clock::now();
     CHECK(root.state() == FileState::silent);
@@ -237,4 +226,42 @@ TEST_CASE("container files: a file system that never answers is given up in time
     CHECK(took >= kernel::file_patience);
     CHECK(took < kernel::file_patience + std::chrono::seconds(2));
     CHECK(all_children_end());
+}
+
+TEST_CASE("container files: of a file system that cannot be left only so many wait, without privileges",
+          "[netns]") {
+    using namespace std::chrono_literals;
+    const Root root;
+    const Root other("other-root");
+    const Mount memory("tmpfs", other.path + "/etc", "tmpfs");
+    std::ofstream(other.file()) << "nameserver 127.0.0.11\n";
+    fs::create_directories(root.path + "/fuse");
+    fs::create_symlink("/fuse/resolv.conf", root.file());
+    {
+        const HangingMount hanging(root.path + "/fuse", HangingMount::Server::reads_and_is_silent);
+        for (std::size_t i = 0; i < 2 * kernel::WaitingChildren::of_one_place; ++i)
+            CHECK(kernel::open_container_file(root.directory.get(), "/etc/resolv.conf", 20ms).look.state ==
+                  FileState::silent);
+        const auto waiting = children();
+        CHECK(waiting.size() == kernel::WaitingChildren::of_one_place);
+        for (const auto& child : waiting) {
+            INFO(child);
+            const auto pid = static_cast<pid_t>(std::stoi(child));
+            CHECK(support::process_status(pid, "CapPrm") == "0000000000000004");  // DAC_READ_SEARCH
+            CHECK(support::process_status(pid, "CapEff") == "0000000000000004");
+        }
+        // Nobody else waits for them.
+        CHECK(other.read() == "nameserver 127.0.0.11\n");
+    }
+    CHECK(support::eventually(
+        [] {
+            const auto ended = ::waitpid(-1, nullptr, WNOHANG);
+            if (ended > 0) kernel::WaitingChildren::forget(ended);
+            return ended == -1 && errno == ECHILD;
+        },
+        5s));
+    fs::remove(root.file());
+    const Mount memory_here("tmpfs", root.path + "/etc", "tmpfs");
+    std::ofstream(root.file()) << "nameserver 192.0.2.1\n";
+    CHECK(root.read() == "nameserver 192.0.2.1\n");
 }

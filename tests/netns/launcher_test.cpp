@@ -1,7 +1,10 @@
+#include "tests/netns/hanging_mount.hpp"
 #include "tests/netns/running_launcher.hpp"
 #include "tests/support/command.hpp"
 
 #include <cstring>
+#include <filesystem>
+#include <map>
 
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -123,4 +126,34 @@ TEST_CASE("launcher: when the front is gone, the workers are, too", "[netns]") {
         CHECK(::kill(worker, 0) == 0);
     }
     CHECK(::kill(worker, 0) != 0);
+}
+
+TEST_CASE("launcher: a namespace's path that leads into a file system which hangs holds up nobody",
+          "[netns]") {
+    const auto place = "/tmp/netlab-test-hanging-" + std::to_string(::getpid());
+    std::filesystem::create_directories(place);
+    {
+        const HangingMount hanging(place, HangingMount::Server::reads_and_is_silent);
+        const NamedNamespace named;
+        std::chrono::steady_clock::time_point gone;
+        {
+            RunningLauncher launcher;
+            const std::vector<NamespaceReference> targets{by_path(place + "/ns"), by_path(named.path())};
+            const auto stream = launcher.launch(api::IdentifyRequest{{"hanging", "named"}}, targets);
+            const auto all = frames(stream.get());
+            REQUIRE(all.size() == 3);
+            CHECK(all.back().kind == frame::Kind::end);
+            std::map<std::string, std::uint64_t> inodes;
+            for (std::size_t i = 0; i < 2; ++i) {
+                const auto record = binary::decode<api::NamespaceRecord>(all[i].payload);
+                REQUIRE(record);
+                inodes[record->id] = record->inode;
+            }
+            CHECK(inodes == std::map<std::string, std::uint64_t>{{"hanging", 0}, {"named", named.inode}});
+            gone = std::chrono::steady_clock::now();
+        }
+        // Its children that cannot be ended are not waited for.
+        CHECK(std::chrono::steady_clock::now() - gone < 1s);
+    }
+    std::filesystem::remove(place);
 }
