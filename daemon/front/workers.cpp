@@ -356,8 +356,13 @@ asio::awaitable<Result<std::unique_ptr<Worker>>> Workers::start(Job job, std::ui
         co_return system_error(error == EMFILE || error == ENFILE ? errc::busy : errc::operation_failed,
                                "make a stream for the operation", error);
     }
-    Socket ours(executor_, asio::local::stream_protocol(), ends[0]);
+    UniqueFd own(ends[0]);
     const UniqueFd theirs(ends[1]);
+    Socket ours(executor_);
+    boost::system::error_code unwatched;  // no memory for it, or no watch left (epoll(7))
+    ours.assign(asio::local::stream_protocol(), own.get(), unwatched);
+    if (unwatched) co_return system_error(errc::busy, "watch the operation's stream", unwatched.value());
+    static_cast<void>(own.release());
     // Known before it is asked for: its notices may come at once.
     auto worker = std::make_unique<Worker>(*this, id, std::move(ours), job, std::move(share));
     auto sent = co_await send(std::move(*packet), theirs.get());
