@@ -2,6 +2,7 @@
 
 #include "daemon/operations/host_command.hpp"
 #include "daemon/operations/missed_chain.hpp"
+#include "daemon/operations/network_family.hpp"
 #include "daemon/operations/rule_owner.hpp"
 #include "daemon/operations/sysctl_table.hpp"
 
@@ -42,6 +43,10 @@ bool takes_rule(const DroppedPacket& dropped, const kernel::FilterDecision& deci
     return !(is_of_flow(dropped) ? before_conntrack : behind_dnat && dropped.has_dnat);
 }
 
+std::string source_text(const DroppedPacket& dropped) {
+    return dropped.source ? network_text(*dropped.source) : dropped.facts.source.to_string();
+}
+
 /// What a rule that lets it pass asks for, in nft's words.
 std::string nft_conditions(const DroppedPacket& dropped) {
     const auto& packet = dropped.facts;
@@ -50,7 +55,7 @@ std::string nft_conditions(const DroppedPacket& dropped) {
         case PassesBy::flow:
             return "ct state established,related";
         case PassesBy::source:
-            return ip + "saddr " + packet.source.to_string();
+            return ip + "saddr " + source_text(dropped);
         case PassesBy::destination:
             break;
     }
@@ -65,7 +70,7 @@ std::string iptables_conditions(const DroppedPacket& dropped) {
         case PassesBy::flow:
             return "-m conntrack --ctstate ESTABLISHED,RELATED";
         case PassesBy::source:
-            return "-s " + packet.source.to_string();
+            return "-s " + source_text(dropped);
         case PassesBy::destination:
             break;
     }

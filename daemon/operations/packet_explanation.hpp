@@ -11,8 +11,8 @@ namespace netlab::operations {
 /// What a rule that lets a packet pass asks for.
 enum class PassesBy : std::uint8_t {
     destination,  ///< and its port
-    source,
-    flow,  ///< an answer, or not the first: it is of one that has been let pass
+    source,       ///< whoever of its network
+    flow,         ///< an answer, or not the first: it is of one that has been let pass
 };
 
 /// A packet that rules drop.
@@ -21,7 +21,8 @@ struct DroppedPacket {
     const kernel::PacketFacts& facts;  ///< as those rules see it
     std::string protocol{};            ///< "tcp", "udp"
     PassesBy passes_by = PassesBy::destination;
-    bool has_dnat = false;  ///< its destination is another before it is translated
+    std::optional<IpPrefix> source{};  ///< with PassesBy::source the network
+    bool has_dnat = false;             ///< its destination is another before it is translated
     std::optional<StoppedFlow>
         program_flow{};                   ///< that a program of the host's may let pass; absent: none can
     const api::Target* inside = nullptr;  ///< in whose namespace; nullptr: the host's
