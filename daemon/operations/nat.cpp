@@ -3,6 +3,7 @@
 #include "daemon/kernel/route_query.hpp"
 #include "daemon/operations/container_path.hpp"
 #include "daemon/operations/engine_answers.hpp"
+#include "daemon/operations/host_command.hpp"
 #include "daemon/operations/nat_judgement.hpp"
 #include "daemon/operations/network_facts.hpp"
 #include "daemon/operations/way_out_view.hpp"
@@ -215,9 +216,27 @@ class Inspection {
 
     /// Beneath the rules: a cable, a route or a neighbour entry, without which no packet comes to them.
     void tell_broken_path(const api::Target& target, const IpAddress& source, api::NatOutRow& row) const {
-        auto broken = path_of(target).broken(source);
+        const auto path = path_of(target);
+        auto broken = path.broken(source);
         if (!broken && row.by_default) broken = wrong_route(target, source);
-        if (broken) tell_stop(NatVerdict::blocked, *broken, row);
+        if (broken) return tell_stop(NatVerdict::blocked, *broken, row);
+        const bool fine = row.verdict == NatVerdict::translated || row.verdict == NatVerdict::routed;
+        if (!fine || !row.by_default) return;
+        const auto route = path.back({source, ways_.anybody(row.family)});
+        if (!route.by_host) tell_stop(NatVerdict::unknown, past_host(target, route), row);
+    }
+
+    /// The host's rules have no word of what goes to another gateway.
+    [[nodiscard]] Explanation past_host(const api::Target& target, const RouteBack& route) const {
+        std::string to = "whoever answers for it there";
+        if (route.gateway) {
+            const auto owners = view_.way(*route.gateway).owners;
+            to = route.gateway->to_string() + ", which " +
+                 (owners.empty() ? "nobody that netlab knows" : owners.front()) + " has and the host has not";
+        }
+        return {target.name + " sends what is for the outside by " + route.interface + " to " + to +
+                    ": what becomes of it then netlab does not know",
+                is_plain_word(target.name) ? "netlab routes " + target.name : std::string()};
     }
 
     void no_route(const api::Target& target, const IpAddress& source, api::NatOutRow& row) const {

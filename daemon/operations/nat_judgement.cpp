@@ -111,10 +111,11 @@ class Connection {
         const auto answered = stop_of([&](const NatTrace& trace) { return trace.answered(as); });
         if (is_certain(answered)) {
             // Whose address nobody can answer needs no rule for that.
-            if (row_.verdict == NatVerdict::routed && is_private(way_.source)) {
-                remarks_.push_back("besides, " + answered->why.explanation);
-            } else {
+            const bool unanswerable = row_.verdict == NatVerdict::routed && is_private(way_.source);
+            if (!unanswerable) {
                 tell(*answered);
+            } else if (!answered->of_no_flow) {
+                remarks_.push_back("besides, " + answered->why.explanation);
             }
         } else if (const auto& lost = way_.undiscovered; lost && lost->certain) {
             tell({lost->why});
@@ -133,14 +134,22 @@ class Connection {
     /// What stops it for all services; what does for web servers' alone is a remark.
     template <class Trace>
     std::optional<WayStop> stop_of(Trace trace) {
-        constexpr std::uint16_t web = 443;
+        constexpr std::uint16_t https = 443;
+        constexpr std::uint16_t http = 80;
         constexpr std::uint16_t no_service = 40'001;
-        auto stop = trace(NatTrace(rules_, way_, web));
-        if (!stop || !stop->of_service) return stop;
-        auto other = trace(NatTrace(rules_, way_, no_service));
-        if (is_certain(other)) return other;
-        if (remarks_.empty()) remarks_.push_back("port 443: " + stop->why.explanation);
-        return other;
+        auto found = trace(NatTrace(rules_, way_, https));
+        const bool of_service = found && found->of_service;
+        if (of_service) remark(https, *found);
+        if (const auto other = trace(NatTrace(rules_, way_, http)); other && other->of_service)
+            remark(http, *other);
+        return of_service ? trace(NatTrace(rules_, way_, no_service)) : found;
+    }
+
+    /// Once of each port.
+    void remark(std::uint16_t port, const WayStop& stop) {
+        const auto begin = "port " + std::to_string(port) + ": ";
+        const auto is_said = [&](const std::string& one) { return one.starts_with(begin); };
+        if (std::ranges::none_of(remarks_, is_said)) remarks_.push_back(begin + stop.why.explanation);
     }
 
     void tell(const WayStop& stop) {

@@ -1,6 +1,7 @@
 #include "daemon/operations/nat_trace.hpp"
 
 #include "daemon/operations/missed_chain.hpp"
+#include "daemon/operations/network_family.hpp"
 #include "daemon/operations/packet_explanation.hpp"
 
 #include <algorithm>
@@ -69,11 +70,13 @@ PacketFacts NatTrace::packet(Leg leg) const {
 }
 
 std::string NatTrace::words(Leg leg) const {
-    const auto who = way_.target == nullptr ? std::string() : way_.target->name;
     const std::string later = leg.later ? ", behind the first packet," : "";
-    if (leg.answer)
-        return "what the outside answers " + (who.empty() ? way_.source.to_string() : who) + later;
-    return (who.empty() ? "what leaves by " + way_.bridge : "what " + who + " sends to the outside") + later;
+    if (way_.target != nullptr)
+        return (leg.answer ? "what the outside answers " + way_.target->name
+                           : "what " + way_.target->name + " sends to the outside") +
+               later;
+    const auto who = way_.network ? network_text(*way_.network) : way_.source.to_string();
+    return (leg.answer ? "what the outside answers " + who : "what leaves by " + way_.bridge) + later;
 }
 
 NatTrace::Stop NatTrace::doubt(const kernel::RuleChain* chain, const kernel::PacketRule* rule,

@@ -46,6 +46,7 @@ struct WayStop {
     bool certain = true;                 ///< false: it may
     bool answer = false;                 ///< it is the answer that does not get there
     bool of_service = false;             ///< the rule asks for the service's port: others may fare otherwise
+    bool of_no_flow = false;             ///< that conntrack takes the packets for none of one flow is why
 };
 
 /// One connection, to that port outside.
@@ -83,8 +84,8 @@ class NatTrace {
                                Leg leg) const;
     [[nodiscard]] Stop stop_by_nat(std::uint32_t hook, const kernel::PacketFacts& facts, Leg leg) const;
     [[nodiscard]] Stop stop_by_route(const kernel::PacketFacts& back, Leg leg) const;
-    [[nodiscard]] Stop not_led_back() const;
-    [[nodiscard]] Tracked tracked_on_host() const;
+    [[nodiscard]] Stop not_led_back(const IpAddress& as) const;
+    [[nodiscard]] Tracked tracked_on_host(const IpAddress& as) const;
     [[nodiscard]] Tracked tracked_inside() const;
 
     void leave_container(bool later, Stop& stops) const;

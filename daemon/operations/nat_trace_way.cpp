@@ -1,6 +1,7 @@
 #include "daemon/operations/nat_trace.hpp"
 #include "daemon/operations/packet_explanation.hpp"
 
+#include <array>
 #include <utility>
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
@@ -16,6 +17,9 @@ using Kind = kernel::FramePoint::Kind;
 
 namespace {
 
+constexpr std::array<std::uint32_t, 2> bridge_in{NF_BR_PRE_ROUTING, NF_BR_LOCAL_IN};
+constexpr std::array<std::uint32_t, 2> bridge_out{NF_BR_LOCAL_OUT, NF_BR_POST_ROUTING};
+
 /// The first that is certain, or else the first that may be.
 void take(std::optional<WayStop>& first, std::optional<WayStop> stop) {
     if (!stop || (first && first->certain)) return;
@@ -25,13 +29,13 @@ void take(std::optional<WayStop>& first, std::optional<WayStop> stop) {
 }  // namespace
 
 /// Of the first packet and its answer, as either comes to the host.
-Tracked NatTrace::tracked_on_host() const {
+Tracked NatTrace::tracked_on_host(const IpAddress& as) const {
     auto there = packet({});
     there.output = "";
     auto back = packet({.answer = true});
     back.output = "";
-    back.destination = way_.host_address.value_or(way_.source);
-    back.destination_local = back.destination != way_.source;
+    back.destination = as;
+    back.destination_local = as != way_.source;
     return tracked(effects_at(rules_, NF_INET_PRE_ROUTING, there),
                    effects_at(rules_, NF_INET_PRE_ROUTING, back));
 }
@@ -43,8 +47,8 @@ Tracked NatTrace::tracked_inside() const {
 }
 
 /// An answer that is of no flow stays with the host, whose address it is for.
-NatTrace::Stop NatTrace::not_led_back() const {
-    const auto tracking = tracked_on_host();
+NatTrace::Stop NatTrace::not_led_back(const IpAddress& as) const {
+    const auto tracking = tracked_on_host(as);
     if (tracking.tracking == Tracking::one_flow) return std::nullopt;
     const auto answers = words({.answer = true});
     WayStop out;
@@ -113,13 +117,13 @@ void NatTrace::cross_host(Leg leg, Tracking tracking, Stop& stops) const {
 void NatTrace::cross_bridge(const PacketFacts& facts, Leg leg, Stop& stops) const {
     if (leg.answer) {
         take(stops, stop_at({Kind::egress, way_.bridge}, facts, leg));
-        for (const std::uint32_t hook : {NF_BR_LOCAL_OUT, NF_BR_POST_ROUTING})
+        for (const auto hook : bridge_out)
             take(stops, stop_at({Kind::bridge, {}, hook}, facts, leg));
         if (!way_.port.empty()) take(stops, stop_at({Kind::egress, way_.port}, facts, leg));
         return;
     }
     if (!way_.port.empty()) take(stops, stop_at({Kind::ingress, way_.port}, facts, leg));
-    for (const std::uint32_t hook : {NF_BR_PRE_ROUTING, NF_BR_LOCAL_IN})
+    for (const auto hook : bridge_in)
         take(stops, stop_at({Kind::bridge, {}, hook}, facts, leg));
     take(stops, stop_at({Kind::ingress, way_.bridge}, facts, leg));
 }
@@ -133,7 +137,7 @@ void NatTrace::come_back(const IpAddress& as, Leg leg, Tracking tracking, Stop& 
     facts.output = "";
     take(stops, stop_at({Kind::ingress, way_.output}, facts, leg));
     take(stops, stop_at(NF_INET_PRE_ROUTING, facts, leg, HookPart::before_dnat));
-    if (translated && !leg.later) take(stops, not_led_back());
+    if (translated && !leg.later) take(stops, not_led_back(as));
     facts.destination = way_.source;
     facts.destination_local = false;
     take(stops, stop_at(NF_INET_PRE_ROUTING, facts, leg, HookPart::behind_dnat));
@@ -178,11 +182,12 @@ NatTrace::Stop NatTrace::answered(const IpAddress& as, Tracking tracking) const 
 }
 
 std::optional<WayStop> NatTrace::answered(const IpAddress& as) const {
-    const auto tracking = tracked_on_host();
+    const auto tracking = tracked_on_host(as);
     auto stop = answered(as, tracking.tracking);
     if (!stop || !stop->certain || !tracking.by || stop->rule == tracking.by || as != way_.source ||
         answered(as, Tracking::one_flow))
         return stop;
+    stop->of_no_flow = true;
     stop->why.explanation +=
         "; it is of no flow for the rules because of " + place_of(*tracking.by) + ": " + tracking.by->text;
     stop->why.suggestion = removal_of(*tracking.by);

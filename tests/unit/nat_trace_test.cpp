@@ -215,13 +215,23 @@ TEST_CASE("nat: what follows the first packet counts, too", "[unit]") {
 }
 
 TEST_CASE("nat: a rule for one service is a remark", "[unit]") {
-    auto web = towards("br-1");
-    web.protocol = {IPPROTO_TCP, false};
-    web.source_port = {{443, 443}, false};
-    const auto row = with_host_chain(chain("ip filter", "FORWARD", NF_INET_FORWARD, 0, {web})).judged();
-    CHECK(row.verdict == NatVerdict::translated);
-    CHECK(row.explanation.starts_with(
-        "port 443: what the outside answers co1 is dropped by ip filter FORWARD"));
+    for (const auto port : {std::uint16_t{443}, std::uint16_t{80}}) {
+        auto web = towards("br-1");
+        web.protocol = {IPPROTO_TCP, false};
+        web.source_port = {{port, port}, false};
+        const auto row = with_host_chain(chain("ip filter", "FORWARD", NF_INET_FORWARD, 0, {web})).judged();
+        CHECK(row.verdict == NatVerdict::translated);
+        CHECK(row.explanation.starts_with(
+            "port " + std::to_string(port) +
+            ": what the outside answers co1 is dropped by ip filter FORWARD handle 30: "));
+        CHECK(row.explanation.find("; port") == row.explanation.npos);
+        web.source_port.reset();
+        web.destination_port = {{port, port}, false};
+        web.output = {"eth0", false};
+        CHECK(with_host_chain(chain("ip filter", "FORWARD", NF_INET_FORWARD, 0, {web}))
+                  .judged()
+                  .explanation.starts_with("port " + std::to_string(port) + ": what co1 sends"));
+    }
 }
 
 TEST_CASE("nat: an answer that conntrack takes for none of the flow is not led back", "[unit]") {
@@ -252,6 +262,46 @@ TEST_CASE("nat: an answer that conntrack takes for none of the flow is not led b
                   .judged()
                   .verdict == NatVerdict::translated);
     }
+}
+
+TEST_CASE("nat: what is of no flow leaves untranslated, and is not called dropped besides", "[unit]") {
+    auto notrack = rule(12, RuleAction::none);
+    notrack.input = {"br-1", false};
+    notrack.untracks = true;
+    auto known = rule(14, RuleAction::accept);
+    known.flow = {kernel::flow_is_established, false};
+    auto there = rule(15, RuleAction::accept);
+    there.input = {"br-1", false};
+    auto forward = chain("inet own", "forward", NF_INET_FORWARD, 0, {known, there});
+    forward.drops = true;
+    const Case one([&](Case& of) {
+        of.host.chains.push_back(chain("ip raw", "PREROUTING", NF_INET_PRE_ROUTING, -300, {notrack}));
+        of.host.chains.push_back(forward);
+    });
+    auto row = one.judged();
+    CHECK(row.verdict == NatVerdict::routed);
+    CHECK(row.suggestion == "nft delete rule ip raw PREROUTING handle 12");
+    CHECK(row.explanation.find("besides") == row.explanation.npos);
+    // Of an address that others know the way back to it is why no answer comes.
+    const Case known_outside([&](Case& of) {
+        of.way.source = address("203.0.114.2");
+        of.host.chains.push_back(chain("ip raw", "PREROUTING", NF_INET_PRE_ROUTING, -300, {notrack}));
+        of.host.chains.push_back(forward);
+    });
+    row = known_outside.judged();
+    CHECK(row.verdict == NatVerdict::blocked);
+    CHECK(row.suggestion == "nft delete rule ip raw PREROUTING handle 12");
+    // And so is one that only drops it, of a network that nobody translates.
+    const Case untranslated([&](Case& of) {
+        of.host.chains = {chain("ip filter", "FORWARD", NF_INET_FORWARD, 0, {towards("br-1")})};
+        of.way.target = nullptr;
+        of.way.own_rules = nullptr;
+    });
+    row = untranslated.judged();
+    CHECK(row.verdict == NatVerdict::routed);
+    INFO(row.explanation);
+    CHECK(row.explanation.find("besides, what the outside answers 172.18.0.0/16 is dropped") !=
+          row.explanation.npos);
 }
 
 TEST_CASE("nat: the container's own rules are followed", "[unit]") {
