@@ -64,7 +64,8 @@ std::string outcome(const NatOutRow& row) {
         case NatVerdict::not_forwarded:
             return ", NOT FORWARDED";
         case NatVerdict::blocked:
-            return ", DROPPED";
+            // With the address that it leaves with it is the answer that is.
+            return row.as ? " as " + row.as->to_string() + ", NO ANSWER" : std::string(", DROPPED");
         case NatVerdict::unknown:
             break;
     }

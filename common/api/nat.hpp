@@ -25,7 +25,7 @@ enum class NatVerdict : std::uint8_t {
     no_route,       ///< it has no route to the outside, or the host has none
     not_forwarded,  ///< the host does not forward
     not_by_host,    ///< its gateway is not the host: a macvlan's
-    blocked,        ///< a rule drops it
+    blocked,        ///< it does not get out, mostly by a rule; or, where `as` is there, its answer not back
     unknown,
 };
 BOOST_DESCRIBE_ENUM(NatVerdict, translated, routed, host_network, no_route, not_forwarded, not_by_host,
@@ -44,7 +44,7 @@ struct NatOutRow {
     std::string interface;             ///< in the target
     std::string bridge;                ///< the host's interface that it comes in by
     std::string output;                ///< the host's interface that it leaves by
-    std::optional<IpAddress> as;       ///< the address that it leaves with
+    std::optional<IpAddress> as;       ///< the address that it leaves with, if it does
     NatVerdict verdict = NatVerdict::unknown;
     std::optional<NatRule> rule;         ///< that translates or drops it; with `shadowed_by` that would
     std::optional<NatRule> shadowed_by;  ///< comes first and ends the chain: `rule` is not met

@@ -99,15 +99,16 @@ NatDecision walk_nat(RuleWalk& walk, const std::vector<RuleChain>& chains, std::
     return walk.decision;
 }
 
-/// What it meets as if those were not there, if that certainly gives it another source.
-std::optional<PlacedRule> source_nat_without(const std::vector<RuleChain>& chains, std::uint32_t hook,
-                                             const PacketFacts& packet,
-                                             const std::vector<PlacedRule>& skipped) {
+/// What it meets as if those were not there, if that certainly translates it.
+std::optional<PlacedRule> nat_without(const std::vector<RuleChain>& chains, std::uint32_t hook,
+                                      const PacketFacts& packet, const std::vector<PlacedRule>& skipped) {
     RuleWalk walk(chains, packet);
     for (const auto& one : skipped)
         walk.skip(one.rule);
     const auto nat = walk_nat(walk, chains, hook);
-    const bool gives = nat.action == RuleAction::masquerade || nat.action == RuleAction::snat;
+    const bool of_source = hook == NF_INET_POST_ROUTING || hook == NF_INET_LOCAL_IN;
+    const bool gives = of_source ? nat.action == RuleAction::masquerade || nat.action == RuleAction::snat
+                                 : nat.action == RuleAction::dnat || nat.action == RuleAction::redirect;
     return gives && !nat.uncertain ? std::optional(PlacedRule{nat.chain, nat.rule}) : std::nullopt;
 }
 
@@ -139,13 +140,13 @@ std::optional<UnmetNat> find_unmet_nat(const std::vector<RuleChain>& chains, std
     const auto met = find_nat(chains, hook, packet);
     if (met.uncertain || met.action != RuleAction::none) return std::nullopt;
     UnmetNat out{{}, endings(chains, hook, packet)};
-    const auto unmet = source_nat_without(chains, hook, packet, out.ending);
+    const auto unmet = nat_without(chains, hook, packet, out.ending);
     if (!unmet) return std::nullopt;
     // Those of other chains, and those behind it, change nothing.
     for (std::size_t i = 0; i < out.ending.size();) {
         auto fewer = out.ending;
         fewer.erase(fewer.begin() + static_cast<std::ptrdiff_t>(i));
-        if (source_nat_without(chains, hook, packet, fewer))
+        if (nat_without(chains, hook, packet, fewer))
             out.ending = std::move(fewer);
         else
             ++i;

@@ -221,7 +221,7 @@ struct PlacedRule {
 };
 /// A rule of NAT's that the packet would meet, were it not for others that end the chain before.
 struct UnmetNat {
-    PlacedRule unmet;                ///< a snat or masquerade
+    PlacedRule unmet;  ///< a snat or masquerade; where destinations are changed a dnat or redirect
     std::vector<PlacedRule> ending;  ///< an accept, or a base chain's return or goto: each of them has to go
 };
 /// nullopt where it meets one, or may, or would meet none.

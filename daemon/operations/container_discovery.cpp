@@ -1,10 +1,7 @@
-#include "daemon/kernel/neighbour.hpp"
 #include "daemon/operations/container_path.hpp"
 #include "daemon/operations/neighbour_stop.hpp"
 
 #include <algorithm>
-
-#include <linux/neighbour.h>
 
 /// Whether the host and a container find each other as neighbours.
 namespace netlab::operations {
@@ -33,7 +30,8 @@ std::optional<Hindrance> ContainerPath::undiscovered(const RuleSet& host_rules, 
 
 std::optional<Hindrance> ContainerPath::unanswered(const RuleSet& host_rules, const RuleSet& own_rules,
                                                    const Question& question) const {
-    if (is_set_by_hand(question.asking, question.asked)) return std::nullopt;
+    const auto& socket = known_.socket(question.asking.place);
+    if (socket && is_set_by_hand(socket->get(), question.asking.index, question.asked)) return std::nullopt;
     const auto family = question.asked.family();
     const auto ask = [&](const RuleSet& rules, std::size_t place) {
         return find_neighbour_stop(rules.of(family), topology_, place, question.asking, question.asked,
@@ -55,17 +53,6 @@ std::optional<Hindrance> ContainerPath::unanswered(const RuleSet& host_rules, co
                                            question.asked.to_string() + " is not known") +
                       why.explanation + (stop->certain ? "; what it knows already is good for a while" : "");
     return Hindrance{std::move(why), stop->certain};
-}
-
-/// Who is told the address so does not ask for it.
-bool ContainerPath::is_set_by_hand(Port asking, const IpAddress& asked) const {
-    const auto& socket = known_.socket(asking.place);
-    const auto neighbours = socket ? kernel::dump_neighbours(socket->get())
-                                   : Result<kernel::Dump<kernel::Neighbour>>(socket.error());
-    return neighbours && std::ranges::any_of(neighbours->rows, [&](const kernel::Neighbour& one) {
-               return one.index == asking.index && one.address == asked &&
-                      (one.state & (NUD_PERMANENT | NUD_NOARP)) != 0;
-           });
 }
 
 }  // namespace netlab::operations

@@ -46,7 +46,6 @@ class ContainerPath {
     };
     [[nodiscard]] std::optional<Hindrance> unanswered(const RuleSet& host_rules, const RuleSet& own_rules,
                                                       const Question& question) const;
-    [[nodiscard]] bool is_set_by_hand(Port asking, const IpAddress& asked) const;
     [[nodiscard]] bool has_gateway(std::uint32_t index, const IpAddress& address) const;
     void ask_on_link(const IpAddress& address, const IpAddress& client, Port output, RouteBack& back) const;
     enum class Answers : std::uint8_t { no, unknown, yes };

@@ -99,4 +99,10 @@ std::string delete_command(const api::NatRule& rule) {
            std::to_string(*rule.number);
 }
 
+std::string removal_of(const api::NatRule& rule, const api::Target* target) {
+    if (rule.owner_port) return ask_owner(rule.owner_port, target);
+    const auto command = delete_command(rule);
+    return target == nullptr ? command : command_in(*target, command);
+}
+
 }  // namespace netlab::operations

@@ -60,5 +60,7 @@ class HostRules {
 /// whose it is (0). In the namespace of `target`, nullptr: of the host.
 [[nodiscard]] std::string ask_owner(std::optional<std::uint32_t> owner_port,
                                     const api::Target* target = nullptr);
+/// The one or the other, as it is typed on the host; "" where neither can be said.
+[[nodiscard]] std::string removal_of(const api::NatRule& rule, const api::Target* target = nullptr);
 
 }  // namespace netlab::operations

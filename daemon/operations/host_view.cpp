@@ -119,6 +119,7 @@ HostRoute HostView::route(const kernel::PacketFacts& packet) const {
     if (out.error == 0 && reply->route) {
         out.local = reply->route->kind == RTN_LOCAL;
         out.output = names_[reply->route->hop.index];
+        out.gateway = reply->route->hop.gateway;
     }
     out.rule = policy_rule(query, packet.input.value_or(""), out.error);
     if (out.error == 0 && reply->route && !out.local)

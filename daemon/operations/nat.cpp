@@ -2,14 +2,13 @@
 
 #include "daemon/kernel/route_query.hpp"
 #include "daemon/operations/container_path.hpp"
-#include "daemon/operations/engine_networks.hpp"
-#include "daemon/operations/host_view.hpp"
+#include "daemon/operations/engine_answers.hpp"
+#include "daemon/operations/host_command.hpp"
 #include "daemon/operations/nat_judgement.hpp"
 #include "daemon/operations/network_facts.hpp"
+#include "daemon/operations/way_out_view.hpp"
 
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 
 /// `netlab nat`: the way of packets between containers and the outside of the host.
 namespace netlab::operations::nat {
@@ -19,20 +18,36 @@ namespace {
 using api::NatVerdict;
 
 struct Handles {
-    std::size_t host = 0;  ///< place
+    std::size_t host = 0;                             ///< place
+    std::vector<std::optional<HostRules>> own_rules;  ///< by target; not of those on the host, nor with `all`
     HostRules rules;
     KnownNamespaces known;
     Engines engines;
 };
 
-Result<Handles> prepare(Namespaces& namespaces, const api::NatRequest&, const api::Context& context) {
+/// Of the targets that are asked for.
+std::vector<std::optional<HostRules>> ask_containers(Namespaces& namespaces, std::size_t host,
+                                                     const api::Context& context) {
+    std::vector<std::optional<HostRules>> out(context.targets.size());
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const auto& one = namespaces[i];
+        const bool on_host = one.device == namespaces[host].device && one.inode == namespaces[host].inode;
+        if (one.net && !on_host && namespaces.enter(i)) out[i] = HostRules::ask_of_container();
+    }
+    return out;
+}
+
+Result<Handles> prepare(Namespaces& namespaces, const api::NatRequest& request, const api::Context& context) {
     const auto host = find_host(namespaces);
     if (!host) return host_not_known();
     // Sockets of engines are of the daemon's own namespace.
     Engines engines(namespaces, context);
+    auto own_rules = request.all ? std::vector<std::optional<HostRules>>(context.targets.size())
+                                 : ask_containers(namespaces, *host, context);
     if (auto entered = namespaces.enter(*host); !entered) return entered.error();
     auto rules = HostRules::ask();
-    return Handles{*host, std::move(rules), KnownNamespaces(namespaces, context), std::move(engines)};
+    return Handles{*host, std::move(own_rules), std::move(rules), KnownNamespaces(namespaces, context),
+                   std::move(engines)};
 }
 
 constexpr Family families[] = {Family::ipv4, Family::ipv6};
@@ -51,27 +66,15 @@ class Inspection {
         : handles_(handles),
           request_(request),
           context_(context),
-          output_(output),
+          engines_(handles.engines, output),
           topology_(read_topology(handles.known, context)),
           view_(handles.known, topology_, handles.host, context.truncated),
-          rules_(handles.rules.read(view_.names())) {
-        ClientNetworks named;
-        for (const auto family : families)
-            named.add(rules_.of(family).chains);
-        view_.name_networks(named);
-        // What containers' own routes name is asked for, too.
-        for (std::size_t place = 0; place < handles.known.size(); ++place) {
-            if (const auto& socket = handles.known.socket(place)) name_routed_networks(socket->get(), named);
-        }
-        for (const auto family : families) {
-            const bool v4 = family == Family::ipv4;
-            (v4 ? anybody_v4_ : anybody_v6_) = named.anybody(family);
-            (v4 ? outside_v4_ : outside_v6_) = view_.outside(anybody(family));
-        }
-    }
+          rules_(handles.rules.read(view_.names())),
+          own_rules_(read_own_rules()),
+          ways_(handles.known, topology_.topology, view_, rules_, own_rules_) {}
 
     /// The networks of the engines, and what is known of each.
-    void read_networks() { networks_ = ask_networks(false); }
+    void read_networks() { engines_.read(); }
 
     Result<void> target(std::size_t i, Rows& rows) {
         if (request_.all) return {};
@@ -101,45 +104,30 @@ class Inspection {
     Result<void> rest(Rows& rows) {
         if (request_.all) {
             rows.note(topology_.consistent);
-            for (const auto& network : networks_)
+            for (const auto& network : engines_.networks())
                 out_of_network(network, rows);
             incoming(rows, [](const api::NatInRow&) { return true; });
         }
-        for (const auto& failure : failures_)
+        for (const auto& failure : engines_.failures())
             rows.failure(failure);
         return {};
     }
 
   private:
-    /// Of engines that have not failed yet.
-    std::vector<api::NetworkRow> ask_networks(bool members) {
-        std::vector<api::NetworkRow> out;
-        for (std::size_t i = 0; i < handles_.engines.size(); ++i) {
-            const auto name = handles_.engines.name(i);
-            if (handles_.engines.absent(i) ||
-                std::ranges::find(failures_, name, &api::TargetFailure::target) != failures_.end())
-                continue;
-            auto networks = handles_.engines.networks(i, members, output_);
-            if (networks) {
-                std::ranges::move(*networks, std::back_inserter(out));
-            } else {
-                failures_.push_back({name, networks.error()});
-            }
+    /// By target.
+    [[nodiscard]] std::vector<std::optional<RuleSet>> read_own_rules() {
+        std::vector<std::optional<RuleSet>> out;
+        for (std::size_t i = 0; i < handles_.own_rules.size(); ++i) {
+            auto& rules = handles_.own_rules[i];
+            const InterfaceNames names(topology_.topology[handles_.known.home(i)].links);
+            out.push_back(rules ? std::optional(rules->read(names)) : std::nullopt);
         }
         return out;
     }
 
-    [[nodiscard]] const HostOutside& outside(Family family) const {
-        return family == Family::ipv4 ? outside_v4_ : outside_v6_;
-    }
-
-    [[nodiscard]] const IpAddress& anybody(Family family) const {
-        return family == Family::ipv4 ? anybody_v4_ : anybody_v6_;
-    }
-
     void host_network(const api::Target& target, Rows& rows) {
         for (const auto family : families) {
-            const auto& way = outside(family);
+            const auto& way = ways_.outside(family);
             if (!way.address) continue;
             api::NatOutRow row;
             row.target = target.name;
@@ -150,14 +138,6 @@ class Inspection {
             row.explanation = target.name + " has the host's network: nothing is translated";
             add(row, rows);
         }
-    }
-
-    [[nodiscard]] const api::NetworkRow* network_of(const api::Target& target,
-                                                    const std::string& name) const {
-        const auto found = std::ranges::find_if(networks_, [&](const api::NetworkRow& one) {
-            return one.engine == target.runtime && one.name == name;
-        });
-        return found == networks_.end() ? nullptr : &*found;
     }
 
     void out_of_target(const api::Target& target, std::size_t place, const kernel::Address& address,
@@ -173,30 +153,31 @@ class Inspection {
                 network.addresses, [&](const IpPrefix& one) { return one.address() == source; });
             if (its) row.network = network.name;
         }
-        const auto* network = network_of(target, row.network);
+        const auto* network = engines_.network_of(target, row.network);
         row.internal = network != nullptr && network->internal;
         const auto route = kernel::query_route(handles_.known.socket(place)->get(),
-                                               {anybody(row.family), {}, 0, 0, 0, false});
+                                               {ways_.anybody(row.family), {}, 0, 0, 0, false});
         const bool routed = route && route->error == 0 && route->route;
         row.by_default = routed && route->route->hop.index == address.index;
         if (row.by_default) row.gateway = route->route->hop.gateway;
-        const auto bridge = bridge_of({place, address.index});
-        if (!bridge) {
+        const auto entry = ways_.entry_of({place, address.index});
+        if (!entry) {
             row.verdict = NatVerdict::not_by_host;
             row.explanation =
                 "its interface " + row.interface +
                 " is not joined to the host's network namespace: the host does not translate it";
         } else {
-            judge(way_from(source, *bridge), row);
+            judge(way_of(target, row, *entry), row);
         }
         if (!routed) {
-            no_route(target, row);
+            no_route(target, source, row);
         } else if (!row.by_default) {
             row.explanation = "its default route is by " + names[route->route->hop.index] +
                               ": what goes to the outside leaves there" +
                               (row.explanation.empty() ? "" : "; by this one: " + row.explanation);
         }
-        const bool bridge_down = bridge && !is_up(topology_.topology[bridge->place], bridge->index);
+        const bool bridge_down =
+            entry && !is_up(topology_.topology[entry->bridge.place], entry->bridge.index);
         if (!bridge_down) tell_broken_path(target, source, row);
         tell_internal(row.network, row);
         add(row, rows);
@@ -211,27 +192,78 @@ class Inspection {
                            "sends what is for it to the host";
     }
 
-    /// Beneath the rules: a cable, a route or a neighbour entry, without which no packet comes to them.
-    void tell_broken_path(const api::Target& target, const IpAddress& source, api::NatOutRow& row) const {
-        const auto i = static_cast<std::size_t>(&target - context_.targets.data());
-        const auto broken =
-            ContainerPath(handles_.known, topology_.topology, view_, context_, i).broken(source);
-        if (!broken) return;
-        row.verdict = NatVerdict::blocked;
-        row.rule.reset();
-        row.as.reset();
-        row.explanation = broken->explanation;
-        row.suggestion = broken->suggestion;
+    /// With what is the target's own.
+    [[nodiscard]] WayOut way_of(const api::Target& target, const api::NatOutRow& row,
+                                const WayOutView::Entry& entry) const {
+        const auto i = place_of_target(target);
+        auto way = ways_.way(*row.source, entry);
+        way.target = &target;
+        way.engine = target.runtime;
+        way.interface = row.interface;
+        way.own_rules = own_rules_[i] ? &own_rules_[i]->of(row.family) : &unread_;
+        auto lost = path_of(target).undiscovered(rules_, own_rules_[i].value_or(RuleSet()), way.source);
+        if (lost && (!way.undiscovered || lost->certain)) way.undiscovered = std::move(lost);
+        return way;
     }
 
-    static void no_route(const api::Target& target, api::NatOutRow& row) {
+    [[nodiscard]] std::size_t place_of_target(const api::Target& target) const {
+        return static_cast<std::size_t>(&target - context_.targets.data());
+    }
+
+    [[nodiscard]] ContainerPath path_of(const api::Target& target) const {
+        return {handles_.known, topology_.topology, view_, context_, place_of_target(target)};
+    }
+
+    /// Beneath the rules: a cable, a route or a neighbour entry, without which no packet comes to them.
+    void tell_broken_path(const api::Target& target, const IpAddress& source, api::NatOutRow& row) const {
+        const auto path = path_of(target);
+        auto broken = path.broken(source);
+        if (!broken && row.by_default) broken = wrong_route(target, source);
+        if (broken) return tell_stop(NatVerdict::blocked, *broken, row);
+        const bool fine = row.verdict == NatVerdict::translated || row.verdict == NatVerdict::routed;
+        if (!fine || !row.by_default) return;
+        const auto route = path.back({source, ways_.anybody(row.family)});
+        if (!route.by_host) tell_stop(NatVerdict::unknown, past_host(target, route), row);
+    }
+
+    /// The host's rules have no word of what goes to another gateway.
+    [[nodiscard]] Explanation past_host(const api::Target& target, const RouteBack& route) const {
+        std::string to = "whoever answers for it there";
+        if (route.gateway) {
+            const auto owners = view_.way(*route.gateway).owners;
+            to = route.gateway->to_string() + ", which " +
+                 (owners.empty() ? "nobody that netlab knows" : owners.front()) + " has and the host has not";
+        }
+        return {target.name + " sends what is for the outside by " + route.interface + " to " + to +
+                    ": what becomes of it then netlab does not know",
+                is_plain_word(target.name) ? "netlab routes " + target.name : std::string()};
+    }
+
+    void no_route(const api::Target& target, const IpAddress& source, api::NatOutRow& row) const {
         row.by_default = false;
-        row.verdict = NatVerdict::no_route;
+        const std::string family = row.family == Family::ipv4 ? "IPv4" : "IPv6";
+        const auto why = wrong_route(target, source);
+        tell_stop(NatVerdict::no_route,
+                  why.value_or(Explanation{
+                      target.name + " has no " + family + " route to the outside: nothing leaves", {}}),
+                  row);
+    }
+
+    /// What refuses to send the target's packets to the outside, or sends them to the wrong neighbour.
+    [[nodiscard]] std::optional<Explanation> wrong_route(const api::Target& target,
+                                                         const IpAddress& source) const {
+        auto route = path_of(target).back({source, ways_.anybody(source.family())});
+        if (route.why && route.kind == RouteBack::Kind::refused)
+            route.why->explanation = target.name + " may not send to the outside: " + route.why->explanation;
+        return route.why;
+    }
+
+    static void tell_stop(NatVerdict verdict, const Explanation& why, api::NatOutRow& row) {
+        row.verdict = verdict;
         row.rule.reset();
         row.as.reset();
-        const std::string family = row.family == Family::ipv4 ? "IPv4" : "IPv6";
-        row.explanation = target.name + " has no " + family + " route to the outside: nothing leaves";
-        row.suggestion.clear();
+        row.explanation = why.explanation;
+        row.suggestion = why.suggestion;
     }
 
     /// Nothing leaves an internal network, in whichever way its engine sees to that.
@@ -240,46 +272,6 @@ class Inspection {
         row.explanation =
             network + " is an internal network" + (row.explanation.empty() ? "" : ": " + row.explanation);
         row.suggestion.clear();
-    }
-
-    /// The host's interface that packets come in by.
-    [[nodiscard]] std::optional<Port> bridge_of(Port port) const {
-        const auto& topology = topology_.topology;
-        const auto other = topology.peer(port);
-        if (!other || other->place != view_.place()) return std::nullopt;
-        const auto master = topology.master(*other);
-        return master ? master : other;
-    }
-
-    [[nodiscard]] WayOut way_from(const IpAddress& source, Port bridge) const {
-        const auto family = source.family();
-        WayOut way{source, anybody(family), view_.names()[bridge.index], {}};
-        const auto in = view_.forwarding(family, bridge.index);
-        way.forwards = in.forwards;
-        way.forwarding = in.setting;
-        way.down = !is_up(topology_.topology[bridge.place], bridge.index);
-        const auto& out = outside(family);
-        way.host_address = out.address;
-        // Where the host's own packets leave; by another table for these where there are policy rules.
-        const auto route = view_.route(packet_out(way));
-        if (route.known && route.error == 0 && !route.local) way.output = route.output;
-        way.by_mark = route.by_mark;
-        if (way.output != out.interface) way.host_address.reset();
-        if (const auto index = view_.names().find(way.output)) {
-            const auto back = view_.forwarding(family, *index);
-            way.forwards_answers = back.forwards;
-            way.answers_forwarding = back.setting;
-        }
-        if (route.error == EXDEV)
-            way.refused = Explanation{"rp_filter of " + way.bridge + " refuses what comes from " +
-                                          source.to_string() + ": the host would answer by another interface",
-                                      "netlab routes host"};
-        if (route.error != 0 && !route.rule.explanation.empty())
-            way.refused =
-                Explanation{std::string("the host does not send it on: ") + std::strerror(route.error) +
-                                ", by its policy rule " + route.rule.explanation,
-                            route.rule.suggestion};
-        return way;
     }
 
     void out_of_network(const api::NetworkRow& network, Rows& rows) {
@@ -304,8 +296,12 @@ class Inspection {
             row.bridge = network.bridge.value_or("");
             const auto index = view_.names().find(row.bridge);
             if (index) {
-                judge(way_from(member_of(subnet.subnet), {view_.place(), *index}), row);
-                if (row.as == member_of(subnet.subnet)) row.as.reset();
+                const auto member = member_of(subnet.subnet);
+                auto way =
+                    ways_.way(*IpPrefix::make(member, subnet.subnet.length()), {{view_.place(), *index}});
+                way.engine = network.engine;
+                judge(way, row);
+                if (row.as == member) row.as.reset();
             } else {
                 row.explanation = "its bridge is not there";
                 // Podman makes it for the first member.
@@ -328,10 +324,10 @@ class Inspection {
                 auto row = describe_dnat(found, family, chains);
                 if (!wanted(row)) continue;
                 if (row.to) find_owner(row);
-                const auto& way = outside(family);
+                const auto& way = ways_.outside(family);
                 if (way.address && rules_.of(family).known)
                     row.shadowed_by =
-                        find_shadowing(chains, found, *way.address, anybody(family), way.interface);
+                        find_shadowing(chains, found, *way.address, ways_.anybody(family), way.interface);
                 if (row.shadowed_by) rows.finding();
                 rows.add(row);
             }
@@ -342,7 +338,7 @@ class Inspection {
         const auto owners = view_.way(row.to->address).owners;
         // The host may have lost its way to whom it is.
         row.target = owners.empty() ? given_to(row.to->address) : owners.front();
-        for (const auto& network : networks_) {
+        for (const auto& network : engines_.networks()) {
             const bool its = std::ranges::any_of(network.subnets, [&](const api::NetworkSubnet& one) {
                 return one.subnet.contains(row.to->address);
             });
@@ -353,17 +349,7 @@ class Inspection {
     /// Whom an engine gave that address, for anybody can give himself one; of what none of them knows, who
     /// alone has it.
     std::string given_to(const IpAddress& address) {
-        if (!members_) {
-            members_.emplace();
-            for (auto& network : ask_networks(true))
-                std::ranges::move(network.members, std::back_inserter(*members_));
-        }
-        std::vector<std::string> given;
-        for (const auto& member : *members_) {
-            if (std::ranges::find(member.addresses, address, &IpPrefix::address) != member.addresses.end())
-                given.push_back(member.name);
-        }
-        if (!given.empty()) return given.size() == 1 ? given.front() : std::string();
+        if (auto given = engines_.given_to(address)) return std::move(*given);
         const auto& topology = topology_.topology;
         auto all = topology.owners(address);
         std::erase_if(all, [&](Port one) { return one.place == view_.place(); });
@@ -382,17 +368,13 @@ class Inspection {
     Handles& handles_;
     const api::NatRequest& request_;
     const api::Context& context_;
-    Output& output_;
+    EngineAnswers engines_;
     ReadTopology topology_;
     HostView view_;
     RuleSet rules_;
-    IpAddress anybody_v4_;
-    IpAddress anybody_v6_;
-    HostOutside outside_v4_;
-    HostOutside outside_v6_;
-    std::vector<api::NetworkRow> networks_;
-    std::optional<std::vector<api::NetworkMember>> members_;  ///< of all; asked for when one is looked for
-    std::vector<api::TargetFailure> failures_;
+    std::vector<std::optional<RuleSet>> own_rules_;  ///< by target
+    FamilyRules unread_;                             ///< where they could not be asked for
+    WayOutView ways_;
 };
 
 Result<void> run(Handles& handles, const api::NatRequest& request, const api::Context& context,

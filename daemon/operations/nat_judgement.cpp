@@ -10,7 +10,6 @@
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
-#include <linux/netfilter_bridge.h>
 
 namespace netlab::operations {
 
@@ -34,68 +33,6 @@ void doubt(api::NatOutRow& row, const RuleChain* chain, const PacketRule* rule) 
         why = place_of(described) + " may decide otherwise: " + described.text;
     }
     say(row, NatVerdict::unknown, std::move(why));
-}
-
-/// The same of rules that see its frames on the bridge, where it comes in and where it leaves.
-std::optional<kernel::FilterDecision> find_frame_stop(const FamilyRules& rules, const WayOut& way,
-                                                      std::uint16_t port) {
-    using Kind = kernel::FramePoint::Kind;
-    auto facts = packet_out(way);
-    facts.destination_port = port;
-    facts.input.reset();
-    facts.output.reset();
-    facts.flow.reset();
-    for (const auto& point :
-         {kernel::FramePoint{Kind::bridge, {}, NF_BR_PRE_ROUTING},
-          kernel::FramePoint{Kind::bridge, {}, NF_BR_LOCAL_IN}, kernel::FramePoint{Kind::ingress, way.bridge},
-          kernel::FramePoint{Kind::egress, way.output}}) {
-        const auto decision = kernel::find_frame_drop(rules.frames, point, facts);
-        if (decision.uncertain || decision.dropped) return decision;
-    }
-    return std::nullopt;
-}
-
-/// The first rule on the way through the host that drops such a packet, or may.
-std::optional<kernel::FilterDecision> find_stop(const FamilyRules& rules, const WayOut& way,
-                                                std::uint16_t port) {
-    if (auto stop = find_frame_stop(rules, way, port)) return stop;
-    bool marked = false;
-    for (const std::uint32_t hook : {NF_INET_PRE_ROUTING, NF_INET_FORWARD, NF_INET_POST_ROUTING}) {
-        auto facts = packet_out(way);
-        facts.destination_port = port;
-        if (hook == NF_INET_PRE_ROUTING) facts.output = "";
-        // Rules of the last hook do not see it with every kernel.
-        if (hook == NF_INET_POST_ROUTING) facts.input.reset();
-        if (marked) facts.mark.reset();
-        const auto decision = kernel::find_drop(rules.chains, hook, facts);
-        marked = marked || decision.effects.marks;
-        if (decision.uncertain || decision.dropped) return decision;
-    }
-    return std::nullopt;
-}
-
-/// False where it is dropped, or may be; then it has been said. `remark`: what is dropped besides.
-bool passes_filter(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row, std::string& remark) {
-    constexpr std::uint16_t web = 443;
-    constexpr std::uint16_t no_service = 40'001;
-    auto stop = find_stop(rules, way, web);
-    const auto where = [](const kernel::FilterDecision& dropped) {
-        return dropped.rule != nullptr ? place_of(describe_rule(*dropped.chain, *dropped.rule))
-                                       : "the policy of " + dropped.chain->table + " " + dropped.chain->name;
-    };
-    if (stop && stop->dropped && !stop->uncertain && stop->rule != nullptr && stop->rule->destination_port) {
-        remark = "TCP to port 443 is dropped by " + where(*stop);
-        stop = find_stop(rules, way, no_service);
-    }
-    if (!stop) return true;
-    const auto& dropped = *stop;
-    if (dropped.uncertain) {
-        doubt(row, dropped.doubtful_chain, dropped.doubtful);
-        return false;
-    }
-    if (dropped.rule != nullptr) row.rule = describe_rule(*dropped.chain, *dropped.rule);
-    say(row, NatVerdict::blocked, "what leaves by " + way.bridge + " is dropped by " + where(dropped));
-    return false;
 }
 
 /// No rule that it meets translates it; one may be there all the same.
@@ -158,6 +95,76 @@ void translate(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row)
     }
 }
 
+/// Of one that is begun there, up to the last answer.
+class Connection {
+  public:
+    /// All are borrowed.
+    Connection(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row)
+        : rules_(rules), way_(way), row_(row) {}
+
+    void judge() {
+        const auto leaving = stop_of([](const NatTrace& trace) { return trace.leaving(); });
+        if (is_certain(leaving)) return tell(*leaving);
+        translate(rules_, way_, row_);
+        if (row_.verdict == NatVerdict::blocked) return;
+        const auto as = row_.as.value_or(way_.source);
+        const auto answered = stop_of([&](const NatTrace& trace) { return trace.answered(as); });
+        if (is_certain(answered)) {
+            // Whose address nobody can answer needs no rule for that.
+            const bool unanswerable = row_.verdict == NatVerdict::routed && is_private(way_.source);
+            if (!unanswerable) {
+                tell(*answered);
+            } else if (!answered->of_no_flow) {
+                remarks_.push_back("besides, " + answered->why.explanation);
+            }
+        } else if (const auto& lost = way_.undiscovered; lost && lost->certain) {
+            tell({lost->why});
+        } else if (row_.verdict != NatVerdict::unknown && (leaving || answered || lost)) {
+            const auto& why = leaving ? leaving->why : answered ? answered->why : lost->why;
+            if (leaving && leaving->rule) row_.rule = leaving->rule;
+            say(row_, NatVerdict::unknown, why.explanation, why.suggestion);
+        }
+        for (const auto& remark : remarks_)
+            row_.explanation += (row_.explanation.empty() ? "" : "; ") + remark;
+    }
+
+  private:
+    static bool is_certain(const std::optional<WayStop>& stop) { return stop && stop->certain; }
+
+    /// What stops it for all services; what does for web servers' alone is a remark.
+    template <class Trace>
+    std::optional<WayStop> stop_of(Trace trace) {
+        constexpr std::uint16_t https = 443;
+        constexpr std::uint16_t http = 80;
+        constexpr std::uint16_t no_service = 40'001;
+        auto found = trace(NatTrace(rules_, way_, https));
+        const bool of_service = found && found->of_service;
+        if (of_service) remark(https, *found);
+        if (const auto other = trace(NatTrace(rules_, way_, http)); other && other->of_service)
+            remark(http, *other);
+        return of_service ? trace(NatTrace(rules_, way_, no_service)) : found;
+    }
+
+    /// Once of each port.
+    void remark(std::uint16_t port, const WayStop& stop) {
+        const auto begin = "port " + std::to_string(port) + ": ";
+        const auto is_said = [&](const std::string& one) { return one.starts_with(begin); };
+        if (std::ranges::none_of(remarks_, is_said)) remarks_.push_back(begin + stop.why.explanation);
+    }
+
+    void tell(const WayStop& stop) {
+        row_.rule = stop.rule;
+        row_.shadowed_by.reset();
+        if (!stop.answer) row_.as.reset();
+        say(row_, NatVerdict::blocked, stop.why.explanation, stop.why.suggestion);
+    }
+
+    const FamilyRules& rules_;
+    const WayOut& way_;
+    api::NatOutRow& row_;
+    std::vector<std::string> remarks_;
+};
+
 /// The chains that packets come to, of one hook or of any, by table and name.
 std::set<std::pair<std::string, std::string>> reached_chains(const std::vector<RuleChain>& chains,
                                                              std::optional<std::uint32_t> hook) {
@@ -208,18 +215,6 @@ std::string protocol_of(const PacketRule& rule) {
 
 }  // namespace
 
-kernel::PacketFacts packet_out(const WayOut& way) {
-    constexpr std::uint16_t any_port = 40'000;
-    constexpr std::uint16_t web = 443;
-    kernel::PacketFacts out{way.source, way.destination, IPPROTO_TCP, any_port, web};
-    out.input = way.bridge;
-    out.output = way.output;
-    out.destination_local = false;
-    out.mark = 0;
-    out.flow = kernel::flow_is_new;
-    return out;
-}
-
 void judge_way_out(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row) {
     row.bridge = way.bridge;
     row.output = way.output;
@@ -244,10 +239,7 @@ void judge_way_out(const FamilyRules& rules, const WayOut& way, api::NatOutRow& 
         return say(row, NatVerdict::no_route, "the host has no " + family + " route to the outside");
     if (!rules.known) return say(row, NatVerdict::unknown, "the host's rules could not be read as a whole");
     if (!way.forwards) return say(row, NatVerdict::unknown, "whether the host forwards could not be read");
-    std::string remark;
-    if (!passes_filter(rules, way, row, remark)) return;
-    translate(rules, way, row);
-    if (!remark.empty()) row.explanation += (row.explanation.empty() ? "" : "; ") + remark;
+    Connection(rules, way, row).judge();
 }
 
 std::vector<DnatRule> find_dnat_rules(const std::vector<RuleChain>& chains) {
@@ -288,7 +280,14 @@ std::optional<api::NatRule> find_shadowing(const std::vector<RuleChain>& chains,
         packet_from_outside(client, to, rule.protocol->value, rule.destination_port->value.first, interface);
     if (!kernel::meets(rule, facts)) return std::nullopt;
     const auto first = kernel::find_nat(chains, NF_INET_PRE_ROUTING, facts);
-    if (first.uncertain || first.rule == nullptr || first.rule == &rule) return std::nullopt;
+    if (first.uncertain || first.rule == &rule) return std::nullopt;
+    if (first.rule == nullptr) {
+        // Nothing translates it: what ends the chain before.
+        const auto unmet = kernel::find_unmet_nat(chains, NF_INET_PRE_ROUTING, facts);
+        if (!unmet || unmet->unmet.rule != &rule) return std::nullopt;
+        const auto& ending = unmet->ending.front();
+        return describe_rule(*ending.chain, *ending.rule);
+    }
     const bool elsewhere =
         first.rule->action != RuleAction::dnat || first.rule->to_address != rule.to_address ||
         first.rule->to_port.value_or(facts.destination_port) != rule.to_port.value_or(facts.destination_port);

@@ -1,30 +1,10 @@
 #pragma once
 
 #include "common/api/nat.hpp"
-#include "daemon/operations/explanation.hpp"
-#include "daemon/operations/host_rules.hpp"
+#include "daemon/operations/nat_trace.hpp"
 
 /// Which rules change the addresses of what goes out and comes in. Pure.
 namespace netlab::operations {
-
-/// The way of a packet that came to the host from one of its bridges.
-struct WayOut {
-    IpAddress source;
-    IpAddress destination;                    ///< anybody outside
-    std::string bridge;                       ///< the host's interface that it comes in by
-    std::string output;                       ///< that it leaves by; "" where the host has no route
-    std::optional<IpAddress> host_address{};  ///< that MASQUERADE gives there
-    std::optional<bool> forwards{};           ///< the host sends on what comes in by the bridge
-    std::string forwarding{};                 ///< the sysctl that says so
-    std::optional<bool> forwards_answers{};   ///< and what comes in by `output`
-    std::string answers_forwarding{};
-    std::optional<Explanation> refused{};  ///< by its routes or policy rules
-    std::string by_mark{};                 ///< a policy rule that would decide by a mark
-    bool down = false;                     ///< the bridge is not up
-};
-
-/// The first packet of a connection to a web server that goes that way.
-[[nodiscard]] kernel::PacketFacts packet_out(const WayOut& way);
 
 /// Puts verdict, rule, address and words into a row that has the rest.
 void judge_way_out(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row);

@@ -34,6 +34,14 @@ HopKnowledge look_at_next_hop(const Topology& topology, int route_socket, Port a
     return out;
 }
 
+bool is_set_by_hand(int route_socket, std::uint32_t index, const IpAddress& address) {
+    const auto neighbours = kernel::dump_neighbours(route_socket);
+    return neighbours && std::ranges::any_of(neighbours->rows, [&](const kernel::Neighbour& one) {
+               return one.index == index && one.address == address &&
+                      (one.state & (NUD_PERMANENT | NUD_NOARP)) != 0;
+           });
+}
+
 std::optional<Hindrance> judge_next_hop(const HopKnowledge& known, const std::string& rule) {
     if (known.wrong) return known.wrong;
     const auto hop = known.address + " on " + known.interface;

@@ -37,6 +37,9 @@ struct HopKnowledge {
 [[nodiscard]] HopKnowledge look_at_next_hop(const Topology& topology, int route_socket, Port at,
                                             const IpAddress& next_hop, const api::Target& target);
 
+/// Somebody has set the entry that says where that address is: who is told so does not ask for it.
+[[nodiscard]] bool is_set_by_hand(int route_socket, std::uint32_t index, const IpAddress& address);
+
 /// Whether what is sent there gets to him. `rule`: the policy rule that leads there, where that is not one of
 /// the usual ones; "" otherwise: of those nobody need have been asked for lately. Pure.
 [[nodiscard]] std::optional<Hindrance> judge_next_hop(const HopKnowledge& known, const std::string& rule);

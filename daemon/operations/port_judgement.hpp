@@ -63,6 +63,7 @@ struct HostRoute {
     Explanation rule{};
     std::string by_mark{};           ///< a policy rule that would decide by a mark; "" where there is none
     std::optional<Hindrance> hop{};  ///< its next hop does not get it, or may not
+    std::optional<IpAddress> gateway{};  ///< whom it is sent to; absent: whom it is for
 };
 
 /// Who sends from outside.

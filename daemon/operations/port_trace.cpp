@@ -357,7 +357,7 @@ void HostTrace::answer_from_socket(const api::Endpoint& to, bool from_outside, T
     stops.add(stop_at(rules(), {kernel::FramePoint::Kind::egress, outside}, back, who));
 }
 
-HostTrace::Tracked HostTrace::tracked_at_socket(const api::Endpoint& to) const {
+Tracked HostTrace::tracked_at_socket(const api::Endpoint& to) const {
     auto there = packet(to.address, true);
     there.destination_port = to.port;
     auto back = answer(to);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/operations/explanation.hpp"
+#include "daemon/operations/flow_tracking.hpp"
 #include "daemon/operations/port_explanation.hpp"
 #include "daemon/operations/port_judgement.hpp"
 
@@ -31,10 +32,6 @@ class Stops {
 /// A rule keeps conntrack from seeing a packet that would have to be translated, or, not `surely`, may.
 [[nodiscard]] PortTrace explain_untracked(const kernel::RuleChain& chain, const kernel::PacketRule& rule,
                                           bool surely);
-
-/// What the hook's chains do to the packet besides.
-[[nodiscard]] kernel::SideEffects effects_at(const FamilyRules& rules, std::uint32_t hook,
-                                             const kernel::PacketFacts& packet);
 
 class HostTrace {
   public:
@@ -87,21 +84,11 @@ class HostTrace {
     [[nodiscard]] IpAddress container_address(Family family) const;
 
   private:
-    /// Whether an answer is of its packet's flow for conntrack, by what rules have done to both of them.
-    enum class Tracking : std::uint8_t { one_flow, doubtful, apart };
-    struct Tracked {
-        Tracking tracking = Tracking::one_flow;
-        std::optional<api::NatRule> by{};  ///< the rule that says otherwise
-    };
-    [[nodiscard]] static Tracked tracked(const kernel::SideEffects& there, const kernel::SideEffects& back);
     /// `stops` says what stops them by their tracking: whether that is why.
     template <class StopsBy>
     [[nodiscard]] static std::optional<PortTrace> with_cause(const Tracked& tracked, StopsBy stops);
     /// Of what a socket of the host's takes from outside.
     [[nodiscard]] Tracked tracked_at_socket(const api::Endpoint& to) const;
-    /// The packet where that is not so; `is_first`: of an answer the first.
-    [[nodiscard]] kernel::PacketFacts alone(kernel::PacketFacts packet, Tracking tracking,
-                                            bool is_first) const;
     /// Of a packet from outside that was translated, and its answer: a zone that only one of them has.
     [[nodiscard]] std::optional<PortTrace> zoned_apart(const kernel::PacketFacts& back) const;
     /// As a client outside sends to it; absent where the host has none there.
@@ -175,8 +162,7 @@ std::optional<PortTrace> HostTrace::with_cause(const Tracked& tracked, StopsBy s
     if (!stop || !tracked.by || stops(Tracking::one_flow)) return stop;
     stop->why.explanation +=
         "; it is of no flow for the rules because of " + place_of(*tracked.by) + ": " + tracked.by->text;
-    stop->why.suggestion =
-        tracked.by->owner_port ? ask_owner(tracked.by->owner_port) : delete_command(*tracked.by);
+    stop->why.suggestion = removal_of(*tracked.by);
     return stop;
 }
 

@@ -175,6 +175,16 @@ TEST_CASE("nat: a foreign rule that comes before a published port's is named", "
     const auto told = daemon.netlab({"nat", "py-server1"}).out;
     INFO(told);
     CHECK(told.find("NEVER MET, first comes ip nat PREROUTING handle ") != told.npos);
+    // One that ends the chain before it.
+    REQUIRE(on_host({"sh", "-ec",
+                     "iptables -t nat -D PREROUTING 1; "
+                     "iptables -t nat -I PREROUTING -p tcp --dport 8080 -j ACCEPT"})
+                .status == 0);
+    const auto accepted = nat_of(daemon, "py-server1");
+    CHECK(accepted.finished.status == 1);
+    REQUIRE(accepted.in.size() == 1);
+    REQUIRE(accepted.in[0].contains("shadowed_by"));
+    CHECK(text(accepted.in[0].at("shadowed_by").as_object(), "text") == "tcp dport 8080 accept");
 }
 
 TEST_CASE("nat: an internal network's members do not leave, and that is no fault", "[docker][nat]") {
