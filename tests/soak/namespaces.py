@@ -55,17 +55,6 @@ def furnish(namespaces: NamedNamespaces, i: int) -> tuple[subprocess.Popen, sock
     return waiting, listener
 
 
-def opens_by_design() -> dict[str, set[str]]:
-    """Operation -> which of `others` and `host` the catalogue says that it opens."""
-    text = (ROOT / "common/api/catalogue.hpp").read_text()
-    out = {}
-    for row in re.split(r"\bRow<\w+>\(", text)[1:]:
-        name = row.split('"')[1]
-        row = row.split("InternalRow<")[0]
-        out[name] = {word for word, mark in (("others", ".with_others()"), ("host", ".beside_host()")) if mark in row}
-    return out
-
-
 def container_namespaces() -> list[str]:
     pids = docker("inspect", "-f", "{{.State.Pid}}", *docker("ps", "-q").split()).split()
     return [f"/proc/{pid}/ns/net" for pid in pids if pid != "0"]
