@@ -15,6 +15,8 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("NETLAB_BUILD", ROOT / "build/asan-ubsan"))
 SANITIZED = b"__asan_init" in (BUILD / "daemon/netlabd").read_bytes()[:64 << 20]
+# What a row's figures say where its bound is wider for that.
+WIDER = ", wider for the sanitizers: the issue's is held by a build without (NETLAB_BUILD)" if SANITIZED else ""
 INSTANCE = os.environ.get("NETLAB_LAB", "lab")
 HOST_NETNS = f"/run/netns/{INSTANCE}host"
 ENGINE = f"unix:///run/netlab-lab/{INSTANCE}/docker.sock"

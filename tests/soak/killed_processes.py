@@ -120,7 +120,7 @@ class Times:
         # One in twenty may be the machine's: its clients take all of its processors.
         expect(len(late) <= len(self.seconds) // 20, f"{self.what}: {', '.join(late)} of {len(self.seconds)} times, usually {usual:.2f} s")
         median, most = statistics.median(self.seconds) * 1000, max(self.seconds) * 1000
-        return f"{self.what} {len(self.seconds)} times: {median:.0f} ms, {most:.0f} ms at most (any answer {usual * 1000:.0f} ms)"
+        return f"{self.what} {len(self.seconds)} times: {median:.0f} ms, {most:.0f} ms at most (any answer {usual * 1000:.0f} ms; allowed {(SERVED + 4 * usual) * 1000:.0f} ms)"
 
 
 def kill_workers(daemon: Daemon, times: int) -> str:
