@@ -13,7 +13,7 @@ from daemon import SANITIZED, WIDER, Answer, Daemon, Failure, Operation, childre
 from shared.requests import about, brief, lasting, lasts
 
 AT_ONCE = 3
-IN_THE_MIDDLE = 0.7  # of all kills, at least: of those after its end an operation knows nothing
+IN_THE_MIDDLE = 0.5  # of all kills, at least: of those after its end an operation knows nothing
 GRACE = 2.0 if SANITIZED else 1.0  # seconds from the kill to the end of the answer; the claim is the second's, and the whole's to show
 DAEMONS_OWN = ("nl:watch_engine", "nl:watch_namesp")  # its workers that have no end
 
@@ -148,7 +148,7 @@ def leftovers(launcher: int) -> list[str]:
 
 def row(whole: bool) -> str:
     every = operations()
-    rounds = -(-600 // len(every)) if whole else 2
+    rounds = -(-800 // len(every)) if whole else 2
     choice = random.Random(5)
     cases = [(operation, bool(number % 2), choice.random()) for number in range(rounds) for operation in every]
     with Daemon() as daemon:
