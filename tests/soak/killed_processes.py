@@ -307,6 +307,7 @@ def row(whole: bool) -> str:
     times, engine_times = (100, 10) if whole else (3, 1)
     with Daemon() as daemon:
         serves_again(daemon, "the start")
-        out = [kill_workers(daemon, 100 if whole else 2 * len(endless())), kill_children(daemon, 15 if whole else 1), kill_watch(daemon, times), kill_launcher(daemon, times), kill_front(daemon, times),
+        out = [kill_workers(daemon, 100 if whole else 2 * len(endless())),
+               kill_children(daemon, 15 if whole else 1), kill_watch(daemon, times), kill_launcher(daemon, times), kill_front(daemon, times),
                stop_engine(daemon, times), kill_engine(daemon, engine_times)]
         return "serves again after " + "; ".join(out)

@@ -166,6 +166,7 @@ def row(whole: bool) -> str:
     counters = show_counters()
     narrowed = show_narrowing(kinds)
     beside = ", ".join(f"{count} of {worker}'s for {kind}" for (worker, kind), count in sorted(watch.beside.items()))
-    return (f"{len(kinds)} operations seen with a filter in {runs} runs and {watch.looks} looks, {len(watch.held)} processes' limits and descriptors, {len(own)} workers of the daemon's own kinds "
-            f"({', '.join(own)}), processes beside: {beside}, {counters} for {COUNTERS}, {sum(watch.relayed.values())} relays of {len(watch.relayed)} kinds of worker, "
-            f"{connected[RELAY]} connections of theirs to engines, and the front: none with anything left; before, {narrowed} operations with their own capabilities alone")
+    relays = f"{sum(watch.relayed.values())} relays of {len(watch.relayed)} kinds of workers, with {connected[RELAY]} connections to engines"
+    return (f"{len(kinds)} operations seen with a filter in {runs} runs and {watch.looks} looks, {len(own)} workers of the daemon's own kinds "
+            f"({', '.join(own)}), processes beside ({beside}, {counters} of nl:why's for {COUNTERS}), {relays}, and the front: none with anything "
+            f"left; {len(watch.held)} of them with their own limits and descriptors alone; before, {narrowed} operations with their own capabilities alone")

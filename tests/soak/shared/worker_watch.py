@@ -43,6 +43,13 @@ def sockets_of(pid: int) -> set[int]:
     return {int(link[len("socket:["):-1]) for link in descriptors(pid).values() if link.startswith("socket:[")}
 
 
+def lasting_ones(pid: int) -> set[str]:
+    """The sockets and pipes that it holds for longer than it takes to start a worker, whose stream passes through the launcher."""
+    before = private(descriptors(pid))
+    time.sleep(0.2)
+    return before & private(descriptors(pid))
+
+
 def clients_of_engines() -> set[int]:
     """Inodes of the other ends of what the engines' sockets have accepted."""
     said = subprocess.run(["nsenter", f"--net={HOST_NETNS}", "ss", "-xH"], capture_output=True, text=True, check=True).stdout
@@ -56,8 +63,7 @@ class Watch:
     def __init__(self, daemon: Daemon):
         self.launcher = daemon.child("nl:launcher")
         self.log = str(daemon.log_file)
-        # At rest: no request's stream is among them.
-        self.daemons = {name: private(descriptors(pid)) for name, pid in
+        self.daemons = {name: lasting_ones(pid) for name, pid in
                         (("the supervisor", daemon.process.pid), ("the front", daemon.child("nl:front")), ("the launcher", self.launcher))}
         self.read_only = first_read_only()
         self.looks = 0
