@@ -164,6 +164,26 @@ int end_beside(const std::function<int()>& what) {
 
 }  // namespace
 
+TEST_CASE("sandbox: who runs starts no program, enters no namespace, signals nobody", "[netns]") {
+    const auto killed_at = [](const operations::Needs& needs, long call, std::array<long, 3> arguments) {
+        return is_killed(end_of(needs, [&] {
+            return ::syscall(call, arguments[0], arguments[1], arguments[2], 0, 0) < 0 ? 1 : 0;
+        }));
+    };
+    const auto program = reinterpret_cast<long>("/bin/true");
+    for (const auto& needs : {operations::Needs{}, operations::Needs{.ip_sockets = true}, threads}) {
+        INFO(needs.ip_sockets << needs.threads);
+        CHECK(killed_at(needs, SYS_execve, {program, 0, 0}));
+        CHECK(killed_at(needs, SYS_execveat, {AT_FDCWD, program, 0}));
+        CHECK(killed_at(needs, SYS_setns, {STDIN_FILENO, CLONE_NEWNET, 0}));
+        CHECK(killed_at(needs, SYS_unshare, {CLONE_NEWUSER, 0, 0}));
+        CHECK(killed_at(needs, SYS_kill, {::getppid(), 0, 0}));
+        CHECK(killed_at(needs, SYS_ptrace, {0, 0, 0}));
+        CHECK(killed_at(needs, SYS_socket, {AF_UNIX, SOCK_STREAM, 0}));
+        CHECK(killed_at(needs, SYS_openat2, {AT_FDCWD, program, 0}));
+    }
+}
+
 TEST_CASE("sandbox: a process beside has CAP_NET_ADMIN alone, and another user's id", "[netns]") {
     std::array<int, 2> ends{};
     REQUIRE(::pipe2(ends.data(), O_CLOEXEC) == 0);

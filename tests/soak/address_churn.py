@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from daemon import INSTANCE, SANITIZED, Daemon, expect, operations
+from daemon import INSTANCE, SANITIZED, WIDER, Daemon, expect, operations
 
 NAMESPACE = f"{INSTANCE}-churn"
 STEADY = 500
@@ -32,7 +32,7 @@ def row(whole: bool) -> str:
             with receive_buffers(memory), churn(4):
                 counts = look(daemon, 20 if whole else STEP)
             figures.append(f"{'the usual' if memory is None else f'{memory} byte'} buffers: " + counts)
-    return f"{STEADY} addresses, routes and neighbours that stay; " + "; ".join(figures)
+    return f"{STEADY} addresses, routes and neighbours that stay; {'; '.join(figures)}; allowed: {SECONDS} s{WIDER}"
 
 
 def look(daemon: Daemon, seconds: float) -> str:

@@ -1,32 +1,32 @@
 """One capability is missing. Without one that every operation needs, or that root takes to start the others as another user, netlabd does not start, and says
 which; without another of the five it warns of it by
 name, and exactly the operations that need it fail, with an error that names it. Which need it is read off the source: Needs of each operation, joined
-to the catalogue."""
+to the catalogue; and the table of docs/security.md says the same."""
 import re
 import subprocess
 
 from daemon import BUILD, ROOT, Daemon, Failure, expect, operations
+from shared.needs import Needs, needs
 
 OF_ALL = ["SYS_ADMIN", "SYS_PTRACE", "SETUID", "SETGID", "SETPCAP", "KILL"]
-# The members of Needs (daemon/operations/operation.hpp) that take a capability.
-TAKEN_BY = {"DAC_READ_SEARCH": {"processes"}, "NET_ADMIN": {"net_admin"}, "NET_RAW": {"net_raw"}}
+OF_SOME = ["DAC_READ_SEARCH", "NET_ADMIN", "NET_RAW"]
 CODES = {"operation_failed"}
 
 
 def row(whole: bool) -> str:
-    needs = needs_by_path()
-    problems, counts = [], []
+    problems, counts = table_problems(), []
     for capability in OF_ALL:
         done = subprocess.run([*prefix(capability), str(BUILD / "daemon/netlabd"), "--config", "/dev/null"], capture_output=True, text=True, timeout=20)
         expect(done.returncode == 4 and f"it lacks CAP_{capability}" in done.stderr, f"without {capability} it ends with {done.returncode}: {done.stderr}")
-    for capability in TAKEN_BY:
+    for capability in OF_SOME:
         try:
-            failing = without(capability, needs, problems)
+            failing = without(capability, problems)
             counts.append(f"{capability} {failing}")
         except Failure as failure:
             problems.append(f"without {capability}: {failure}")
     expect(not problems, f"{len(problems)} problems: " + "; ".join(problems[:12]))
-    return f"of {len(needs)} operations fail, and say so, without " + ", ".join(counts) + f"; without {' or '.join(OF_ALL)} it does not start"
+    return (f"of {len(needs())} operations fail, and say so, without " + ", ".join(counts) + f"; without {' or '.join(OF_ALL)} it does not start; "
+            "docs/security.md's table is the source's")
 
 
 def prefix(capability: str) -> list[str]:
@@ -34,27 +34,43 @@ def prefix(capability: str) -> list[str]:
     return ["setpriv", f"--bounding-set=-{name}", f"--inh-caps=-{name}"]
 
 
-def needs_by_path() -> dict[str, set[str]]:
-    """The flags of Needs that are set, by the operation's path."""
-    catalogue = (ROOT / "common/api/catalogue.hpp").read_text()
-    paths = dict(re.findall(r'\bRow<(\w+)>\(\s*"\w+",\s*Verb::\w+,\s*"(/v1/[^"]+)"', catalogue))
-    flags: dict[str, set[str]] = {}
-    for file in (ROOT / "daemon/operations").glob("*.cpp"):
-        for request, needs in re.findall(r"Registration<(?:api::)?(\w+)>\s+\w+\{\s*operation<prepare, run>\((.*?)\)\s*\}\s*;", file.read_text(), re.S):
-            flags[request] = set(re.findall(r"\.(\w+) = true", needs))
-    out = {path: flags[request] for request, path in paths.items() if request in flags}
-    asked = {operation.path for operation in operations() if operation.stream}
-    expect(asked == set(out), f"the source and docs/openapi.yaml differ: {sorted(asked ^ set(out))}")
-    return out
+def told(operation: str, words: list[str]) -> Needs | None:
+    """What a row of the table says of one of its operations: capabilities, engine, what `run` may; with the source's limits, which it does not say."""
+    capabilities, engine, run = words
+    own = needs()[operation]
+    flags = own.flags - {"net_raw", "net_admin", "processes", "engines", "ip_sockets", "threads"}
+    of_capabilities = {"NET_RAW": "net_raw", "NET_ADMIN": "net_admin", "SYS_PTRACE": "processes", "DAC_READ_SEARCH": "processes"}
+    flags |= {of_capabilities[word] for word in re.findall(r"[A-Z_]{4,}", capabilities)}
+    flags |= {flag for flag, said in (("engines", engine == "yes"), ("ip_sockets", "IP sockets" in run), ("threads", "threads" in run)) if said}
+    return Needs(flags, own.cpu_seconds, own.address_space, own.descriptors)
 
 
-def without(capability: str, needs: dict[str, set[str]], problems: list[str]) -> int:
+def table_problems() -> list[str]:
+    """Where `What an operation needs` of docs/security.md is not what the source says."""
+    text = (ROOT / "docs/security.md").read_text()
+    lines = re.search(r"\| operation \| in `prepare`.*?\n\|[-|]+\n((?:\|.*\n)+)", text)
+    expect(lines, "docs/security.md has no table of what an operation needs")
+    problems, seen = [], []
+    for line in lines[1].splitlines():
+        names, *words = (word.strip() for word in line.strip("|").split("|"))
+        for operation in re.split(r"[,;] ", names):
+            seen.append(operation)
+            said = told(operation, words) if operation in needs() else None
+            capabilities = set(re.findall(r"[A-Z_]{4,}", words[0]))
+            if said != needs().get(operation) or (said and capabilities != said.capabilities):
+                problems.append(f"docs/security.md says of {operation} {words}, the source {said and needs()[operation]}")
+    if sorted(seen) != sorted(needs()):
+        problems.append(f"docs/security.md's table has not each operation once: {sorted(set(seen) ^ set(needs()))}")
+    return problems
+
+
+def without(capability: str, problems: list[str]) -> int:
     failing = 0
     with Daemon(prefix=prefix(capability)) as daemon:
         expect(f"CAP_{capability}" in daemon.log(), f"no warning: {daemon.log()[-500:]}")
         for operation in operations():
             answer = daemon.run(operation, **about(operation))
-            lacks = operation.stream and bool(TAKEN_BY[capability] & needs[operation.path])
+            lacks = operation.stream and capability in needs()[operation.name].capabilities
             failing += lacks
             last = answer.lines()[-1] if "pcapng" not in answer.kind else {}
             error = last.get("error", {}) if isinstance(last, dict) else {}

@@ -15,6 +15,8 @@ import yaml
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("NETLAB_BUILD", ROOT / "build/asan-ubsan"))
 SANITIZED = b"__asan_init" in (BUILD / "daemon/netlabd").read_bytes()[:64 << 20]
+# What a row's figures say where its bound is wider for that.
+WIDER = ", wider for the sanitizers: the issue's is held by a build without (NETLAB_BUILD)" if SANITIZED else ""
 INSTANCE = os.environ.get("NETLAB_LAB", "lab")
 HOST_NETNS = f"/run/netns/{INSTANCE}host"
 ENGINE = f"unix:///run/netlab-lab/{INSTANCE}/docker.sock"
@@ -145,10 +147,11 @@ def operations() -> list[Operation]:
 
 
 class Daemon:
-    """A netlabd of the row's own on the lab's host, in a folder of its own (in `parent`); `with` ends it."""
+    """A netlabd of the row's own on the lab's host, or in the namespace of the file `host`, in a folder of its own (in `parent`); `with` ends it."""
 
     def __init__(self, config: str = "", prefix: list[str] | None = None, group: str = "root", mode: str = "0660",
-                 netns_dirs: str = "/run/netns", parent: str | None = None, program: str = str(BUILD / "daemon/netlabd"), stderr=None):
+                 netns_dirs: str = "/run/netns", parent: str | None = None, program: str = str(BUILD / "daemon/netlabd"), stderr=None,
+                 host: str = HOST_NETNS):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="netlab-soak-", dir=parent))
         self.folder.chmod(0o755)
         self.socket = str(self.folder / "netlabd.sock")
@@ -157,7 +160,7 @@ class Daemon:
             f'[listen]\nsocket = "{self.socket}"\ngroup = "{group}"\nmode = "{mode}"\n[engines]\ndocker = ["{ENGINE}"]\npodman = []\n'
             f'netns_dirs = ["{netns_dirs}"]\n[process]\nuser = "nobody"\n{config}')
         with open(self.log_file, "wb") as log:
-            self.process = subprocess.Popen(["nsenter", f"--net={HOST_NETNS}", *(prefix or []), program, "--config",
+            self.process = subprocess.Popen(["nsenter", f"--net={host}", *(prefix or []), program, "--config",
                                              str(self.folder / "netlabd.toml")], stdout=log, stderr=stderr or log, stdin=subprocess.DEVNULL)
         try:
             eventually(self._serves, 15, "netlabd does not start")

@@ -1,5 +1,6 @@
 """The audit in a real journald: each field is one of the entry's own, before the action and after it, and nothing that a client writes makes
-another. The journal is one of the row's, in a mount namespace that it shares with netlabd."""
+another; what is refused is told as what it is, and to whom. The journal is one of the row's, in a mount namespace that it shares with netlabd. On
+stderr, where there is no journald, each operation has the same two lines."""
 import contextlib
 import json
 import os
@@ -10,11 +11,31 @@ import subprocess
 import tempfile
 import time
 
-from daemon import Daemon, eventually, expect
+from daemon import NOBODY, Daemon, eventually, expect, operations, request
+from shared.requests import brief
 
 DECISION = "5b2f0c6a1d9e4c7fb3a84e0d7c61f925"
 RESULT = "c0d4e7b19a3f4b62854d1f6e2a7093b8"
 MACHINE = "6e65746c6e65746c6e65746c6e65746c"
+
+MEMBER, NO_MEMBER, GREEDY, FOREIGN = 21_003, 21_004, 21_005, 21_006  # uids of no account
+GROUPS = '[access]\nobserve = ["nogroup"]\nprobe = ["nogroup"]\ncapture = []\n[limits]\noperations = 1\n'
+WARNING, INFO = "4", "6"
+# Sends each request on a connection of its own, and hears the beginning of the answer; all stay open until the end.
+CLIENT = """
+import socket, sys
+kept = []
+for words in sys.argv[2:]:
+    s = socket.socket(socket.AF_UNIX)
+    kept.append(s)
+    s.settimeout(5)
+    s.connect(sys.argv[1])
+    try:
+        s.sendall(bytes.fromhex(words))
+        s.recv(4096)
+    except ConnectionError:
+        pass
+"""
 
 BEGIN = f"""
 set -e
@@ -86,6 +107,47 @@ def forge(daemon: Daemon, words: list[str]) -> int:
     return len(every)
 
 
+def ask_as(daemon: Daemon, uid: int, *requests: bytes, gid: int = NOBODY, inside: tuple[str, ...] = ()) -> None:
+    """From a process of this user's; `inside` starts it in the place where it is to be."""
+    subprocess.run(["setpriv", f"--reuid={uid}", f"--regid={gid}", "--clear-groups", *inside, "/usr/bin/python3", "-I", "-c", CLIENT, daemon.socket,
+                    *(words.hex() for words in requests)], check=True, timeout=30)
+
+
+def refuse(daemon: Daemon) -> int:
+    """Who has not the role, who has none, who has used up his quota, who lives elsewhere: each is told, by name and as what it is."""
+    capture = request("POST", "/v1/capture", {"points": ["co1"], "filter": "", "duration_ms": 50})
+    addresses = request("POST", "/v1/addresses", {"targets": ["co1"]})
+    endless = request("POST", "/v1/ping", {"from": "co1", "to": "co2", "count": 10_000})
+    ask_as(daemon, MEMBER, capture)
+    ask_as(daemon, NO_MEMBER, addresses, gid=NO_MEMBER)
+    ask_as(daemon, FOREIGN, addresses, inside=("unshare", "--user", "--map-root-user"))
+    ask_as(daemon, GREEDY, endless, addresses)
+    wanted = [(MEMBER, "permission_denied", WARNING, {"OP": "capture", "ROLE": "capture"}), (NO_MEMBER, "permission_denied", WARNING, {"OP": "addresses", "ROLE": "observe"}),
+              (FOREIGN, "foreign_peer", WARNING, {}), (GREEDY, "limit_exceeded", INFO, {"OP": "addresses", "ROLE": "observe"})]
+    for uid, decision, priority, fields in wanted:
+        entry = of_request(daemon, DECISION, uid=str(uid), decision=decision)
+        expect(entry["PRIORITY"] == priority, f"{decision}: PRIORITY {entry['PRIORITY']}, not {priority}")
+        wrong = {name: entry.get(f"NETLAB_{name}") for name, value in fields.items() if entry.get(f"NETLAB_{name}") != value}
+        expect(not wrong and int(entry["NETLAB_PID"]) > 0, f"{decision}: {wrong}, not {fields}: {entry}")
+        results = [one for one in entries(daemon, RESULT) if one["NETLAB_REQ"] == entry["NETLAB_REQ"]]
+        expect(not results, f"{decision}: refused, and has a result: {results}")
+    return len(wanted)
+
+
+def on_stderr() -> int:
+    """Where there is no journald: before each operation a line, and after it one."""
+    hidden = ["unshare", "--mount", "sh", "-c", 'mount --make-rprivate / && mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd && exec "$@"', "sh"]
+    with Daemon(prefix=hidden) as daemon:
+        for operation in operations():
+            daemon.run(operation, **brief(operation))
+            lines = [dict(word.partition("=")[::2] for word in line.split() if "=" in word) for line in daemon.log().splitlines()]
+            own = [line for line in lines if line.get("op") == operation.name]
+            before = [line for line in own if line.get("decision") == "allowed"]
+            after = [line for line in own if line.get("result")]
+            expect(before and after and before[-1]["req"] == after[-1]["req"] and after[-1]["result"] == "ok", f"{operation.name} on stderr: {own}")
+        return len(operations())
+
+
 def hang(daemon: Daemon, journald: int) -> str:
     """journald hangs: everybody is answered, and what it did not take is counted."""
     os.kill(journald, signal.SIGSTOP)
@@ -126,13 +188,16 @@ def row(whole: bool) -> str:
     with tempfile.TemporaryDirectory(prefix="netlab-journal-") as folder:
         pid_file = pathlib.Path(folder) / "pid"
         try:
-            with Daemon(prefix=["unshare", "--mount", "bash", "-c", BEGIN, "journal", str(pid_file)]) as daemon:
+            with Daemon(GROUPS, mode="0666", prefix=["unshare", "--mount", "bash", "-c", BEGIN, "journal", str(pid_file)]) as daemon:
                 check(daemon)
                 count = forge(daemon, words)
+                refused = refuse(daemon)
                 lost = hang(daemon, int(pid_file.read_text()))
                 answered = clogged()
                 expect(answered == 100, f"{answered} of 100 were answered while stderr took nothing")
+            told = on_stderr()
         finally:
             if pid_file.exists():
                 os.kill(int(pid_file.read_text()), signal.SIGKILL)
-    return f"{count} entries of {len(words)} hostile words, none with a field or a value that is not netlabd's own; while journald hung all were answered, and {lost}"
+    return (f"{count} entries of {len(words)} hostile words, none with a field or a value that is not netlabd's own; {refused} kinds of refusals, each told; "
+            f"two lines on stderr for each of {told} operations; while journald hung all were answered, and {lost}")

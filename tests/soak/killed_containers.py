@@ -9,10 +9,11 @@ import signal
 import threading
 import time
 
-from daemon import SANITIZED, Answer, Daemon, Failure, Operation, children_of, docker, eventually, expect, operations, status_of
+from daemon import SANITIZED, WIDER, Answer, Daemon, Failure, Operation, children_of, docker, eventually, expect, operations, status_of
 from shared.requests import about, brief, lasting, lasts
 
 AT_ONCE = 3
+IN_THE_MIDDLE = 0.5  # of all kills, at least: of those after its end an operation knows nothing
 GRACE = 2.0 if SANITIZED else 1.0  # seconds from the kill to the end of the answer; the claim is the second's, and the whole's to show
 DAEMONS_OWN = ("nl:watch_engine", "nl:watch_namesp")  # its workers that have no end
 
@@ -147,7 +148,7 @@ def leftovers(launcher: int) -> list[str]:
 
 def row(whole: bool) -> str:
     every = operations()
-    rounds = -(-500 // len(every)) if whole else 2
+    rounds = -(-800 // len(every)) if whole else 2
     choice = random.Random(5)
     cases = [(operation, bool(number % 2), choice.random()) for number in range(rounds) for operation in every]
     with Daemon() as daemon:
@@ -167,7 +168,9 @@ def row(whole: bool) -> str:
         expect(not deaths.wrong, "; ".join(deaths.wrong))
         expect((daemon.child("nl:front"), daemon.child("nl:launcher")) == processes, f"front or launcher is another: {daemon.log()[-1000:]}")
         eventually(lambda: not leftovers(processes[1]), 5, f"workers are left: {leftovers(processes[1])}")
+        least = 500 if whole else round(IN_THE_MIDDLE * deaths.kills)
+        expect(deaths.in_the_middle >= least, f"of {deaths.kills} kills only {deaths.in_the_middle} were in the middle of an operation, not {least}")
         errors = ", ".join(f"{code} {count}" for code, count in sorted(deaths.errors.items()))
         return (f"{deaths.kills} kills over {len(every)} operations, {deaths.in_the_middle} in the middle of one: {errors}; the last answer "
-                f"{deaths.longest * 1000:.0f} ms after its kill, {deaths.again} tried again"
+                f"{deaths.longest * 1000:.0f} ms after its kill (allowed: {GRACE:.0f} s{WIDER}), {deaths.again} tried again"
                 + (f"; what failed: {'; '.join(sorted(deaths.failed))}" if deaths.failed else ""))

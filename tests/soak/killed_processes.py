@@ -1,7 +1,8 @@
 """Whichever process is killed, the daemon serves again within a second, and who had nothing to do with it notices nothing.
 
 A worker, the launcher and the front are killed with SIGKILL, time and again, while other clients ask for everything: of a worker only its own
-request ends, with a typed error; running operations outlive the launcher; known targets answer after each. Then the engine is stopped, killed
+request ends, with a typed error; running operations outlive the launcher; known targets answer after each. Where what a worker has started beside
+it is killed, it ends within a second of when it would have, and says so; the daemon's own watch of an engine is begun anew. Then the engine is stopped, killed
 and started again: what it told before is known all the while, and what it says afterwards within a second.
 
 Without live-restore (the lab has none) a dockerd that is started again after a SIGKILL ends the containers that went on without it; the lab
@@ -15,13 +16,15 @@ import subprocess
 import threading
 import time
 
-from daemon import INSTANCE, ROOT, Answer, Daemon, Operation, docker, eventually, expect, operations, status_of
+from daemon import INSTANCE, ROOT, Answer, Daemon, Failure, Operation, children_of, docker, eventually, expect, operations, status_of
 from shared.load import Load, Stream
+from shared.needs import needs
 from shared.requests import about, brief, lasting, lasts
 
 ENGINE_PID = pathlib.Path(f"/run/netlab-lab/{INSTANCE}/docker.pid")
 SERVED = 1.0  # seconds after which it has to serve again
 SILENT = 12.0  # names in a container are the engine's to resolve: resolv.conf(5)'s two attempts of five seconds, as a program there waits
+RELAY = "nl:relay"
 LIVED = 1.1   # a process that has lived for more than a second is started again without a pause
 
 
@@ -117,7 +120,7 @@ class Times:
         # One in twenty may be the machine's: its clients take all of its processors.
         expect(len(late) <= len(self.seconds) // 20, f"{self.what}: {', '.join(late)} of {len(self.seconds)} times, usually {usual:.2f} s")
         median, most = statistics.median(self.seconds) * 1000, max(self.seconds) * 1000
-        return f"{self.what} {len(self.seconds)} times: {median:.0f} ms, {most:.0f} ms at most (any answer {usual * 1000:.0f} ms)"
+        return f"{self.what} {len(self.seconds)} times: {median:.0f} ms, {most:.0f} ms at most (any answer {usual * 1000:.0f} ms; allowed {(SERVED + 4 * usual) * 1000:.0f} ms)"
 
 
 def kill_workers(daemon: Daemon, times: int) -> str:
@@ -135,6 +138,79 @@ def kill_workers(daemon: Daemon, times: int) -> str:
             if "pcapng" not in stream.answer.kind:
                 expect(stream.answer.error() == "worker_died", f"the killed worker of {operation.name}: {stream.answer.raw[-300:]!r}")
     return f"{times_of.figures()}, {others.figures(daemon)}"
+
+
+def relays_of(daemon: Daemon, worker: str) -> list[int]:
+    """Of workers of that name, those that hold a connection to an engine by now."""
+    return [child for pid in daemon.workers() if status_of(pid, "Name") == worker for child in children_of(pid)
+            if status_of(child, "Name") == RELAY and status_of(child, "Seccomp") == "2"]
+
+
+def processes_beside(daemon: Daemon, worker: str) -> list[int]:
+    """Of workers of that name: from their first moment on, as what they are for takes milliseconds."""
+    return [child for pid in daemon.workers() if status_of(pid, "Name") == worker for child in children_of(pid) if status_of(child, "Name") != RELAY]
+
+
+def kill_child(daemon: Daemon, operation: Operation, children) -> tuple[str, float]:
+    """Kills what a worker of it has started; the code of the answer's error, and for how long it went on, in seconds."""
+    members = {**brief(operation), **about(operation, "co1", "co2")}
+    for _ in range(50):
+        stream = Stream(daemon, operation, **members)
+        moment = 0.0
+        while stream.goes_on() and not moment:
+            for child in children(daemon, f"nl:{operation.name}"[:15])[:1]:
+                with contextlib.suppress(ProcessLookupError):  # it ended by itself
+                    kill(child)
+                    moment = time.monotonic()
+        stream.thread.join(60)
+        stream.close()
+        answer = stream.answer
+        expect(answer.whole and answer.error() not in ("unreadable", "worker_died"),
+               f"{operation.name}, of which a process beside or a relay was killed: {answer.raw[-300:]!r}")
+        if moment:
+            return answer.error() or "answered", max(0.0, stream.ended - moment)
+    raise Failure(f"{operation.name} has started nothing that could be killed: {answer.raw[-300:]!r}")
+
+
+def kill_children(daemon: Daemon, times: int) -> str:
+    """Processes beside at once; relays while their engine hangs, so that they are waited for."""
+    beside = [operation for operation in operations() if operation.name in ("firewall", "why")]
+    relayed = [operation for operation in operations() if operation.stream and "engines" in needs()[operation.name].flags]
+    out = []
+    for what, kinds, children in (("a process beside", beside, processes_beside), ("a relay", relayed, relays_of)):
+        codes: dict[str, int] = {}
+        late: list[str] = []
+        if children is relays_of:
+            os.kill(int(ENGINE_PID.read_text()), signal.SIGSTOP)
+        try:
+            for operation in kinds * times:
+                code, longer = kill_child(daemon, operation, children)
+                codes[code] = codes.get(code, 0) + 1
+                late += [f"{operation.name} {longer:.2f} s"] if longer > SERVED else []
+        finally:
+            os.kill(int(ENGINE_PID.read_text()), signal.SIGCONT)
+        expect(len(late) <= times * len(kinds) // 20, f"{what} was killed: the operation went on for {', '.join(late)}")
+        expect(codes.keys() - {"answered"}, f"{what} was killed {times * len(kinds)} times, and no answer says so")
+        out.append(f"{what} {times * len(kinds)} times: {', '.join(f'{code} {count}' for code, count in sorted(codes.items()))}")
+    return "; ".join(out)
+
+
+def kill_watch(daemon: Daemon, times: int) -> str:
+    """The relay of the daemon's own watch of the engine: what the engine starts then is known all the same."""
+    learned = Times("a container after the relay of the engine's watch was killed known")
+    for _ in range(times):
+        time.sleep(LIVED)
+        learned.before(daemon)
+        watching = relays_of(daemon, "nl:watch_engine")
+        expect(len(watching) == 1, f"relays of the engine's watch: {watching}")
+        kill(watching[0])
+        docker("run", "-d", "--rm", "--name", "newcomer", "lab/busybox", "sleep", "1000")
+        try:
+            learned.add(eventually(lambda: knows(daemon, "newcomer"), 10, "a container that came when the engine's watch had ended is not known"))
+        finally:
+            docker("rm", "-f", "newcomer")
+        eventually(lambda: relays_of(daemon, "nl:watch_engine"), 10, "the engine is not watched again")
+    return learned.figures()
 
 
 def kill_launcher(daemon: Daemon, times: int) -> str:
@@ -231,6 +307,7 @@ def row(whole: bool) -> str:
     times, engine_times = (100, 10) if whole else (3, 1)
     with Daemon() as daemon:
         serves_again(daemon, "the start")
-        out = [kill_workers(daemon, 100 if whole else 2 * len(endless())), kill_launcher(daemon, times), kill_front(daemon, times),
+        out = [kill_workers(daemon, 100 if whole else 2 * len(endless())),
+               kill_children(daemon, 15 if whole else 1), kill_watch(daemon, times), kill_launcher(daemon, times), kill_front(daemon, times),
                stop_engine(daemon, times), kill_engine(daemon, engine_times)]
         return "serves again after " + "; ".join(out)

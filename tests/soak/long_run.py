@@ -1,14 +1,17 @@
 """Nothing grows: 10,000 operations of all kinds, then half an hour in which containers come and go while operations run.
 
-Afterwards front, launcher and supervisor have the descriptors that they had at the start, there is no process and no network namespace more, the
+Afterwards front, launcher and supervisor have the descriptors that they had at the start, there is no process and no network namespace more or less, the
 memory of front and launcher does not rise (a line through the second half of the churn), and each answer was whole, with a typed error at most."""
-import pathlib
-import subprocess
+import contextlib
+import os
+import re
 import threading
 import time
 
 from daemon import NOBODY, Answer, Daemon, Operation, children_of, docker, eventually, expect, status_of
+from shared.lab import on_host
 from shared.load import Load
+from shared.privileges import descriptors
 
 CHURNERS = 4
 RATE = 5.0  # containers a second, if the engine can do that
@@ -35,18 +38,16 @@ class Typed:
                     self.wrong.append(f"{operation.name}: {outcome.raw[-300:]!r}")
 
 
-def descriptors(pid: int) -> int:
-    return len(list(pathlib.Path(f"/proc/{pid}/fd").iterdir()))
-
-
 def resident_kib(pid: int) -> int:
     return int(status_of(pid, "VmRSS").split()[0])
 
 
-def engine_namespaces() -> set[str]:
-    """Network namespaces that some process of the machine is in, and the lab's engine has or the daemon's processes."""
-    listed = subprocess.run(["lsns", "-t", "net", "-n", "-o", "NS"], capture_output=True, text=True).stdout
-    return set(listed.split())
+def namespaces(processes: list[int]) -> set[str]:
+    """Network namespaces that the lab's host has a number for, those of containers among them: each has it for as long as it lives, whoever keeps
+    it alive. And those that these processes are in, or hold."""
+    listed = on_host("ip link >/dev/null; ip netns list-id")  # to show a link the kernel numbers its other end's
+    held = {link for pid in processes for link in [os.readlink(f"/proc/{pid}/ns/net"), *descriptors(pid).values()] if link.startswith("net:")}
+    return set(re.findall(r"^nsid \d+", listed, re.M)) | held
 
 
 class Inventory:
@@ -58,9 +59,12 @@ class Inventory:
         time.sleep(1)  # until what it asks at its start has been answered
         self.at_start = self.counts()
 
-    def counts(self) -> dict[str, int]:
-        out = {f"descriptors of the {name}": descriptors(pid) for name, pid in self.processes.items()}
-        return {**out, "workers": len(children_of(self.processes["launcher"]))}
+    def counts(self) -> dict[str, int | set[str]]:
+        out: dict[str, int | set[str]] = {f"descriptors of the {name}": len(descriptors(pid)) for name, pid in self.processes.items()}
+        workers = children_of(self.processes["launcher"])
+        with contextlib.suppress(OSError):  # a worker that ends
+            out["namespaces"] = namespaces([*self.processes.values(), *workers])
+        return {**out, "workers": len(workers)}
 
     def check(self) -> None:
         now = {"supervisor": self.daemon.process.pid, "front": self.daemon.child("nl:front"), "launcher": self.daemon.child("nl:launcher")}
@@ -149,5 +153,7 @@ def row(whole: bool) -> str:
             expect(max(slopes.values()) < 1, f"memory grows, in MiB/h: {slopes}")
         memory = ", ".join(f"{name} {samples[-1][1][name] / 1024:.1f} MiB and {slopes[name]:+.2f} MiB/h" for name in slopes)
         errors = ", ".join(f"{code} {count}" for code, count in sorted(typed.errors.items())) or "none"
+        start = inventory.at_start
         return (f"{wanted} operations ({rate:.0f}/s), {churn.made} containers in {took:.0f} s ({churn.made / took:.1f}/s), {typed.answers} answers in all, "
-                f"errors: {errors}; {memory}; descriptors {list(inventory.at_start.values())} as at the start")
+                f"errors: {errors}; {memory}; as at the start: {len(start['namespaces'])} namespaces, "
+                f"{', '.join(f'{count} {name}' for name, count in start.items() if isinstance(count, int))}")

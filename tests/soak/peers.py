@@ -59,6 +59,8 @@ def row(whole: bool) -> str:
             "a container's root": from_container(daemon, words)}
         problems = [f"{who}: {connected} connects, {count} bytes, {open_} left open" for who, (connected, count, open_) in told.items() if count or open_]
         expect(told["no member"][0] == 0, f"who is no member could connect {told['no member'][0]} times")
+        # Who cannot even connect shows nothing of how the daemon tells them.
+        problems += [f"{who} connected {told[who][0]} of {CONNECTS} times" for who in ("a remapped root", "a container's root") if told[who][0] != CONNECTS]
         problems += command_in_container(daemon)
         problems += [f"abstract socket {name}" for name in abstract_sockets(daemon)]
         expect(not problems, "; ".join(problems))

@@ -1,169 +1,172 @@
 """Every worker that runs has given up everything: for each operation one has been seen with its filter, and whoever has a filter has no
-capability, its own user, no group, and no_new_privs. Nobody that has one holds a connection to an engine, but for the relays.
+capability in any of the five sets, its own user and group, no_new_privs, the limits of its Needs, and no descriptor but its own. Nobody that has
+one holds a connection to an engine, but for the relays. Before its filter a worker has exactly SYS_ADMIN and the capabilities of its Needs.
 
-Workers are looked at as fast as it goes, in all their threads, while one operation after the other is asked for; so are the processes beside
-them (children of a worker: CAP_NET_ADMIN and no other; relays to engines: none), the daemon's own workers, and the front. The filter is the last thing that is taken on
-before `run`; one that is seen without it is in `prepare` still."""
-import collections
-import os
-import pathlib
-import re
+Workers are looked at (shared/worker_watch.py) while one operation after the other is asked for; so are the processes beside them (children of a
+worker: CAP_NET_ADMIN and no other; relays to engines: none), the daemon's own workers, and the front. The filter is the last thing that is taken
+on before `run`; one that is seen without it is in `prepare` still: there strace(1) holds each for a moment."""
+import contextlib
+import platform
 import subprocess
 import threading
 import time
 
-from daemon import HOST_NETNS, INSTANCE, NOBODY, Daemon, Operation, children_of, expect, operations
+from daemon import Daemon, Operation, children_of, docker, expect, operations
+from shared.kernel import NamedNamespaces
+from shared.needs import BITS, mask, needs
+from shared.privileges import FIVE_SETS, faults, status
 from shared.requests import brief, lasting, lasts
+from shared.worker_watch import COUNTERS, RELAY, RULES, Watch, comm, operation_of
 
-CAP_NET_ADMIN = 1 << 12
-FOUR_IDS = "\t".join([str(NOBODY)] * 4)
-RUN = f"/run/netlab-lab/{INSTANCE}"
-RELAY = "nl:relay"
-PATIENCE = 20.0  # seconds for a worker of one operation to be seen
-DYING = 1.0      # seconds that a process beside may outlive its worker
-
-
-def status(folder: str) -> dict[str, str]:
-    """Of /proc/PID or /proc/PID/task/TID; {} where it has ended."""
-    try:
-        text = pathlib.Path(folder, "status").read_text()
-    except OSError:
-        return {}
-    seen = dict(re.findall(r"^(\w+):[ \t]*(.*?)[ \t]*$", text, re.M))
-    return {} if seen["State"].startswith(("Z", "X")) else seen
+PATIENCE = 20.0  # seconds for a process to be seen
+# The first thing that is given up when `prepare` has been: what a worker that is in this call has is what `prepare` had.
+SETRESGID = {"x86_64": "119", "aarch64": "149"}[platform.machine()]
+HELD_MS = 40
 
 
-def faults(seen: dict[str, str], capabilities: int) -> list[str]:
-    """What it has and should not have."""
-    wanted = {"CapEff": capabilities, "CapPrm": capabilities, "CapInh": 0, "CapAmb": 0}
-    out = [f"{name} {seen[name]}" for name, value in wanted.items() if int(seen[name], 16) != value]
-    exact = {"NoNewPrivs": "1", "Uid": FOUR_IDS, "Gid": FOUR_IDS, "Groups": ""}
-    return out + [f"{name} '{seen[name]}'" for name, value in exact.items() if seen[name] != value]
+def show(daemon: Daemon, watch: Watch, operation: Operation) -> int:
+    """Asks for it until a worker of it has been seen; how often that took."""
+    begin = time.monotonic()
+    times = 0
+    while watch.filtered[comm(operation.name)] == 0:
+        expect(time.monotonic() - begin < PATIENCE, f"no worker of {operation.name} was seen with a filter in {times} runs")
+        answer = daemon.run(operation, **(brief(operation) if lasts(operation) else lasting(operation)))
+        expect(answer.status == 200 and answer.error() == "", f"{operation.name}: {answer.body[-300:]!r}")
+        times += 1
+        watch.check()
+    return times
 
 
-def sockets_of(pid: int) -> set[int]:
-    """Inodes of those that it holds."""
-    out = set()
-    try:
-        for descriptor in os.scandir(f"/proc/{pid}/fd"):
-            if found := re.fullmatch(r"socket:\[(\d+)\]", os.readlink(descriptor.path)):
-                out.add(int(found[1]))
-    except OSError:
-        pass
-    return out
+def show_beside(daemon: Daemon, watch: Watch, kinds: list[Operation]) -> None:
+    """Until a process beside of `firewall` and of `why` has been seen, and a relay of each operation that asks engines."""
+    def missing() -> list[str]:
+        relays = [operation.name for operation in kinds if "engines" in needs()[operation.name].flags and not watch.relayed[comm(operation.name)]]
+        rules = [name for name in ("firewall", "why") if not watch.beside[comm(name), RULES]]
+        return relays + rules
+    begin = time.monotonic()
+    while left := missing():
+        expect(time.monotonic() - begin < PATIENCE, f"no process beside, or relay, was seen of {left}: {dict(watch.beside)}, {dict(watch.relayed)}")
+        for operation in kinds:
+            if operation.name in left:
+                daemon.run(operation, **lasting(operation))
+        watch.check()
 
 
-def clients_of_engines() -> set[int]:
-    """Inodes of the other ends of what the engines' sockets have accepted."""
-    said = subprocess.run(["nsenter", f"--net={HOST_NETNS}", "ss", "-xH"], capture_output=True, text=True, check=True).stdout
-    return {int(words[7]) for words in map(str.split, said.splitlines())
-            if len(words) > 7 and words[4] in (f"{RUN}/docker.sock", f"{RUN}/podman.sock")}
+def show_own(watch: Watch) -> list[str]:
+    """Until the daemon's own kinds of workers have been seen, of which two run when there is a new container."""
+    own = {comm(name) for name in needs()} - {comm(operation.name) for operation in operations()}
+    begin = time.monotonic()
+    while left := own - watch.filtered.keys():
+        expect(time.monotonic() - begin < PATIENCE, f"not seen with a filter: {sorted(left)}")
+        docker("run", "--rm", "--network", "none", "lab/busybox", "true")
+        watch.check()
+    return sorted(own)
 
 
-class Watch:
-    """Of all that the launcher has started, on a thread of its own."""
+def show_counters() -> int:
+    """Until the process beside that reads the counters of iptables-legacy has been seen, on a host of the row's own that has such tables."""
+    with NamedNamespaces(2) as namespaces:
+        host, other = namespaces.names
+        namespaces.run(host, "ip", "-batch", "-", text=f"link set lo up\nlink add one type veth peer name two netns {namespaces.path(other)}\n"
+                       "addr add 10.66.0.1/24 dev one\nlink set one up")
+        namespaces.run(other, "ip", "-batch", "-", text="addr add 10.66.0.2/24 dev two\nlink set two up")
+        for command in ("iptables-legacy", "ip6tables-legacy"):
+            namespaces.run(host, command, "-t", "filter", "-L", "-n")
+        why = next(operation for operation in operations() if operation.name == "why")
+        with Daemon(host=namespaces.path(host), netns_dirs=namespaces.directory) as daemon, Watch(daemon) as watch:
+            begin = time.monotonic()
+            while not watch.beside[comm("why"), COUNTERS]:
+                expect(time.monotonic() - begin < PATIENCE, f"no process that reads the counters of iptables-legacy was seen: {dict(watch.beside)}")
+                answer = daemon.run(why, **{"from": "host", "to": "10.66.0.2", "probe": True})
+                expect(answer.status == 200 and not answer.error(), f"why: {answer.body[-300:]!r}")
+            watch.stop()
+            watch.check()
+            return watch.beside[comm("why"), COUNTERS]
 
-    def __init__(self, launcher: int):
-        self.launcher = launcher
-        self.looks = 0
-        self.filtered: collections.Counter[str] = collections.Counter()  # name -> looks at one with a filter
-        self.beside: collections.Counter[str] = collections.Counter()
-        self.orphans: dict[int, float] = {}  # processes beside without a worker, and since when
-        self.holders: dict[int, set[str]] = collections.defaultdict(set)  # socket -> names of those that had it behind a filter
-        self.clients: set[int] = set()  # sockets that were connected to an engine
+
+class Narrowed:
+    """Holds each worker where `prepare` has been, and looks at what it has. `with` attaches strace(1) to the launcher."""
+
+    def __init__(self, daemon: Daemon):
+        self.launcher = daemon.child("nl:launcher")
+        self.seen: set[str] = set()
         self.wrong: list[str] = []
         self.stopping = False
         self.thread = threading.Thread(target=self._run)
-        self.engines = threading.Thread(target=self._run_engines)
 
     def __enter__(self):
+        # -f: its children too, of which each does this once.
+        self.strace = subprocess.Popen(["strace", "-f", "-p", str(self.launcher), "-o", "/dev/null", "-e", "trace=setresgid", "-e",
+                                        f"inject=setresgid:delay_enter={HELD_MS * 1000}"], stderr=subprocess.PIPE, text=True)
+        said = self.strace.stderr.readline()
+        expect("attached" in said, f"strace: {said}")
         self.thread.start()
-        self.engines.start()
         return self
 
     def __exit__(self, *_):
         self.stopping = True
         self.thread.join()
-        self.engines.join()
-
-    def _run_engines(self) -> None:
-        while not self.stopping:
-            self.clients |= clients_of_engines()
-            time.sleep(0.05)
-
-    def connected(self) -> collections.Counter[str]:
-        """Who had a connection to an engine behind a filter."""
-        return collections.Counter(name for inode in self.clients for name in self.holders.get(inode, ()))
+        self.strace.terminate()
+        self.strace.communicate(timeout=60)
 
     def _run(self) -> None:
         while not self.stopping:
             for worker in children_of(self.launcher):
-                for child in children_of(worker):
-                    self.look_at(child, worker)
-                self.look_at(worker, self.launcher)
+                with contextlib.suppress(OSError), open(f"/proc/{worker}/syscall", encoding="ascii") as call:
+                    if call.read().split()[0] == SETRESGID:
+                        self.judge(status(f"/proc/{worker}"))
+            time.sleep(0.002)
 
-    def look_at(self, pid: int, parent: int) -> None:
-        try:
-            threads = os.listdir(f"/proc/{pid}/task")
-        except OSError:
+    def judge(self, seen: dict[str, str]) -> None:
+        operation = operation_of(seen.get("Name", ""))
+        if not operation:
             return
-        for thread in threads:
-            self.looks += 1
-            folder = f"/proc/{pid}/task/{thread}"
-            if status(folder).get("Seccomp") != "2":
-                continue
-            # The lines of a status are not of one moment, and the filter may have come while it was written: so it is read again.
-            seen = status(folder)
-            if seen:
-                self.judge(pid, seen, parent)
-                for inode in sockets_of(pid):
-                    self.holders[inode].add(seen["Name"])
-
-    def judge(self, pid: int, seen: dict[str, str], parent: int) -> None:
-        if seen["Name"] == RELAY:
-            if found := faults(seen, 0):
-                self.wrong.append(f"{RELAY} ({pid}): {', '.join(found)}")
-            return
-        beside = parent != self.launcher
-        found = faults(seen, CAP_NET_ADMIN if beside else 0)
-        # A process beside whose worker ends is the launcher's child for as long as its own death takes.
-        if found and not faults(seen, CAP_NET_ADMIN) and int(seen["PPid"]) == self.launcher:
-            if time.monotonic() - self.orphans.setdefault(pid, time.monotonic()) < DYING:
-                return
-        if found:
-            self.wrong.append(f"{'beside ' if beside else ''}{seen['Name']} ({pid}): {', '.join(found)}")
-        (self.beside if beside else self.filtered)[seen["Name"]] += 1
+        wanted = mask({"SYS_ADMIN"} | needs()[operation].capabilities)
+        expected = {name: wanted if name in ("CapPrm", "CapEff") else 0 for name in FIVE_SETS}
+        self.seen.add(operation)
+        self.wrong += [f"`prepare` of {operation} had {name} {names_of(int(seen[name], 16))}, not {names_of(value)}"
+                       for name, value in expected.items() if int(seen[name], 16) != value]
 
 
-def show(daemon: Daemon, watch: Watch, operation: Operation) -> int:
-    """Asks for it until a worker of it has been seen; how often that took."""
-    name = f"nl:{operation.name}"[:15]
-    begin = time.monotonic()
-    times = 0
-    while watch.filtered[name] == 0:
-        expect(time.monotonic() - begin < PATIENCE, f"no worker of {operation.name} was seen with a filter in {times} runs")
-        answer = daemon.run(operation, **(brief(operation) if lasts(operation) else lasting(operation)))
-        expect(answer.status == 200 and answer.error() == "", f"{operation.name}: {answer.body[-300:]!r}")
-        times += 1
-    return times
+def names_of(capabilities: int) -> str:
+    known = mask(set(BITS))
+    return " ".join(name for name, bit in BITS.items() if capabilities >> bit & 1) + (f" and {capabilities & ~known:x}" if capabilities & ~known else "") or "none"
+
+
+def show_narrowing(kinds: list[Operation]) -> int:
+    """How many operations were seen with exactly what their `prepare` may have."""
+    with Daemon(prefix=["env", "ASAN_OPTIONS=detect_leaks=0"]) as daemon, Narrowed(daemon) as narrowed:
+        for operation in kinds:
+            answer = daemon.run(operation, **brief(operation))
+            expect(answer.status == 200 and not answer.error(), f"{operation.name} under strace: {answer.body[-300:]!r}")
+    expect(not narrowed.wrong, "; ".join(sorted(set(narrowed.wrong))[:5]))
+    unseen = {operation.name for operation in kinds} - narrowed.seen
+    expect(not unseen, f"not seen between `prepare` and the filter: {sorted(unseen)}")
+    return len(narrowed.seen)
 
 
 def row(whole: bool) -> str:
     kinds = [operation for operation in operations() if operation.stream]
-    with Daemon() as daemon:
+    # With a limit of its own, where the row's caller has none: what stays without one shows.
+    with Daemon(prefix=["prlimit", "--core=unlimited:unlimited"]) as daemon:
         front = status(f"/proc/{daemon.child('nl:front')}")
         expect(front["Seccomp"] == "2" and not faults(front, 0), f"the front: Seccomp {front['Seccomp']}, {faults(front, 0)}")
         runs = 0
-        with Watch(daemon.child("nl:launcher")) as watch:
+        with Watch(daemon) as watch:
             for _ in range(20 if whole else 1):
                 watch.filtered.clear()
                 runs += sum(show(daemon, watch, operation) for operation in kinds)
-                expect(not watch.wrong, "; ".join(sorted(set(watch.wrong))[:5]))
-            own = [name for name in watch.filtered if name not in {f"nl:{operation.name}"[:15] for operation in kinds}]
-        expect(not watch.wrong, "; ".join(sorted(set(watch.wrong))[:5]))
-        expect(sum(watch.beside.values()) > 0, "no process beside was seen with its filter")
+            show_beside(daemon, watch, kinds)
+            own = show_own(watch)
+            watch.stop()
+        watch.check()
         connected = watch.connected()
         expect(connected[RELAY] > 0, "no relay was seen with a connection to an engine")
         expect(set(connected) == {RELAY}, f"with a connection to an engine: {dict(connected)}")
-        return (f"{len(kinds)} operations seen with a filter in {runs} runs and {watch.looks} looks, {len(own)} workers of the daemon's own kinds "
-                f"({', '.join(sorted(own))}), processes beside in {', '.join(sorted(watch.beside))}, {connected[RELAY]} relays' connections to engines, and the front: none with anything left")
+    counters = show_counters()
+    narrowed = show_narrowing(kinds)
+    beside = ", ".join(f"{count} of {worker}'s for {kind}" for (worker, kind), count in sorted(watch.beside.items()))
+    relays = f"{sum(watch.relayed.values())} relays of {len(watch.relayed)} kinds of workers, with {connected[RELAY]} connections to engines"
+    return (f"{len(kinds)} operations seen with a filter in {runs} runs and {watch.looks} looks, {len(own)} workers of the daemon's own kinds "
+            f"({', '.join(own)}), processes beside ({beside}, {counters} of nl:why's for {COUNTERS}), {relays}, and the front: none with anything "
+            f"left; {len(watch.held)} of them with their own limits and descriptors alone; before, {narrowed} operations with their own capabilities alone")

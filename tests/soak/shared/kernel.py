@@ -51,9 +51,9 @@ def namespace_cookie(path: str) -> int:
     return in_namespace(path, ask)
 
 
-def sockets_of(pid: int) -> list[tuple[int, int]]:
-    """(family, cookie of its namespace) of each socket that the process has open; [] where it has ended."""
-    out = []
+def sockets_by_number(pid: int) -> dict[int, tuple[int, int]]:
+    """(family, cookie of its namespace) of each socket that the process has open, by its descriptor; {} where it has ended."""
+    out: dict[int, tuple[int, int]] = {}
     try:
         pidfd = os.pidfd_open(pid)
     except OSError:
@@ -66,12 +66,17 @@ def sockets_of(pid: int) -> list[tuple[int, int]]:
                 copy = libc.syscall(SYS_PIDFD_GETFD, pidfd, int(number), 0)
                 if copy >= 0:
                     with socket.socket(fileno=copy) as taken:
-                        out.append((taken.family, cookie_of(taken)))
+                        out[int(number)] = (taken.family, cookie_of(taken))
     except OSError:
         pass
     finally:
         os.close(pidfd)
     return out
+
+
+def sockets_of(pid: int) -> list[tuple[int, int]]:
+    """(family, cookie of its namespace) of each socket that the process has open; [] where it has ended."""
+    return list(sockets_by_number(pid).values())
 
 
 class NamedNamespaces:
