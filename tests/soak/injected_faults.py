@@ -32,7 +32,7 @@ TWICE = ["openat", "socket", "sendto", "sendmsg", "setns", "seccomp", "clone"]
 ENDS_LAUNCHER = {"recvmsg": 1, "poll": 3}
 # Of the front, which a client's request makes.
 IN_FRONT = {"accept4": "EMFILE", "recvmsg": "ENOBUFS", "sendmsg": "ENOBUFS", "recvfrom": "EIO", "write": "EIO", "epoll_wait": "EINTR",
-            "timerfd_settime": "EINVAL", "socketpair": "EMFILE", "getsockopt": "ENOBUFS", "ioctl": "ENOMEM"}
+            "timerfd_settime": "EINVAL", "socketpair": "EMFILE", "getsockopt": "ENOBUFS", "ioctl": "ENOMEM", "epoll_ctl": "ENOMEM"}
 SERVED = 1.0     # seconds
 LIVED = 1.1      # seconds: one that has lived for one is started again without a pause
 CLOSELY = 24     # each N up to this one, then in steps of a quarter
