@@ -117,7 +117,11 @@ Filter make_filter(pid_t own, bool sanitized) {
     check(seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS), "seccomp_attr_set");
     for (const int call : plain)
         check(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0), "seccomp_rule_add");
-    allow_values(filter.get(), SCMP_SYS(socketpair), 0, {AF_UNIX});
+    // A worker's stream: of datagrams each end could send to any socket that has a path.
+    check(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 2,
+                           scmp_arg_cmp{0, SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, AF_UNIX},
+                           scmp_arg_cmp{1, SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, SOCK_STREAM | SOCK_CLOEXEC}),
+          "seccomp_rule_add");
     // abort(3), and nothing to the launcher and the workers, whose user is ours.
     allow_values(filter.get(), SCMP_SYS(tgkill), 0, {static_cast<std::uint64_t>(own)});
     allow_values(filter.get(), SCMP_SYS(ioctl), 1, {FIONBIO, FIONREAD});

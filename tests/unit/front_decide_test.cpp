@@ -319,8 +319,20 @@ TEST_CASE("front back-off: only what ends at once again and again is delayed", "
 
 TEST_CASE("front limits: connections fit into the descriptors that there are", "[unit]") {
     CHECK(front::Limits::for_descriptors(2048).connections == 512);
-    CHECK(front::Limits::for_descriptors(364).connections == 100);
-    CHECK(front::Limits::for_descriptors(10).connections == 1);
+    CHECK(front::Limits::for_descriptors(2048).of_one_user == 256);
+    CHECK(front::Limits::for_descriptors(64).connections == 12);
+    for (std::size_t descriptors = 1; descriptors < 4096; ++descriptors) {
+        INFO(descriptors);
+        const auto limits = front::Limits::for_descriptors(descriptors);
+        // One user's are never all.
+        CHECK(limits.of_one_user >= 1);
+        CHECK(limits.of_one_user < limits.connections);
+        CHECK(limits.refused >= 1);
+        CHECK(limits.unchecked >= 1);
+        constexpr std::size_t fixed = 24;
+        if (descriptors >= 40)
+            CHECK(fixed + 3 * limits.connections + limits.refused + limits.unchecked <= descriptors);
+    }
 }
 
 TEST_CASE("front response: the head says what HTTP needs and no more", "[unit]") {

@@ -160,8 +160,8 @@ std::vector<Arguments> sample() {
          {std::uint64_t{0}, std::uint64_t{AF_UNIX}, std::uint64_t{AF_INET}, std::uint64_t{AF_NETLINK},
           std::uint64_t{own_pid}, std::uint64_t{0x3d0f00}, first_read_only, ~std::uint64_t{0}}) {
         for (const std::uint64_t b :
-             {std::uint64_t{0}, std::uint64_t{SOCK_STREAM}, std::uint64_t{F_SETFL}, std::uint64_t{FIONREAD},
-              std::uint64_t{F_DUPFD_CLOEXEC}, ~std::uint64_t{0}}) {
+             {std::uint64_t{0}, std::uint64_t{SOCK_STREAM | SOCK_CLOEXEC}, std::uint64_t{F_SETFL},
+              std::uint64_t{FIONREAD}, std::uint64_t{F_DUPFD_CLOEXEC}, ~std::uint64_t{0}}) {
             for (const std::uint64_t c : {std::uint64_t{0}, std::uint64_t{PROT_EXEC},
                                           std::uint64_t{NETLINK_NETFILTER}, ~std::uint64_t{0}}) {
                 out.push_back({a, b, c, 0, 0, 0});
@@ -370,6 +370,14 @@ TEST_CASE("system calls: a socket is opened of the families that it takes, and o
     }
     for (const auto* program : {&filters().plain, &filters().with_threads, &front_filter()})
         CHECK(kills(*program, SCMP_SYS(socket), {AF_INET, SOCK_STREAM}));
+}
+
+TEST_CASE("system calls: the front pairs streams, and makes no socket that could send anywhere", "[unit]") {
+    CHECK(allows(front_filter(), SCMP_SYS(socketpair), {AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC}));
+    for (const std::uint64_t type :
+         {int{SOCK_DGRAM}, int{SOCK_SEQPACKET}, int{SOCK_RAW}, SOCK_DGRAM | SOCK_CLOEXEC})
+        CHECK(kills(front_filter(), SCMP_SYS(socketpair), {AF_UNIX, type}));
+    CHECK(kills(front_filter(), SCMP_SYS(socketpair), {AF_INET, SOCK_STREAM | SOCK_CLOEXEC}));
 }
 
 TEST_CASE("system calls: another architecture's, and x32's, kill", "[unit]") {
