@@ -266,6 +266,16 @@ TEST_CASE("front: with 64 descriptors, another user is served while one holds al
     CHECK(other == 7);
 }
 
+TEST_CASE("front: the audit is written whatever the level of the log", "[front]") {
+    Theatre theatre;  // whose level is off
+    CHECK(theatre.post("/v1/addresses", R"({"targets":["co1","co1","co2"]})").status != 0);
+    const auto has = [&](std::string_view words) { return theatre.log().find(words) != std::string::npos; };
+    CHECK(eventually([&] { return has(" op=addresses result="); }, 2s));
+    CHECK(has(" op=addresses role=observe decision=allowed target=co1,co1,co2 id=" + std::string(64, 'a') +
+              "," + std::string(64, 'b') + " peer=- ns="));
+    CHECK(!has(" front serving"));
+}
+
 TEST_CASE("front: what a client left behind counts for its user until the worker has ended", "[front]") {
     REQUIRE(::geteuid() == 0);  // to become another user
     Theatre::Settings settings;
