@@ -34,13 +34,28 @@ std::string field(std::string_view text, std::size_t longest) {
     return visible(text, " =\"\\", longest);
 }
 
+/// Of a list of values, each separated from the next by a comma.
+std::string one_of_several(std::string_view text) {
+    constexpr std::size_t longest = 256;  // a file's name is no longer
+    return text.empty() ? "-" : visible(text, " =\"\\,", longest);
+}
+
+std::string names_of(api::Roles roles) {
+    std::string out;
+    for (const auto role : roles.list())
+        out.append(out.empty() ? "" : "+").append(described::enumerator_name(role));
+    return out.empty() ? "-" : out;
+}
+
 /// journald takes entries.
 bool to_journal = false;
+/// Where it does not: a logger of the audit's own, which `[log] level` does not silence.
+std::shared_ptr<spdlog::logger> lines;
 
 void write(const AuditFields& fields, std::string_view message_id, bool denied) {
     if (to_journal && write_journal(journal_entry(fields, message_id, denied ? LOG_WARNING : LOG_INFO)))
         return;
-    spdlog::log(denied ? spdlog::level::warn : spdlog::level::info, "{}", line_of(fields));
+    if (lines) lines->log(denied ? spdlog::level::warn : spdlog::level::info, "{}", line_of(fields));
 }
 
 }  // namespace
@@ -54,18 +69,23 @@ std::string printable(std::string_view text) {
 }
 
 AuditFields decision_fields(const AuditEntry& entry, const Peer& peer, std::string_view decision) {
+    constexpr std::size_t longest_words = 1024;
     AuditFields fields{{"req", fmt::format("{:x}", entry.request)},
                        {"uid", std::to_string(peer.uid)},
                        {"pid", std::to_string(peer.pid)},
                        {"op", std::string(entry.operation)},
-                       {"role", std::string(entry.role)},
+                       {"role", names_of(entry.roles)},
                        {"decision", std::string(decision)},
-                       {"target", escaped(entry.target)},
-                       {"id", escaped(entry.target_id)},
-                       {"peer", escaped(entry.peer)},
-                       {"ns", std::to_string(entry.inode)}};
-    constexpr std::size_t longest_filter = 1024;
-    if (entry.filter) fields.emplace_back("filter", field(*entry.filter, longest_filter));
+                       {"target", field(entry.target, longest_words)}};
+    // The words may be cut, and are the client's: what they come to is said of each.
+    const std::vector<AuditTarget> none(1);
+    const auto& targets = entry.targets.empty() ? none : entry.targets;
+    for (const auto& target : targets)
+        fields.emplace_back("id", one_of_several(target.id));
+    fields.emplace_back("peer", escaped(entry.peer));
+    for (const auto& target : targets)
+        fields.emplace_back("ns", std::to_string(target.inode));
+    if (entry.filter) fields.emplace_back("filter", field(*entry.filter, longest_words));
     return fields;
 }
 
@@ -85,9 +105,15 @@ AuditFields result_fields(const AuditEntry& entry, std::chrono::steady_clock::ti
 
 std::string line_of(const AuditFields& fields) {
     std::string line;
+    std::string_view last;
     for (const auto& [name, value] : fields) {
+        if (name == last) {
+            line.append(",").append(value);
+            continue;
+        }
         if (!line.empty()) line += ' ';
         line.append(name).append("=").append(value);
+        last = name;
     }
     return line;
 }
@@ -116,11 +142,15 @@ void log_result(const AuditEntry& entry) {
 void open_log(spdlog::level::level_enum level) {
     // glibc reads the time zone's file at the first conversion, UTC included; later no file can be opened.
     ::tzset();
-    auto logger =
-        std::make_shared<spdlog::logger>("front", std::make_shared<spdlog::sinks::stderr_sink_st>());
-    logger->set_level(level);
-    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %n %v", spdlog::pattern_time_type::utc);
-    spdlog::set_default_logger(std::move(logger));
+    const auto sink = std::make_shared<spdlog::sinks::stderr_sink_st>();
+    const auto make = [&](const char* name, spdlog::level::level_enum least) {
+        auto logger = std::make_shared<spdlog::logger>(name, sink);
+        logger->set_level(least);
+        logger->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %l %n %v", spdlog::pattern_time_type::utc);
+        return logger;
+    };
+    spdlog::set_default_logger(make("front", level));
+    lines = make("audit", spdlog::level::trace);
     to_journal = open_journal();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "common/api/role.hpp"
 #include "common/frame.hpp"
 #include "daemon/front/peer.hpp"
 
@@ -27,33 +28,40 @@ namespace netlab::front {
 /// The decision on a client that lives in another user or PID namespace than the daemon.
 inline constexpr std::string_view foreign_peer = "foreign_peer";
 
+/// A target that is looked at.
+struct AuditTarget {
+    std::string id;           ///< an engine's ID, a PID; the name of what has none
+    std::uint64_t inode = 0;  ///< of its network namespace, 0 unknown
+    friend bool operator==(const AuditTarget&, const AuditTarget&) = default;
+};
+
 /// What the lines of one request have in common and what becomes of it.
 struct AuditEntry {
     std::uint64_t request = 0;
     std::string_view operation = "-";  ///< the catalogue's name
-    std::string_view role = "-";       ///< what it needs
+    api::Roles roles;                  ///< those that it needs, and makes use of
     std::string target;                ///< the words of the request, unescaped
-    std::string target_id;             ///< of the target they name, where it is one: an engine's ID
+    std::vector<AuditTarget> targets;  ///< all that they come to, each once
     std::string peer;
     std::optional<std::string> filter;      ///< of a capture, unescaped
     std::optional<frame::Counts> counts{};  ///< of a capture: as far as its worker has said
-    std::uint64_t inode = 0;                ///< of the target's network namespace, 0 unknown
     std::string_view result = "ok";         ///< an errc, or client_gone
     std::uint64_t bytes = 0;                ///< of the response's body
     std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();
 };
 
-/// Names in lower case, and values in which nothing can end a field, a line or an entry.
+/// Names in lower case, and values in which nothing can end a field, a line or an entry. A name that comes
+/// several times, one after the other, has so many values.
 using AuditFields = std::vector<std::pair<std::string_view, std::string>>;
 
 /// req uid pid op role decision target id peer ns, of a capture filter; `decision` is "allowed",
-/// foreign_peer, or the errc of the refusal.
+/// foreign_peer, or the errc of the refusal. There is an `id` and an `ns` for each target, in one order.
 [[nodiscard]] AuditFields decision_fields(const AuditEntry& entry, const Peer& peer,
                                           std::string_view decision);
 /// req op result bytes ms, of a capture packets dropped
 [[nodiscard]] AuditFields result_fields(const AuditEntry& entry, std::chrono::steady_clock::time_point now);
 
-/// "req=… uid=… …"
+/// "req=… uid=… …"; of several values "id=…,…".
 [[nodiscard]] std::string line_of(const AuditFields& fields);
 /// "MESSAGE=…" (the line), "MESSAGE_ID=…", "PRIORITY=…", "SYSLOG_IDENTIFIER=netlabd", and "NETLAB_REQ=…", …
 [[nodiscard]] std::vector<std::string> journal_entry(const AuditFields& fields, std::string_view message_id,
@@ -67,7 +75,7 @@ void log_decision(const AuditEntry& entry, const Peer& peer, std::string_view de
 void log_result(const AuditEntry& entry);
 
 /// Sets up this process' log: standard error, UTC, `level`; and the audit's way to the journal, where there
-/// is one. Reads what the time conversions want to read, once.
+/// is one, else to standard error whatever the level. Reads what the time conversions want to read, once.
 void open_log(spdlog::level::level_enum level);
 
 }  // namespace netlab::front

@@ -36,7 +36,9 @@ bool open_journal() {
     if (!channel) return false;
     const std::string first[] = {"MESSAGE=serving; requests are audited here", "PRIORITY=6",
                                  "SYSLOG_IDENTIFIER=netlabd"};
-    return write_journal(first);
+    if (write_journal(first)) return true;
+    channel.reset();  // a front that was taken over could send from it to others
+    return false;
 }
 
 bool write_journal(std::span<const std::string> fields) {

@@ -1,5 +1,7 @@
 #include "daemon/front/seccomp.hpp"
 
+#include "common/unique_fd.hpp"
+
 #include <cerrno>
 #include <memory>
 #include <system_error>
@@ -68,7 +70,6 @@ constexpr int plain[] = {
     SCMP_SYS(exit_group),
 };
 
-#ifdef NETLAB_SANITIZED
 /// What AddressSanitizer needs for a report, and its leak check (a tracing clone of this process) at the end.
 constexpr int sanitizer[] = {
     SCMP_SYS(ioctl),
@@ -100,7 +101,6 @@ constexpr int sanitizer[] = {
     SCMP_SYS(pipe),
     SCMP_SYS(pipe2),
 };
-#endif
 
 void allow_values(scmp_filter_ctx filter, int call, unsigned argument,
                   std::initializer_list<std::uint64_t> values) {
@@ -111,46 +111,60 @@ void allow_values(scmp_filter_ctx filter, int call, unsigned argument,
     }
 }
 
-Filter make_filter() {
+Filter make_filter(pid_t own, bool sanitized) {
     Filter filter(seccomp_init(SCMP_ACT_KILL_PROCESS));
     if (!filter) throw std::system_error(ENOMEM, std::generic_category(), "seccomp_init");
+    check(seccomp_attr_set(filter.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS), "seccomp_attr_set");
     for (const int call : plain)
         check(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0), "seccomp_rule_add");
-    allow_values(filter.get(), SCMP_SYS(socketpair), 0, {AF_UNIX});
+    // A worker's stream: of datagrams each end could send to any socket that has a path.
+    check(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 2,
+                           scmp_arg_cmp{0, SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, AF_UNIX},
+                           scmp_arg_cmp{1, SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, SOCK_STREAM | SOCK_CLOEXEC}),
+          "seccomp_rule_add");
     // abort(3), and nothing to the launcher and the workers, whose user is ours.
-    allow_values(filter.get(), SCMP_SYS(tgkill), 0, {static_cast<std::uint64_t>(::getpid())});
+    allow_values(filter.get(), SCMP_SYS(tgkill), 0, {static_cast<std::uint64_t>(own)});
     allow_values(filter.get(), SCMP_SYS(ioctl), 1, {FIONBIO, FIONREAD});
     allow_values(filter.get(), SCMP_SYS(fcntl), 1, {F_GETFL, F_SETFL, F_DUPFD_CLOEXEC});
     // Memory that can be executed is never made.
     check(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
                            scmp_arg_cmp{2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0}),
           "seccomp_rule_add");
-#ifdef NETLAB_SANITIZED
-    for (const int call : sanitizer) {
-        check(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0), "seccomp_rule_add");
+    if (sanitized) {
+        for (const int call : sanitizer)
+            check(seccomp_rule_add(filter.get(), SCMP_ACT_ALLOW, call, 0), "seccomp_rule_add");
     }
-#endif
     return filter;
 }
 
 }  // namespace
 
+std::vector<sock_filter> system_call_filter(pid_t own, bool sanitized) {
+    const auto filter = make_filter(own, sanitized);
+    const UniqueFd file(::memfd_create("seccomp", MFD_CLOEXEC));
+    if (!file) throw std::system_error(errno, std::generic_category(), "memfd_create");
+    check(seccomp_export_bpf(filter.get(), file.get()), "seccomp_export_bpf");
+    const auto size = ::lseek(file.get(), 0, SEEK_END);
+    if (size < 0) throw std::system_error(errno, std::generic_category(), "lseek");
+    std::vector<sock_filter> program(static_cast<std::size_t>(size) / sizeof(sock_filter));
+    if (::pread(file.get(), program.data(), static_cast<std::size_t>(size), 0) != size)
+        throw std::system_error(errno, std::generic_category(), "pread");
+    return program;
+}
+
 void restrict_system_calls() {
     const rlimit none{0, 0};
     if (::setrlimit(RLIMIT_CORE, &none) != 0)
         throw std::system_error(errno, std::generic_category(), "RLIMIT_CORE");
-#ifdef NETLAB_SANITIZED
-    constexpr unsigned long traceable = 1;  // by the leak check's own clone
-#else
-    constexpr unsigned long traceable = 0;  // workers have the same user
-#endif
+    // Workers have the same user; and the leak check's own clone traces it.
+    constexpr unsigned long traceable = is_sanitized ? 1 : 0;
     if (::prctl(PR_SET_DUMPABLE, traceable, 0, 0, 0) != 0) {
         throw std::system_error(errno, std::generic_category(), "PR_SET_DUMPABLE");
     }
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         throw std::system_error(errno, std::generic_category(), "PR_SET_NO_NEW_PRIVS");
     }
-    const auto filter = make_filter();
+    const auto filter = make_filter(::getpid(), is_sanitized);
     check(seccomp_load(filter.get()), "seccomp_load");
 }
 

@@ -27,12 +27,13 @@ bool out_of_room(int error) {
 }  // namespace
 
 Limits Limits::for_descriptors(std::size_t descriptors) {
-    constexpr std::size_t own = 64;
-    constexpr std::size_t for_one = 3;  // the client, the worker's stream, its pidfd
+    constexpr std::size_t own = 24;               // a dozen, and two for each of its watchers
+    constexpr std::size_t for_eight = 8 * 3 + 2;  // a client, its worker's stream and pidfd; see `some`
     Limits limits;
-    const auto room = descriptors > own ? (descriptors - own) / for_one : 1;
-    limits.connections = std::clamp<std::size_t>(room, 1, limits.connections);
-    limits.of_one_user = (limits.connections + 1) / 2;
+    const auto room = descriptors > own ? (descriptors - own) * 8 / for_eight : 0;
+    // One user's are never all: whoever holds them would keep everybody else out.
+    limits.connections = std::clamp<std::size_t>(room, 2, limits.connections);
+    limits.of_one_user = limits.connections / 2;
     const auto some = std::max<std::size_t>(1, limits.connections / 8);
     limits.refused = std::min(limits.refused, some);
     limits.unchecked = std::min(limits.unchecked, some);

@@ -138,7 +138,7 @@ asio::awaitable<bool> Session::handle(Received request) {
     Plan plan;
     if (found.route != nullptr) {
         entry.operation = found.route->name;
-        entry.role = described::enumerator_name(found.route->role);
+        entry.roles.add(found.route->role);
     }
     if (!error) {
         co_await service_.watch.first_snapshot();

@@ -1,13 +1,13 @@
 #pragma once
 
 #include "common/error.hpp"
+#include "daemon/launcher/system_calls.hpp"
 #include "daemon/operations/operation.hpp"
 
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include <linux/filter.h>
 #include <sys/types.h>
 
 /// What privileged processes of the daemon give up, and when.
@@ -44,17 +44,6 @@ void become_launcher(Credentials credentials);
 /// Makes this process the front: `credentials`, no group beside, no capability in any set. Throws
 /// std::system_error.
 void become_unprivileged(Credentials credentials);
-
-/// The system calls of `run`, compiled once in the launcher and installed in each worker.
-struct SystemCallFilters {
-    std::vector<sock_filter> plain;
-    std::vector<sock_filter> with_ip_sockets;  ///< may also open and connect AF_INET and AF_INET6 sockets
-    std::vector<sock_filter> with_threads;     ///< may also start threads, and no process
-    std::vector<sock_filter> with_netfilter;  ///< may also open netfilter's sockets; of files it hears EACCES
-};
-
-/// Throws std::runtime_error where libseccomp cannot make them.
-[[nodiscard]] SystemCallFilters make_filters();
 
 /// Before `prepare`: leaves the effective set with what `needs` names, and CAP_SYS_ADMIN for setns(2); of a
 /// daemon that is not root CAP_DAC_READ_SEARCH, and CAP_DAC_OVERRIDE where the engines are asked.

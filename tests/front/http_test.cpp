@@ -3,6 +3,9 @@
 #include "tests/support/command.hpp"
 
 #include <filesystem>
+#include <fstream>
+#include <set>
+#include <sstream>
 #include <thread>
 
 #include <fcntl.h>
@@ -34,6 +37,24 @@ int as_user(uid_t uid, gid_t gid, Ask ask) {
     int status = 0;
     ::waitpid(child, &status, 0);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+}
+
+/// How many sockets for datagrams to a path a process has.
+std::size_t datagram_sockets(pid_t pid) {
+    std::set<std::string> links;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd"))
+        links.insert(std::filesystem::read_symlink(entry).string());
+    std::ifstream table("/proc/" + std::to_string(pid) + "/net/unix");
+    std::size_t count = 0;
+    for (std::string line; std::getline(table, line);) {
+        std::istringstream fields(line);
+        std::string skipped;
+        std::string type;
+        std::string inode;
+        fields >> skipped >> skipped >> skipped >> skipped >> type >> skipped >> inode;
+        if (type == "0002") count += links.count("socket:[" + inode + "]");
+    }
+    return count;
 }
 
 /// One byte from one process to another.
@@ -77,6 +98,9 @@ TEST_CASE("front: it serves under a system call filter, and can gain nothing", "
     CHECK(status.find("\nSeccomp:\t2\n") != std::string::npos);
     CHECK(status.find("\nNoNewPrivs:\t1\n") != std::string::npos);
     CHECK(status.find("\nThreads:\t1\n") != std::string::npos);
+    // From one it could send to whatever has a path.
+    CHECK(datagram_sockets(theatre.front()) <=
+          (std::filesystem::exists("/run/systemd/journal/socket") ? 1 : 0));
 }
 
 TEST_CASE("front: the first GET of the targets is complete", "[front]") {
@@ -206,6 +230,50 @@ TEST_CASE("front: one user cannot take all connections", "[front]") {
     root.join();
     CHECK(root_is_served);
     CHECK(theatre.get("/v1/version").status == 200);
+}
+
+TEST_CASE("front: with 64 descriptors, another user is served while one holds all that he may", "[front]") {
+    REQUIRE(::geteuid() == 0);  // to become another user
+    Theatre::Settings settings;
+    settings.descriptors = 64;
+    Theatre theatre(settings);
+    const Whistle held;
+    const Whistle done;
+    int other = -1;
+    std::thread second([&] {
+        if (held.hear()) {
+            other = as_user(4343, 65532, [&] {
+                for (int i = 0; i < 100; ++i) {
+                    if (theatre.post("/v1/ping", R"({"from":"co1","to":"answers"})").status != 200) return 1;
+                }
+                return 7;
+            });
+        }
+        done.say();
+    });
+    CHECK(as_user(4242, 65533, [&] {
+              std::vector<Client> clients;
+              for (int i = 0; i < 500; ++i) {
+                  clients.push_back(theatre.connect());
+                  // Each is looked at before the queue of the listening socket is full.
+                  if (i % 50 == 0) std::this_thread::sleep_for(20ms);
+              }
+              if (theatre.get("/v1/version").status == 200) return 1;
+              held.say();
+              return done.hear() ? 7 : 2;
+          }) == 7);
+    second.join();
+    CHECK(other == 7);
+}
+
+TEST_CASE("front: the audit is written whatever the level of the log", "[front]") {
+    Theatre theatre;  // whose level is off
+    CHECK(theatre.post("/v1/addresses", R"({"targets":["co1","co1","co2"]})").status != 0);
+    const auto has = [&](std::string_view words) { return theatre.log().find(words) != std::string::npos; };
+    CHECK(eventually([&] { return has(" op=addresses result="); }, 2s));
+    CHECK(has(" op=addresses role=observe decision=allowed target=co1,co1,co2 id=" + std::string(64, 'a') +
+              "," + std::string(64, 'b') + " peer=- ns="));
+    CHECK(!has(" front serving"));
 }
 
 TEST_CASE("front: what a client left behind counts for its user until the worker has ended", "[front]") {

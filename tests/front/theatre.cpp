@@ -8,12 +8,16 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <new>
+#include <sstream>
 #include <stdexcept>
 
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -172,6 +176,12 @@ Theatre::~Theatre() {
         ::waitpid(pid, nullptr, 0);
     }
     ::munmap(stage_, sizeof(Stage));
+    // What is no line of the audit is a fault's, or a sanitizer's.
+    std::istringstream lines(log());
+    for (std::string line; std::getline(lines, line);) {
+        if (line.find(" audit ") == line.npos) std::fprintf(stderr, "%s\n", line.c_str());
+    }
+    ::unlink((folder_ + "/log").c_str());
     ::unlink(path_.c_str());
     ::rmdir(folder_.c_str());
 }
@@ -196,6 +206,15 @@ void Theatre::start_front(const Settings& settings, UniqueFd listener, UniqueFd 
     supervisor_.reset();
     events_.reset();
     watcher_events_.reset();
+    if (::getenv("FRONT_LOG") == nullptr) {
+        const UniqueFd log(
+            ::open((folder_ + "/log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600));
+        ::dup2(log.get(), STDERR_FILENO);
+    }
+    if (settings.descriptors > 0) {
+        const rlimit limit{settings.descriptors, settings.descriptors};
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
     front::Options options;
     options.access[api::Role::observe] = {{65533, "observers"}};
     options.access[api::Role::probe] = {{65532, "probers"}};
@@ -210,6 +229,11 @@ void Theatre::start_front(const Settings& settings, UniqueFd listener, UniqueFd 
         std::fprintf(stderr, "front: %s\n", fault.what());
     }
     std::exit(status);  // with the leak check of a sanitized build
+}
+
+std::string Theatre::log() const {
+    std::ifstream file(folder_ + "/log");
+    return {std::istreambuf_iterator<char>(file), {}};
 }
 
 Answer Theatre::get(std::string_view path) const {

@@ -56,6 +56,7 @@ class Theatre {
         bool engine = true;
         bool hanging_engine = false;
         front::QuotaLimits quota{};
+        std::size_t descriptors = 0;  ///< RLIMIT_NOFILE, 0: this test's
     };
     Theatre() : Theatre(Settings{}) {}
     explicit Theatre(const Settings& settings);
@@ -67,6 +68,8 @@ class Theatre {
     [[nodiscard]] Client connect() const { return Client(path_); }
     [[nodiscard]] const std::string& path() const { return path_; }
     [[nodiscard]] pid_t front() const { return front_; }
+    /// What the front has written to standard error; with FRONT_LOG in the environment it goes to the test's.
+    [[nodiscard]] std::string log() const;
 
     /// On a connection of its own.
     [[nodiscard]] Answer get(std::string_view path) const;

@@ -40,6 +40,15 @@ void fill(targets::Registry& registry) {
     registry.replace(docker, records);
 }
 
+/// As the watcher of namespaces tells it; "" is the host's.
+api::NamespaceRecord lives_in(std::string id, std::uint64_t inode) {
+    api::NamespaceRecord record;
+    record.id = std::move(id);
+    record.device = 4;
+    record.inode = inode;
+    return record;
+}
+
 const front::Route& ping_route() {
     return *front::find_route("POST", "/v1/ping").route;
 }
@@ -244,10 +253,9 @@ TEST_CASE("front audit: one line before and one after", "[unit]") {
     front::AuditEntry entry;
     entry.request = 0x2a;
     entry.operation = "ping";
-    entry.role = "probe";
+    entry.roles.add(api::Role::probe);
     entry.target = "co1";
-    entry.target_id = "0123abcd";
-    entry.inode = 4026532000;
+    entry.targets = {{"0123abcd", 4026532000}};
     CHECK(front::line_of(front::decision_fields(entry, {1000, 77, {}}, "allowed")) ==
           "req=2a uid=1000 pid=77 op=ping role=probe decision=allowed target=co1 id=0123abcd peer=- "
           "ns=4026532000");
@@ -282,6 +290,104 @@ TEST_CASE("front audit: each field is one of the journal's, and nothing that a c
     CHECK(has("NETLAB_UID=1000"));
     CHECK(has("NETLAB_TARGET=co1\\x0aNETLAB_UID\\x3d0"));
     CHECK(std::ranges::none_of(fields, [](const auto& field) { return field.find('\n') != field.npos; }));
+}
+
+TEST_CASE("front audit: of several targets each is said, in the journal in a field of its own", "[unit]") {
+    front::AuditEntry entry;
+    entry.roles.add(api::Role::observe);
+    entry.roles.add(api::Role::trace);
+    entry.target = std::string(5000, 'a');
+    for (int i = 0; i < 256; ++i)
+        entry.targets.push_back({std::to_string(i) + std::string(60, 'f'), 1000U + static_cast<unsigned>(i)});
+    entry.targets.push_back({"a,b c", 0});
+    const auto fields = front::decision_fields(entry, {1000, 77, {}}, "allowed");
+    const auto line = front::line_of(fields);
+    CHECK(line.find(" role=observe+trace ") != line.npos);
+    CHECK(line.find(" target=" + std::string(1024, 'a') + "... id=0fff") != line.npos);
+    CHECK(line.find("ff,255" + std::string(60, 'f') + ",a\\x2cb\\x20c peer=- ns=1000,1001,") != line.npos);
+    CHECK(line.ends_with(",1255,0"));
+    const auto entries = front::journal_entry(fields, front::decision_id, 6);
+    const auto count = [&](std::string_view start) {
+        return std::ranges::count_if(entries, [&](const auto& field) { return field.starts_with(start); });
+    };
+    CHECK(count("NETLAB_ID=") == 257);
+    CHECK(count("NETLAB_NS=") == 257);
+    CHECK(count("NETLAB_ID=255" + std::string(60, 'f')) == 1);
+    CHECK(count("NETLAB_ID=a\\x2cb\\x20c") == 1);
+    CHECK(count("NETLAB_TARGET=") == 1);
+    // What journald takes at once (net.core.wmem_default).
+    std::size_t size = 0;
+    for (const auto& field : entries)
+        size += field.size() + 1;
+    CHECK(size < 200'000);
+}
+
+TEST_CASE("front audit: a target that is named after many others is said all the same", "[unit]") {
+    targets::Registry registry;
+    fill(registry);
+    registry.apply(lives_in(std::string(64, 'a'), 11));
+    registry.apply(lives_in(std::string(64, 'b'), 12));
+    registry.apply(lives_in("", 1));
+    const auto told = [&](std::string_view path, std::string_view body) {
+        front::AuditEntry entry;
+        const auto* route = front::find_route("POST", path).route;
+        REQUIRE(route != nullptr);
+        REQUIRE(route->plan(body, front::Knowledge{registry, api::Roles::all()}, entry));
+        return entry.targets;
+    };
+    const std::vector<front::AuditTarget> both{{std::string(64, 'a'), 11}, {std::string(64, 'b'), 12}};
+    CHECK(told("/v1/capture", R"({"points":["co1:a","co1:b","co1:c","co1:d","co1:a","co1","co1","co2"]})") ==
+          both);
+    CHECK(told("/v1/processes", R"({"targets":["co1","co1","docker:co1","co2","co1"]})") == both);
+    CHECK(told("/v1/addresses", R"({"all":true})").size() == 3);
+    CHECK(told("/v1/ping/pairs", R"({"network":"net"})") == both);
+    CHECK(told("/v1/capture", R"({"points":["co1:a","host"]})") ==
+          std::vector<front::AuditTarget>{{std::string(64, 'a'), 11}, {"host", 1}});
+}
+
+TEST_CASE("front audit: the roles are those that a request needs, and makes use of", "[unit]") {
+    targets::Registry registry;
+    fill(registry);
+    registry.apply(lives_in("", 1));
+    registry.apply(lives_in("/run/netns/same", 1));
+    const auto roles_of = [&](std::string_view path, std::string_view body,
+                              api::Roles callers = api::Roles::all()) {
+        front::AuditEntry entry;
+        const auto* route = front::find_route("POST", path).route;
+        REQUIRE(route != nullptr);
+        entry.roles.add(route->role);
+        (void)route->plan(body, front::Knowledge{registry, callers}, entry);
+        const auto line = front::line_of(front::decision_fields(entry, {1000, 77, {}}, "allowed"));
+        const auto begin = line.find(" role=") + 6;
+        return line.substr(begin, line.find(' ', begin) - begin);
+    };
+    api::Roles observer;
+    observer.add(api::Role::observe);
+    auto prober = observer;
+    prober.add(api::Role::probe);
+    auto tracer = prober;
+    tracer.add(api::Role::trace);
+    const auto why = R"({"from":"co1","to":"co2"})";
+    CHECK(roles_of("/v1/why", why) == "observe+probe+trace");
+    CHECK(roles_of("/v1/why", why, tracer) == "observe+probe+trace");
+    CHECK(roles_of("/v1/why", why, prober) == "observe+probe");
+    CHECK(roles_of("/v1/why", why, observer) == "observe+probe");  // refused: it would take that
+    CHECK(roles_of("/v1/why", R"({"from":"co1","to":"co2","trace":false})") == "observe+probe");
+    CHECK(roles_of("/v1/why", R"({"from":"co1","to":"co2","probe":false})") == "observe+probe");
+    CHECK(roles_of("/v1/why", R"({"from":"co1","to":"co2","probe":false})", observer) == "observe");
+    CHECK(roles_of("/v1/why", R"({"from":"co1","to":"10.0.0.1","probe":false})") == "observe");
+    CHECK(roles_of("/v1/conntrack", R"({"target":"co1"})") == "observe");
+    CHECK(roles_of("/v1/conntrack", R"({"target":"host"})") == "observe+capture");
+    CHECK(roles_of("/v1/conntrack/events", R"({"target":"netns:same"})") == "observe+capture");
+    CHECK(roles_of("/v1/ping", R"({"from":"co1","to":"co2"})") == "probe");
+    CHECK(roles_of("/v1/ping", R"({"from":"co1","to":"co2","flood":true})") == "probe+host");
+    CHECK(roles_of("/v1/ping", R"({"from":"co1","to":"co2","flood":true})", prober) == "probe+host");
+    CHECK(roles_of("/v1/capture", R"({"points":["co1"],"buffer_kib":200000})") == "capture+host");
+    CHECK(roles_of("/v1/sockets", R"({"targets":["co1"]})") == "observe");
+    CHECK(roles_of("/v1/sockets", R"({"targets":["co1","host"]})") == "observe+host");
+    CHECK(roles_of("/v1/sockets", R"({"targets":["co1","host"]})", observer) == "observe");
+    CHECK(roles_of("/v1/processes", R"({"targets":["co1"]})") == "observe+host");
+    CHECK(roles_of("/v1/addresses", R"({"targets":["co1"]})") == "observe");
 }
 
 TEST_CASE("front endings: how a worker died is what the client is told", "[unit]") {
@@ -319,8 +425,20 @@ TEST_CASE("front back-off: only what ends at once again and again is delayed", "
 
 TEST_CASE("front limits: connections fit into the descriptors that there are", "[unit]") {
     CHECK(front::Limits::for_descriptors(2048).connections == 512);
-    CHECK(front::Limits::for_descriptors(364).connections == 100);
-    CHECK(front::Limits::for_descriptors(10).connections == 1);
+    CHECK(front::Limits::for_descriptors(2048).of_one_user == 256);
+    CHECK(front::Limits::for_descriptors(64).connections == 12);
+    for (std::size_t descriptors = 1; descriptors < 4096; ++descriptors) {
+        INFO(descriptors);
+        const auto limits = front::Limits::for_descriptors(descriptors);
+        // One user's are never all.
+        CHECK(limits.of_one_user >= 1);
+        CHECK(limits.of_one_user < limits.connections);
+        CHECK(limits.refused >= 1);
+        CHECK(limits.unchecked >= 1);
+        constexpr std::size_t fixed = 24;
+        if (descriptors >= 40)
+            CHECK(fixed + 3 * limits.connections + limits.refused + limits.unchecked <= descriptors);
+    }
 }
 
 TEST_CASE("front response: the head says what HTTP needs and no more", "[unit]") {
