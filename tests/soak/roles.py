@@ -6,11 +6,12 @@ import os
 import re
 import traceback
 
-from daemon import Daemon, Failure, NOBODY, expect, operations
+from daemon import Daemon, Failure, NOBODY, docker, eventually, expect, operations
 
 ROLES = ["observe", "probe", "trace", "capture", "host"]
 FIRST_GID = 61_700  # of groups that are in the daemon's own view of /etc/group and nowhere else
 CLIENT_UID = 61_799
+ALIAS = "soak-on-host"  # a container that is in the host's network namespace
 VERBS = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"]
 NO_PATHS = ["/", "/v1", "/v1/", "/v2/ping", "/v1/ping/", "/v1/PING", "//v1/ping", "/v1/ping/pairs/more", "/v1/identify", "/v1/watch_engine", "*"]
 
@@ -23,9 +24,15 @@ def row(whole: bool) -> str:
     answers = 0
     access = "[access]\n" + "".join(f'{role} = ["soak-{role}"]\n' for role in ROLES)
     sets = role_sets(whole)
-    with Daemon(access, prefix=own_groups(), mode="0666") as daemon:
-        for roles in sets:
-            answers += as_client(roles, lambda held: ask_everything(daemon, held))
+    docker("rm", "-f", ALIAS, check=False)
+    docker("run", "-d", "--name", ALIAS, "--network", "host", "lab/busybox", "sleep", "1000")
+    try:
+        with Daemon(access, prefix=own_groups(), mode="0666") as daemon:
+            eventually(lambda: daemon.ask("POST", "/v1/addresses", {"targets": [ALIAS]}).status == 200, 10, f"{ALIAS} is not known")
+            for roles in sets:
+                answers += as_client(roles, lambda held: ask_everything(daemon, held))
+    finally:
+        docker("rm", "-f", ALIAS, check=False)
     return f"{answers} answers to {len(sets)} sets of roles, {len(operations())} operations, {len(VERBS)} verbs: each what x-role says"
 
 
@@ -142,6 +149,14 @@ def check_what_is_shown(daemon: Daemon, by_name: dict, held: set[str]) -> None:
     expect(any(one["target"] == "host" for one in processes) == ("host" in held), f"processes: the host's for {held}")
     rows = daemon.run(by_name["sockets"], targets=["host"], show="all").lines()
     expect(any(one.get("processes") for one in rows) == ("host" in held), f"sockets: the owners of the host's for {held}")
+    # By whichever name the host's namespace is asked for.
+    rows = daemon.run(by_name["sockets"], targets=[ALIAS], show="all").lines()
+    expect(any(one["type"] == "socket" for one in rows), f"sockets: none of {ALIAS}'s: {rows[:3]}")
+    expect(any(one.get("processes") for one in rows) == ("host" in held), f"sockets: the owners of the host's by {ALIAS} for {held}")
+    answer = daemon.run(by_name["conntrack"], target=ALIAS)
+    expect(answer.status == (200 if "capture" in held else 403), f"conntrack of {ALIAS}: {answer.status} {answer.body[:300]} for {held}")
+    answer = daemon.run(by_name["processes"], targets=[ALIAS])
+    expect(answer.status == (200 if "host" in held else 403), f"processes of {ALIAS}: {answer.status} {answer.body[:300]} for {held}")
     if "probe" in held:
         report = daemon.run(by_name["why"], to="co2", probe=True, trace=True).lines()[-1]
         expect(report.get("type") == "report" and report.get("traced", False) == bool({"trace", "host"} & held), f"why: {report} for {held}")
