@@ -4,8 +4,10 @@
 #include "daemon/operations/request_time.hpp"
 #include "daemon/operations/sightings.hpp"
 #include "daemon/operations/why_counts.hpp"
+#include "daemon/operations/why_ends.hpp"
 #include "daemon/operations/why_explanation.hpp"
 #include "daemon/operations/why_host.hpp"
+#include "daemon/operations/why_notes.hpp"
 #include "daemon/operations/why_publisher.hpp"
 #include "daemon/operations/why_rules.hpp"
 #include "daemon/operations/why_sending.hpp"
@@ -41,7 +43,8 @@ class Question {
           sockets_(handles, request, context, topology),
           tables_(topology, handles.known),
           facts_(context, request),
-          host_(handles, context, destination_, topology, facts_) {}
+          host_(handles, context, destination_, topology, facts_),
+          ends_(handles, topology, host_, facts_) {}
 
     Result<void> answer(WhyReport& report) {
         name_itself();
@@ -140,6 +143,7 @@ class Question {
             facts_.rules_back = came ? decide_as_counted(decide_answer) : decide_answer(host_.rules());
             facts_.leaving = host_.leaving_source(*whole, from, to);
         }
+        if (destination_.source) ends_.look(*destination_.source);
         look_at_leg();
         facts_.final_target = facts_.way.end_target;
         mark_sightings(facts_.way, facts_.sightings, facts_.observed, facts_.saw_all);
@@ -165,7 +169,7 @@ class Question {
         look_behind_proxy();
         const bool served = !facts_.proxied || leg_ == BehindProxy::Leg::there;
         if (is_answered() && served && to_has_seen_it()) return;
-        WhySurroundings(handles_, destination_, topology_, tables_, host_, facts_).look(packet_);
+        WhySurroundings(handles_, destination_, topology_, tables_, host_, ends_, facts_).look(packet_);
     }
 
     [[nodiscard]] bool ignores_echoes(std::size_t place) const {
@@ -176,7 +180,7 @@ class Question {
 
     void judge_listener() {
         if (request_.protocol == WhyProtocol::icmp) return;
-        facts_.listener = sockets_.judge(*facts_.way.end_place, facts_.destination());
+        facts_.listener = sockets_.judge(*facts_.way.end_place, facts_.inside.value_or(facts_.destination()));
     }
 
     /// Whose published port the packet comes to on the host, if an engine's process takes it there.
@@ -270,6 +274,7 @@ class Question {
     BehindProxy::Leg leg_ = BehindProxy::Leg::unseen;
     WhyFacts facts_;
     WhyHost host_;
+    WhyEnds ends_;
 };
 
 }  // namespace

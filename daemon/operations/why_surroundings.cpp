@@ -18,7 +18,10 @@ std::optional<std::string> WhySurroundings::named(const IpAddress& address) cons
 
 void WhySurroundings::look(const Transport& packet) {
     facts_.silent = tables_.silent_neighbour();
-    if (facts_.silent) facts_.silent->stop = stop_of(*facts_.silent);
+    if (facts_.silent)
+        facts_.silent->stop = stop_of(*facts_.silent);
+    else if (!facts_.probed)
+        facts_.silent = kept_silent();
     facts_.wrong = tables_.wrong_neighbour();
     look_at_way_back(packet);
     look_at_mark(packet);
@@ -37,22 +40,29 @@ void WhySurroundings::look(const Transport& packet) {
     look_at_segments(facts_.proxied ? facts_.proxied->to.address : to);
 }
 
-/// By the host's rules, or by those of one of the two.
-std::optional<NeighbourStop> WhySurroundings::stop_of(const SilentNeighbour& silent) const {
-    const auto by = [&](const FamilyRules& rules, std::size_t place) {
-        auto stop =
-            find_neighbour_stop(rules, topology_, place, silent.at, silent.address, destination_.source);
-        return stop && stop->certain ? std::move(stop) : std::nullopt;
-    };
-    if (const auto host = host_.place()) {
-        if (auto stop = by(host_.rules(), *host)) return stop;
-    }
-    for (auto& [place, rules] : handles_.inside) {
-        const auto home = handles_.known.home(place);
-        const auto read = rules.read(InterfaceNames(topology_[home].links));
-        if (auto stop = by(read.of(silent.address.family()), home)) return stop;
+/// Nobody has been asked for yet, and a rule will drop the question or its answer.
+std::optional<SilentNeighbour> WhySurroundings::kept_silent() const {
+    for (auto& one : tables_.unasked_neighbours()) {
+        one.stop = stop_of(one);
+        if (one.stop && one.stop->certain) return one;
     }
     return std::nullopt;
+}
+
+/// By the host's rules, or by those of one of the two; one that drops it rather than one that may.
+std::optional<NeighbourStop> WhySurroundings::stop_of(const SilentNeighbour& silent) const {
+    std::optional<NeighbourStop> found;
+    const auto look = [&](const FamilyRules& rules, std::size_t place) {
+        auto stop =
+            find_neighbour_stop(rules, topology_, place, silent.at, silent.address, destination_.source);
+        if (stop && (!found || (stop->certain && !found->certain))) found = std::move(stop);
+    };
+    if (const auto host = host_.place()) {
+        look(host_.rules(), *host);
+    }
+    for (const auto& [place, rules] : ends_.inside())
+        look(rules, place);
+    return found;
 }
 
 /// Whether the answer is lost behind TO, who has `to`.

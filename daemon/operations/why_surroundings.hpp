@@ -1,5 +1,6 @@
 #pragma once
 
+#include "daemon/operations/why_ends.hpp"
 #include "daemon/operations/why_host.hpp"
 #include "daemon/operations/why_tables.hpp"
 
@@ -11,19 +12,20 @@ class WhySurroundings {
   public:
     /// All are borrowed; `host` has read its rules.
     WhySurroundings(WhyHandles& handles, const Destination& destination, const Topology& topology,
-                    const WhyTables& tables, const WhyHost& host, WhyFacts& facts)
-        : handles_(handles),
-          destination_(destination),
+                    const WhyTables& tables, const WhyHost& host, WhyEnds& ends, WhyFacts& facts)
+        : destination_(destination),
           topology_(topology),
           tables_(tables),
           routes_(topology, handles.known, host.place()),
           host_(host),
+          ends_(ends),
           facts_(facts) {}
 
     /// Puts it all into the facts. `packet`: as it is behind whatever translates it.
     void look(const Transport& packet);
 
   private:
+    [[nodiscard]] std::optional<SilentNeighbour> kept_silent() const;
     [[nodiscard]] std::optional<NeighbourStop> stop_of(const SilentNeighbour& silent) const;
     [[nodiscard]] std::optional<LostAnswer> lost_answer(const IpAddress& to) const;
     void look_at_segments(const IpAddress& to);
@@ -31,12 +33,12 @@ class WhySurroundings {
     void look_at_mark(const Transport& packet);
     [[nodiscard]] std::optional<std::string> named(const IpAddress& address) const;
 
-    WhyHandles& handles_;
     const Destination& destination_;
     const Topology& topology_;
     const WhyTables& tables_;
     DecisiveRoutes routes_;
     const WhyHost& host_;
+    WhyEnds& ends_;
     WhyFacts& facts_;
 };
 

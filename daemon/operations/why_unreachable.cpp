@@ -251,9 +251,9 @@ class Explainer {
                                    [&](const auto& name) { return name.address == address; });
     }
 
-    /// A rule of the trace has translated it.
+    /// A rule of the trace has translated it; where nothing was sent, one that reads so.
     [[nodiscard]] bool by_rule() const {
-        return std::ranges::any_of(facts_.trace, [&](const TracedStep& step) {
+        return !facts_.probed || std::ranges::any_of(facts_.trace, [&](const TracedStep& step) {
             return !step.step.answer && step.step.text.find("dnat to") != std::string::npos;
         });
     }
