@@ -42,7 +42,7 @@ class Doubts {
 
     void look_at_way() {
         // Of a way that leads there its links are as they should be.
-        if (!arrives()) add(facts_.segment);
+        if (!arrives() || is_there_twice()) add(facts_.segment);
         if (meets_stray_route(facts_)) add(explain_stray(*facts_.stray));
         add(facts_.wrong);
         if (facts_.narrow) add(explain_narrow(facts_));
@@ -57,6 +57,13 @@ class Doubts {
                  {}});
     }
 
+    /// Who has the next hop's address somebody else on the segment has, too.
+    [[nodiscard]] bool is_there_twice() const {
+        return std::ranges::any_of(facts_.way.points, [](const WayPoint& point) {
+            return point.hop.detail.find("is there more than once") != std::string::npos;
+        });
+    }
+
     void look_at_answer() {
         // A datagram need not have one.
         if (facts_.flow.protocol == api::WhyProtocol::udp) {
@@ -67,7 +74,10 @@ class Doubts {
         add(facts_.wrong_back);
         add(explain_mark(facts_, true));
         if (facts_.no_way_back) add(explain_no_way_back(facts_));
-        if (facts_.lost_answer) add(explain_lost_answer(facts_));
+        if (facts_.lost_answer)
+            add(explain_lost_answer(facts_));
+        else
+            add(explain_gateway_back(facts_));
         if (const auto rule = first_doubt(true); !rule.empty())
             add({"whether this rule stops its answer netlab cannot say: " + rule, {}});
         if (facts_.ignores_echoes) add(explain_ignored_echoes(facts_));

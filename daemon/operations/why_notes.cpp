@@ -43,10 +43,10 @@ std::string risen(const RuleCount& count) {
 
 /// Of a rule that was found in a table, and not by a trace.
 std::string evidence_of(const RulesDecision& rules) {
-    if (rules.hook == "ingress" || rules.hook == "egress")
-        return "what an interface's " + rules.hook +
-               " drops no trace shows: the rule is the one that reads so, and the packet was not seen behind "
-               "it";
+    if (rules.hook == "ingress" || rules.hook == "egress" || (rules.rule && rules.rule->family == "bridge"))
+        return "no trace shows what an interface's ingress or egress drops, or a bridge's prerouting: the "
+               "rule is "
+               "the one that reads so, and the packet was not seen behind it";
     if (!rules.legacy)
         return "the rule is what " + (rules.place ? rules.rule->target : "the host") +
                "'s rules say by themselves";

@@ -280,12 +280,15 @@ class Decider {
         settle(WhyVerdict::lost, between(facts_.way, *out_.last, false));
     }
 
-    /// A rule at an interface's ingress or egress, of which no trace tells, where it was not seen behind.
+    /// A rule of which no trace tells, where the packet was not seen behind: at an interface's ingress or
+    /// egress, or of a bridge's prerouting, which comes before what has the packet traced.
     [[nodiscard]] const RulesDecision* untraced_drop(bool answer) const {
         const auto& points = facts_.way.points;
         for (const auto* rules : tables_of(facts_, answer, false)) {
-            if (!rules->rule || (rules->hook != "ingress" && rules->hook != "egress")) continue;
-            const auto& device = rules->hook == "ingress" ? rules->input : rules->output;
+            const bool at_device = rules->hook == "ingress" || rules->hook == "egress";
+            const bool early = rules->rule && rules->rule->family == "bridge" && rules->hook == "prerouting";
+            if (!rules->rule || (!at_device && !early)) continue;
+            const auto& device = rules->hook == "egress" ? rules->output : rules->input;
             const auto there = std::ranges::find_if(points, [&](const WayPoint& point) {
                 return point.hop.target == rules->rule->target && point.hop.interface == device;
             });

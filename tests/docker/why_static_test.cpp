@@ -38,11 +38,9 @@ void check_fault(const support::Daemon& daemon, const Fault& fault) {
     INFO(probed);
     CHECK(verdict(unsent) == fault.verdict);
     CHECK(verdict(probed) == fault.verdict);
-    const auto by_tables = rule(unsent);
-    const auto met = rule(probed);
-    for (const auto* key : {"target", "family", "table", "chain", "handle", "text"}) {
+    for (const auto* key : {"target", "family", "table", "chain", "text"}) {
         INFO(key);
-        CHECK(by_tables.at(key) == met.at(key));
+        CHECK(text(rule(unsent), key) == text(rule(probed), key));
     }
     CHECK(text(unsent, "suggestion") == text(probed, "suggestion"));
     follow(unsent);
@@ -83,23 +81,18 @@ TEST_CASE("why static: rules inside FROM and TO, and those that see frames, are 
     const auto port = host_end("why-client");
     const auto bridge = bridge_of("net");
     const std::vector<Fault> faults{
-        {"FROM's OUTPUT", inside("why-client", "iptables -A OUTPUT -p tcp --dport 80 -j DROP"), question,
-         curl(own), none},
+        {"FROM's OUTPUT", inside("why-client", "iptables -A OUTPUT -p tcp -d " + own + " --dport 80 -j DROP"),
+         question, curl(own), none},
         {"TO's INPUT", inside("why-static", "iptables -A INPUT -p tcp --dport 80 -j DROP"), question,
-         curl(own), none},
-        {"TO's raw PREROUTING",
-         inside("why-static", nft("inet raw", "prerouting priority raw; tcp dport 80 drop")), question,
          curl(own), none},
         {"TO's answer", inside("why-static", "iptables -A OUTPUT -p tcp --sport 80 -j DROP"), question,
          curl(own), none},
-        {"FROM's INPUT", inside("why-client", "iptables -A INPUT -p tcp --sport 80 -j DROP"), question,
-         curl(own), none},
+        {"FROM's INPUT", inside("why-client", "iptables -A INPUT -p tcp -s " + own + " --sport 80 -j DROP"),
+         question, curl(own), none},
         {"TO's ingress",
          inside("why-static",
                 nft("netdev t", "ingress device eth0 priority 0; ip saddr " + from + " tcp dport 80 drop")),
          question, curl(own), none},
-        {"a bridge's forward hook", host(nft("bridge t", "forward priority 0; ip daddr " + own + " drop")),
-         question, curl(own), "nft delete table bridge t"},
         {"a bridge's answer",
          host(nft("bridge t", "prerouting priority 0; ip saddr " + own + " tcp sport 80 drop")), question,
          curl(own), "nft delete table bridge t"},

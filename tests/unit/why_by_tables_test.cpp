@@ -277,6 +277,28 @@ TEST_CASE("why by tables: a rule that keeps a neighbour from being found decides
     CHECK(one.why().suggestion == "nsenter --net=/proc/42/ns/net nft insert rule arp a c accept");
 }
 
+TEST_CASE("why by tables: a TO that answers by another than its gateway, or has a double, is a doubt",
+          "[unit]") {
+    Surrounded one;
+    api::Membership network;
+    network.name = "net2";
+    network.gateway = address("172.17.0.1");
+    one.context.others[1].networks = {network};
+    auto& back = one.facts.route_back.emplace();
+    back.target = "co2";
+    back.is_default = true;
+    back.gateway = address("172.17.0.1");
+    CHECK(one.says("no rule on the way stops"));
+    back.gateway = address("172.17.0.99");
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    CHECK(one.says("co2 sends it to 172.17.0.99, and its networks' gateway is 172.17.0.1 of net2"));
+    Surrounded twice;
+    twice.facts.segment.explanation = "eth0 of co3 has 172.17.0.4, too";
+    CHECK_FALSE(twice.says("eth0 of co3"));
+    twice.facts.way.points.front().hop.detail = "172.17.0.4 is there more than once: …";
+    CHECK(twice.says("but eth0 of co3 has 172.17.0.4, too"));
+}
+
 TEST_CASE("why: behind a rule that drops it a translation to nobody is told", "[unit]") {
     Surrounded one;
     one.facts.rules->rule = dropping("host", "FORWARD", "forward").rule;
