@@ -1,5 +1,6 @@
 #include "daemon/kernel/nft_rule_reader.hpp"
 
+#include "daemon/kernel/nft_arp_header.hpp"
 #include "daemon/kernel/nft_rule_order.hpp"
 #include "daemon/kernel/rule_parts.hpp"
 
@@ -32,6 +33,7 @@ class NftReader {
         in_ = &in;
         rule_.handle = in.handle;
         rule_.comment = in.comment;
+        rule_.arp = arp_;
         for (const auto& expression : in.expressions)
             std::visit([&](const auto& one) { take(one); }, expression);
         if (goes_on_behind_map(in)) {
@@ -66,6 +68,8 @@ class NftReader {
         nat_done,
         tcp_flags,
         icmp_type,
+        arp_format,
+        arp_operation,
     };
     struct Held {
         Field field = Field::unknown;
@@ -114,7 +118,10 @@ class NftReader {
         auto field = Field::unknown;
         // nft_payload_eval() of net/netfilter/nft_payload.c: a rule that asks for what is not there ends.
         of_other_family_ = of_other_family_ || (arp_ && load.base == NFT_PAYLOAD_TRANSPORT_HEADER);
-        if (load.base == NFT_PAYLOAD_NETWORK_HEADER && !arp_) field = network_field(load);
+        if (load.base == NFT_PAYLOAD_NETWORK_HEADER) {
+            if (arp_) return hold_arp(load);
+            field = network_field(load);
+        }
         constexpr std::uint32_t ether_type = 12;  // of struct ethhdr
         if (load.base == NFT_PAYLOAD_LL_HEADER && load.offset == ether_type && load.length == 2)
             field = Field::ether_type;
@@ -131,6 +138,16 @@ class NftReader {
         if (load.base == NFT_PAYLOAD_TRANSPORT_HEADER && icmp && load.offset == 0 && load.length == 1)
             field = Field::icmp_type;
         hold(load.to, field, load.length);
+    }
+
+    void hold_arp(const NftPayload& load) {
+        auto loaded = arp_load(load);
+        Held what{Field::unknown, load.length, {}, {}, std::move(loaded.value)};
+        if (loaded.part == ArpPart::format) what.field = Field::arp_format;
+        if (loaded.part == ArpPart::operation) what.field = Field::arp_operation;
+        if (loaded.part == ArpPart::sender) what.field = Field::source;
+        if (loaded.part == ArpPart::target) what.field = Field::destination;
+        hold(load.to, std::move(what));
     }
 
     void take(const NftMeta& meta) {
@@ -224,6 +241,14 @@ class NftReader {
             case Field::ether_type:
                 if (data.size() < 2) return false;
                 return family_compared(big_endian(data) == ether_type(), inverted);
+            case Field::arp_format:
+                if (data.size() < what.value.size()) return false;
+                return family_compared(std::ranges::equal(Bytes(data).first(what.value.size()), what.value),
+                                       inverted);
+            case Field::arp_operation:
+                if (data.size() < 2) return false;
+                put(rule_.arp_operation, {big_endian(data), inverted});
+                return true;
             case Field::tcp_flags: {
                 if (data.empty()) return false;
                 constexpr std::uint32_t whole = 0xFF;

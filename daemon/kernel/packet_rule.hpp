@@ -124,6 +124,9 @@ struct PacketRule {
     std::optional<std::uint64_t> packets;  ///< that it has matched, where it counts
     std::optional<std::uint64_t> bytes;    ///< the same
     std::string comment;                   ///< any bytes
+    /// ARP's frames meet it: `source` and `destination` are the sender's and the target's IP address there.
+    bool arp = false;
+    std::optional<Condition<std::uint16_t>> arp_operation;  ///< ARPOP_
     friend bool operator==(const PacketRule&, const PacketRule&) = default;
 
     /// As `nft list` writes it: "ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:34567".
@@ -176,7 +179,8 @@ struct PacketFacts {
     bool tracked = true;                  ///< conntrack has seen it by then: rules know of its flow
     /// As a byte of the header has them; absent: of TCP's new flow SYN, of an answer ACK too.
     std::optional<std::uint8_t> tcp_flags{};
-    std::optional<std::uint8_t> icmp_type{};  ///< of ICMP's that is no echo and no reply to one
+    std::optional<std::uint8_t> icmp_type{};       ///< of ICMP's that is no echo and no reply to one
+    std::optional<std::uint16_t> arp_operation{};  ///< of ARP's frames: ARPOP_
 };
 
 /// Whether the packet has all that the rule asks for; false where that is not known.

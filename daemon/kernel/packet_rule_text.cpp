@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 
+#include <net/if_arp.h>
 #include <netinet/in.h>
 
 namespace netlab::kernel {
@@ -83,6 +84,11 @@ std::string action_text(const PacketRule& rule) {
     return rule.other;
 }
 
+std::string arp_operation_text(std::uint16_t operation) {
+    if (operation == ARPOP_REQUEST) return "request";
+    return operation == ARPOP_REPLY ? "reply" : std::to_string(operation);
+}
+
 /// Without the mark that it sets, which is not known.
 std::string effects_text(const PacketRule& rule) {
     std::string text = rule.untracks ? "notrack " : "";
@@ -97,12 +103,14 @@ std::string PacketRule::to_string() const {
     const auto quoted_name = [](const std::string& name) {
         return name.starts_with('/') ? "#" + name.substr(1) : '"' + name + '"';
     };
-    const auto family = [](const std::optional<Condition<IpPrefix>>& prefix) {
-        return std::string(prefix && prefix->value.address().is_v6() ? "ip6 " : "ip ");
+    const auto word = [&](const std::optional<Condition<IpPrefix>>& prefix, const std::string& name) {
+        if (arp) return "arp " + name + " ip";
+        return (prefix && prefix->value.address().is_v6() ? "ip6 " : "ip ") + name;
     };
     std::string text = condition("iifname", input, quoted_name) + condition("oifname", output, quoted_name) +
-                       condition((family(source) + "saddr").c_str(), source, prefix_text) +
-                       condition((family(destination) + "daddr").c_str(), destination, prefix_text);
+                       condition("arp operation", arp_operation, arp_operation_text) +
+                       condition(word(source, "saddr").c_str(), source, prefix_text) +
+                       condition(word(destination, "daddr").c_str(), destination, prefix_text);
     if (destination_local) text += *destination_local ? "fib daddr type local " : "fib daddr type != local ";
     if (reverse_path) text += *reverse_path ? "fib saddr . iif oif exists " : "fib saddr . iif oif missing ";
     const bool status = flow && (flow->value & ~(flow_has_snat | flow_has_dnat)) == 0;

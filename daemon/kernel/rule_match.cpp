@@ -171,7 +171,8 @@ Match match(const PacketRule& rule, const PacketFacts& packet) {
           is_so(rule.reverse_path, packet.reverse_path), match(rule.mark, packet.mark, has_mark),
           match(rule.flow, flow_as_seen(packet), has_one),
           match(rule.tcp_flags, tcp_flags_of(packet), has_flags),
-          match(rule.icmp_type, icmp_type_of(packet), std::equal_to<>())})
+          match(rule.icmp_type, icmp_type_of(packet), std::equal_to<>()),
+          match(rule.arp_operation, packet.arp_operation, std::equal_to<>())})
         all = std::min(all, one == Match::yes ? all : one);
     for (const auto& set : rule.sets)
         all = std::min(all, match(set, packet));

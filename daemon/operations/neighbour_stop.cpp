@@ -12,6 +12,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter_arp.h>
 #include <linux/netfilter_bridge.h>
+#include <net/if_arp.h>
 #include <netinet/icmp6.h>
 
 namespace netlab::operations {
@@ -78,6 +79,7 @@ Message message_of(const Discovery& of, bool advertisement) {
     facts.reverse_path = true;
     if (of.asked.is_v4()) {
         facts.tracked = false;
+        facts.arp_operation = advertisement ? ARPOP_REPLY : ARPOP_REQUEST;
         return out;
     }
     if (!advertisement) facts.destination = solicited_node(of.asked);
@@ -120,10 +122,13 @@ class Finder {
 
     /// IP's packets do not meet it where they pass.
     [[nodiscard]] bool is_for_arp_alone(const kernel::FilterDecision& decision) const {
-        if (decision.rule == nullptr || decision.chain->table.starts_with("arp ")) return false;
+        const auto* rule = decision.rule;
+        if (rule == nullptr || decision.chain->table.starts_with("arp ")) return false;
+        // nft(8) says so by them.
+        if (rule->arp_operation || rule->source || rule->destination) return false;
         return std::ranges::none_of(rules_.frames, [&](const kernel::RuleChain& chain) {
             return chain.table == decision.chain->table && chain.name == decision.chain->name &&
-                   std::ranges::find(chain.rules, decision.rule->handle, &kernel::PacketRule::handle) !=
+                   std::ranges::find(chain.rules, rule->handle, &kernel::PacketRule::handle) !=
                        chain.rules.end();
         });
     }

@@ -222,13 +222,8 @@ class Explainer {
         return rules->engine_elsewhere;
     }
 
-    /// Of the host's rules as a table, where it names the same chain; nullptr where it does not.
-    [[nodiscard]] const RulesDecision* decision() const {
-        const auto* rules = table_of(facts_, answer_, leg_);
-        const bool same = rules != nullptr && rules->rule && rules->rule->target == rule_.target &&
-                          rules->rule->family == rule_.family && rules->rule->chain == rule_.chain;
-        return same ? rules : nullptr;
-    }
+    /// Of the rules as tables, where one names the same chain; nullptr where none does.
+    [[nodiscard]] const RulesDecision* decision() const { return table_with(facts_, rule_, answer_, leg_); }
 
     /// Not IP's: what is routed on passes it, too.
     [[nodiscard]] Explanation input_of_bridge() const {

@@ -71,7 +71,9 @@ bool RuleStop::rejects() const {
 }
 
 const api::Target* RuleStop::holder() const {
-    return step_ == nullptr ? nullptr : &target_at(facts_.context, step_->place);
+    if (step_ != nullptr) return &target_at(facts_.context, step_->place);
+    const auto place = decision() != nullptr ? decision()->place : std::nullopt;
+    return place ? &target_at(facts_.context, *place) : nullptr;
 }
 
 bool RuleStop::is_host() const {
@@ -113,13 +115,6 @@ RuleStop::Passage RuleStop::passage() const {
     return decision() != nullptr ? Passage{decision()->input, decision()->output} : Passage();
 }
 
-/// As the rules read, the same chain.
-bool RuleStop::stops_too(const RulesDecision* other) const {
-    return other != nullptr && other->rule && other->rule->target == rule_.target &&
-           other->rule->family == rule_.family && other->rule->table == rule_.table &&
-           other->rule->chain == rule_.chain;
-}
-
 /// What comes back from DOCKER-USER still meets Docker's own rules.
 bool RuleStop::is_users_chain() const {
     return rule_.chain == "DOCKER-USER";
@@ -151,8 +146,8 @@ std::string RuleStop::and_what_comes_next(std::string command) const {
     const auto own =
         std::ranges::find_if(in_order, [&](Part one) { return one.answer == answer_ && one.leg == leg_; });
     for (const auto& [answer, leg] : std::span(own + 1, in_order.end())) {
-        const auto* next = table_of(facts_, answer, leg);
-        if (!stops_too(next)) continue;
+        const auto* next = table_with(facts_, rule_, answer, leg);
+        if (next == nullptr) continue;
         const Passage way{next->input, next->output};
         if (!is_plain(way)) continue;
         const auto more = answer ? pass_answer(way, next->source, !next->of_no_flow && !sees_frames())

@@ -43,12 +43,15 @@ class RuleStop {
         std::string output;
     };
 
-    [[nodiscard]] const RulesDecision* decision() const { return table_of(facts_, answer_, leg_); }
+    /// That chain's, or else that of IP's rules on the host.
+    [[nodiscard]] const RulesDecision* decision() const {
+        const auto* own = table_with(facts_, rule_, answer_, leg_);
+        return own != nullptr ? own : table_of(facts_, answer_, leg_);
+    }
     [[nodiscard]] const api::Target* holder() const;
     [[nodiscard]] std::string typed(const std::string& command) const;
     [[nodiscard]] Passage passage() const;
     [[nodiscard]] static bool is_plain(const Passage& way);
-    [[nodiscard]] bool stops_too(const RulesDecision* other) const;
     [[nodiscard]] std::string and_what_comes_next(std::string command) const;
     [[nodiscard]] bool is_users_chain() const;
     [[nodiscard]] bool is_legacy() const { return rule_.family.ends_with(" (legacy)"); }

@@ -24,12 +24,16 @@ enum class Cause : std::uint8_t {
     none,
     narrow,
     wrong_neighbour,
+    rule_before,
     rule,
     lost_way,
     nobody,
+    rule_behind,
     wrong_neighbour_back,
     no_way_back,
+    rule_back_before,
     rule_back,
+    rule_back_behind,
     lost_answer,
     ignored_echo,
     refused_behind,
@@ -43,12 +47,14 @@ class Tables {
     explicit Tables(const WhyFacts& facts) : facts_(facts) {}
 
     [[nodiscard]] Cause cause() const {
+        if (ends_at_narrow() && !comes_after_host(facts_.narrow->point)) return Cause::narrow;
         if (const auto own = before_host(); own != Cause::none) return own;
         if (is_stopped_by_rule()) return Cause::rule;
         // What it is translated to, or which way its mark leads it, is not known.
         if (goes_elsewhere()) return Cause::none;
         if (is_lost(facts_.way.end)) return Cause::lost_way;
         if (ends_at_nobody()) return Cause::nobody;
+        if (is_stopped_behind()) return Cause::rule_behind;
         if (!rules_doubtful()) {
             if (is_certain(facts_.wrong)) return Cause::wrong_neighbour;
             if (ends_at_narrow()) return Cause::narrow;
@@ -58,7 +64,7 @@ class Tables {
             return Cause::refused_behind;
         if (WhyDecision leg; facts_.proxied && !rules_doubtful() && stop_leg_by_table(leg, facts_))
             return Cause::rule_of_leg;
-        if (arrives() && facts_.listener && refuses(*facts_.listener) && !asks_engines_resolver())
+        if (arrives() && facts_.listener && refuses(*facts_.listener) && is_for_that_listener())
             return Cause::refused;
         return !rules_doubtful() && ends_at_paused() ? Cause::paused : Cause::none;
     }
@@ -73,9 +79,11 @@ class Tables {
     [[nodiscard]] bool is_for_programs() const { return facts_.flow.protocol != WhyProtocol::icmp; }
 
   private:
-    /// What is wrong before a rule of the host's sees the packet.
+    /// What is wrong before a rule of IP's on the host sees the packet.
     [[nodiscard]] Cause before_host() const {
-        if (ends_at_narrow() && !comes_after_host(facts_.narrow->point)) return Cause::narrow;
+        if (facts_.around && facts_.around->before.rule) return Cause::rule_before;
+        // Of FROM's own question: no frame of the packet's leaves before.
+        if (is_kept_silent(facts_) && facts_.silent->at.place == 0) return Cause::nobody;
         const bool own = is_certain(facts_.wrong) && facts_.wrong->at.place == 0;
         if (own && facts_.wrong->target != facts_.host) return Cause::wrong_neighbour;
         return Cause::none;
@@ -106,18 +114,32 @@ class Tables {
     }
 
     [[nodiscard]] bool rules_doubtful() const {
-        const auto& rules = facts_.rules;
-        return (rules && (!rules->known || !rules->doubt.empty())) || may_go_elsewhere();
+        const auto is_doubtful = [](const RulesDecision* one) { return !one->doubt.empty(); };
+        return may_go_elsewhere() || (facts_.rules && !facts_.rules->known) ||
+               std::ranges::any_of(tables_of(facts_, false, false), is_doubtful);
     }
     /// By its mark.
     [[nodiscard]] bool may_go_elsewhere() const { return !facts_.by_mark.empty(); }
     [[nodiscard]] bool goes_elsewhere() const {
-        return may_go_elsewhere() || (facts_.rules && facts_.rules->translation_in_doubt);
+        return may_go_elsewhere() || (facts_.rules && facts_.rules->translation_in_doubt) ||
+               (facts_.around && facts_.around->before.translation_in_doubt);
+    }
+    /// Of those behind IP's on the host only where it is known that it comes to them as it is.
+    [[nodiscard]] bool is_stopped_behind() const {
+        const auto& around = facts_.around;
+        return around && around->behind.rule && (!facts_.rules || facts_.rules->known);
+    }
+    /// TO's own rules may send it on to another.
+    [[nodiscard]] bool is_for_that_listener() const {
+        if (asks_engines_resolver()) return facts_.inside && facts_.inside != facts_.destination();
+        return !facts_.around || !facts_.around->behind.translation_in_doubt;
     }
     /// Of one behind a routing decision only where that decision is known.
     [[nodiscard]] bool is_stopped_by_rule() const {
         const auto& rules = facts_.rules;
         if (!rules || !rules->rule) return false;
+        // FROM's own rules may have made another packet of it.
+        if (facts_.around && facts_.around->before.translation_in_doubt) return false;
         return !may_go_elsewhere() || rules->hook == "prerouting" || rules->hook == "output";
     }
     /// Docker's own rules in the container lead that on to the port that its resolver has
@@ -129,6 +151,7 @@ class Tables {
     /// No namespace that is known has the address that is to be asked for, and nobody has answered for it,
     /// or it is known where it is.
     [[nodiscard]] bool ends_at_nobody() const {
+        if (is_kept_silent(facts_)) return true;
         if (facts_.way.end != RouteStep::unknown || facts_.way.points.empty()) return false;
         const auto& last = facts_.way.points.back().hop;
         const auto sends = [&](const std::string& target, const std::string& interface) {
@@ -142,9 +165,13 @@ class Tables {
     [[nodiscard]] Cause on_way_back() const {
         if (facts_.flow.protocol == WhyProtocol::udp) return Cause::none;
         // Of whom netlab does not see it is known, too, what becomes of his answer.
-        if (!arrives()) return leaves() && loses_answer() ? Cause::lost_answer : Cause::none;
+        if (!arrives() && !leaves()) return Cause::none;
         if (facts_.ignores_echoes) return Cause::ignored_echo;
+        if (arrives() && !facts_.no_way_back && facts_.around_back && facts_.around_back->before.rule)
+            return Cause::rule_back_before;
         if (is_answer_stopped()) return Cause::rule_back;
+        if (is_answer_stopped_behind()) return Cause::rule_back_behind;
+        if (leaves()) return loses_answer() ? Cause::lost_answer : Cause::none;
         if (facts_.no_way_back) return Cause::no_way_back;
         if (loses_answer()) return Cause::lost_answer;
         return is_certain(facts_.wrong_back) ? Cause::wrong_neighbour_back : Cause::none;
@@ -162,7 +189,12 @@ class Tables {
         return !back || (back->known && back->doubt.empty() && !back->marks && !back->untracks);
     }
     [[nodiscard]] bool is_answer_stopped() const {
-        return facts_.rules_back && facts_.rules_back->rule && is_answers_way_known();
+        return facts_.rules_back && facts_.rules_back->rule && is_answers_way_known() &&
+               explain_source(facts_).explanation.empty();
+    }
+    [[nodiscard]] bool is_answer_stopped_behind() const {
+        return facts_.around_back && facts_.around_back->behind.rule && is_answers_way_known() &&
+               !facts_.no_way_back && !loses_answer() && explain_source(facts_).explanation.empty();
     }
 
     [[nodiscard]] bool ends_at_paused() const {
@@ -188,9 +220,20 @@ class Decider {
             case Cause::rule:
                 stop_by_table(out_, *facts_.rules);
                 break;
+            case Cause::rule_before:
+                stop_by_table(out_, facts_.around->before);
+                break;
+            case Cause::rule_behind:
+                stop_by_table(out_, facts_.around->behind);
+                break;
+            case Cause::rule_back_before:
+                stop_answer(facts_.around_back->before);
+                break;
             case Cause::rule_back:
-                out_.answer = true;
-                stop_by_table(out_, *facts_.rules_back);
+                stop_answer(*facts_.rules_back);
+                break;
+            case Cause::rule_back_behind:
+                stop_answer(facts_.around_back->behind);
                 break;
             case Cause::rule_of_leg:
                 stop_leg_by_table(out_, facts_);
@@ -202,7 +245,7 @@ class Decider {
                 settle(WhyVerdict::unreachable,
                        facts_.silent ? api::WhyPlace{facts_.silent->target, facts_.silent->interface}
                                      : api::WhyPlace{facts_.stray->target, facts_.stray->output});
-                if (facts_.silent && facts_.silent->stop) out_.rule = facts_.silent->stop->rule;
+                if (is_kept_silent(facts_)) out_.rule = facts_.silent->stop->rule;
                 break;
             case Cause::wrong_neighbour_back:
                 out_.answer = true;
@@ -239,6 +282,11 @@ class Decider {
     void settle(WhyVerdict verdict, api::WhyPlace where) {
         out_.verdict = verdict;
         out_.where = std::move(where);
+    }
+
+    void stop_answer(const RulesDecision& rules) {
+        out_.answer = true;
+        stop_by_table(out_, rules);
     }
 
     void by_neighbour(const WrongNeighbour& wrong) {

@@ -89,7 +89,8 @@ class Explainer {
     /// known.
     [[nodiscard]] std::string output_of(const TracedStep* step) const {
         if (step != nullptr) return step->step.output;
-        const bool is_packets = decision_.by_table && !decision_.answer && !decision_.leg && facts_.rules;
+        const bool is_packets = decision_.by_table && !decision_.answer && !decision_.leg && facts_.rules &&
+                                facts_.rules->rule == decision_.rule;
         return is_packets && facts_.stray->address == facts_.destination().address ? facts_.rules->output
                                                                                    : std::string();
     }
@@ -103,8 +104,22 @@ class Explainer {
         // A policy drops what should not have come there: by a veth, say, that is on no bridge.
         const bool is_policy =
             !decision_.rule->handle && !(decision_.by_table && decision_.rule->text != "policy drop");
-        if (is_policy && !facts_.segment.explanation.empty()) return facts_.segment;
-        return explain_rule(facts_, *decision_.rule, decision_.answer, decision_.leg);
+        const bool is_hosts = decision_.rule->target == facts_.host;
+        if (is_policy && is_hosts && !facts_.segment.explanation.empty()) return facts_.segment;
+        auto out = explain_rule(facts_, *decision_.rule, decision_.answer, decision_.leg);
+        if (!decision_.answer && !decision_.leg) out.explanation += behind_the_rule();
+        return out;
+    }
+
+    /// Where letting it through is not enough: it has been translated to an address that nobody has.
+    [[nodiscard]] std::string behind_the_rule() const {
+        const auto end = facts_.way.end;
+        const bool ends_there = end == RouteStep::unknown || end == RouteStep::routed;
+        if (!ends_there || facts_.way.note.empty() || explain_dead_translation(facts_).explanation.empty())
+            return {};
+        return "; behind it the packet finds nobody: its destination has been translated to " +
+               endpoint_text(facts_.translated->address, facts_.translated->port) + ", and " +
+               facts_.way.note;
     }
 
     [[nodiscard]] Explanation refused() const {
@@ -115,8 +130,8 @@ class Explainer {
                                   : "the connection was refused";
         const auto& listener = facts_.proxied ? facts_.proxied->listener : facts_.listener;
         if (listener && listener->verdict == ListenerVerdict::loopback_only) {
-            const auto port =
-                std::to_string((facts_.proxied ? facts_.proxied->to : facts_.destination()).port);
+            const auto port = std::to_string(
+                (facts_.proxied ? facts_.proxied->to : facts_.inside.value_or(facts_.destination())).port);
             out.explanation += ": a program there must listen on 0.0.0.0:" + port + " to be reached";
         }
         return out;
@@ -308,89 +323,6 @@ class Explainer {
 
 Explanation explain_why(const WhyFacts& facts, const WhyDecision& decision) {
     return Explainer(facts, decision).explain();
-}
-
-namespace {
-
-/// What the rules say as a table, and what the packet met.
-void add_disagreement(std::vector<std::string>& notes, const WhyFacts& facts, const WhyDecision& decision) {
-    if (!facts.probed || !facts.rules || !facts.rules->known || decision.by_table || decision.leg) return;
-    const auto& rules = *facts.rules;
-    const bool by_rule = decision.verdict == WhyVerdict::dropped || decision.verdict == WhyVerdict::rejected;
-    const bool stopped = by_rule && decision.rule && !decision.answer && decision.rule->target == facts.host;
-    if (rules.rule && decision.verdict == WhyVerdict::delivered)
-        notes.push_back("as netlab reads the host's rules, " + rules.rule->family + " " + rules.rule->table +
-                        " " + rules.rule->chain + " (" + rules.rule->text +
-                        ") should have stopped it; the packet has come through");
-    else if (stopped && !rules.rule && rules.doubt.empty())
-        notes.emplace_back("as netlab reads the host's rules, none of them should have stopped it");
-}
-
-/// "its counter rose from 3 to 5 packets while the probe was under way"
-std::string risen(const RuleCount& count) {
-    return "its counter rose from " + std::to_string(count.before) + " to " + std::to_string(count.after) +
-           " packets while the probe was under way";
-}
-
-/// Of a rule that was found in a table, and not by a trace.
-std::string evidence_of(const RulesDecision& rules) {
-    if (!rules.legacy) return "the rule is what the host's rules say by themselves";
-    const std::string untraced = "iptables-legacy's rules cannot be traced, so the evidence is weaker: ";
-    const std::string unseen = ", and the packet was not seen behind it";
-    if (rules.by_counter && rules.count)
-        return untraced + "netlab does not understand all of this one's conditions; " + risen(*rules.count) +
-               ", that of no other rule that could have stopped it" + unseen;
-    return untraced + "this one is what they say by themselves" +
-           (rules.count ? ", " + risen(*rules.count) : "") + unseen;
-}
-
-/// What its counter says against a rule.
-void add_unmet(std::vector<std::string>& notes, const WhyFacts& facts, const WhyDecision& decision) {
-    const auto* rules = table_of(facts, decision.answer, decision.leg);
-    const bool stopped = decision.verdict != WhyVerdict::delivered && decision.verdict != WhyVerdict::refused;
-    if (rules == nullptr || !rules->not_met || !stopped) return;
-    const auto& rule = *rules->not_met;
-    notes.push_back("as netlab reads the host's rules, " + rule.family + " " + rule.table + " " + rule.chain +
-                    " (" + rule.text +
-                    ") should have stopped it; its counter has not risen, so it was not that one");
-}
-
-/// The way has the name of one of them.
-void add_sharing(std::vector<std::string>& notes, const api::Target& target) {
-    if (!shares_namespace(target) || !target.namespace_ || target.namespace_->shared_with.empty()) return;
-    notes.push_back(target.name + " shares its network namespace with " +
-                    list_and(target.namespace_->shared_with) + ": the packets of one are the other's");
-}
-
-}  // namespace
-
-std::vector<std::string> notes_of(const WhyFacts& facts, const WhyDecision& decision) {
-    std::vector<std::string> notes;
-    const bool answered = facts.end && facts.end->kind == ProbeEnd::Kind::answered;
-    if (facts.probed && !facts.traced)
-        notes.push_back("the packet's way through the rules was not traced (" + facts.untraced + ")" +
-                        (decision.verdict == WhyVerdict::delivered && answered
-                             ? ""
-                             : ": what stopped it is told from where it was seen alone"));
-    if (decision.by_table && facts.probed)
-        notes.push_back(evidence_of(*table_of(facts, decision.answer, decision.leg)));
-    add_unmet(notes, facts, decision);
-    add_disagreement(notes, facts, decision);
-    if (facts.proxied)
-        notes.push_back(
-            "a process of the engine's on the host takes it (docker-proxy, or Podman's), and makes a "
-            "connection "
-            "of its own to " +
-            endpoint_text(facts.proxied->to.address, facts.proxied->to.port) + " of " +
-            facts.proxied->target);
-    if (const auto& from = facts.context.targets.front(); from.state == api::State::paused)
-        notes.push_back(from.name + " is paused: its own programs send nothing now");
-    add_sharing(notes, facts.context.targets.front());
-    if (facts.context.peer) add_sharing(notes, *facts.context.peer);
-    if (!facts.saw_all) notes.emplace_back("some packets were not seen: the kernel had no room for them");
-    if (facts.probed && decision.verdict == WhyVerdict::delivered && is_lost(facts.way.end))
-        notes.push_back("by the tables it should not arrive: " + facts.way.note);
-    return notes;
 }
 
 }  // namespace netlab::operations

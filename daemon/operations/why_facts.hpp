@@ -30,7 +30,7 @@ struct SilentNeighbour {
     std::string interface;
     IpAddress address;
     Port at{};                            ///< that interface
-    std::optional<NeighbourStop> stop{};  ///< a rule of the host's that keeps it from being found
+    std::optional<NeighbourStop> stop{};  ///< a rule that keeps it from being found, or may
 };
 
 /// A rule's counter of packets around the probe.
@@ -74,6 +74,13 @@ struct RulesDecision {
     bool legacy_doubt = false;              ///< the doubt's is iptables-legacy's, of which no trace tells
     bool engine_elsewhere = false;          ///< of Docker's chains only the other iptables has any
     std::optional<ZoneRule> zone{};
+    std::optional<std::size_t> place{};  ///< whose it is, and what follows from it; absent: the host's
+};
+
+/// The same of those that it meets before it comes to IP's on the host, and behind them.
+struct RulesAround {
+    RulesDecision before;
+    RulesDecision behind;
 };
 
 /// The source that a packet leaves the host with, as the host's rules read.
@@ -194,8 +201,13 @@ struct WhyFacts {
     std::string by_mark_back;  ///< the same of the answer's
     std::vector<std::string>
         ingress;  ///< the host's chains at an interface's ingress that may drop: "netdev t c"
-    std::optional<RulesDecision> rules;        ///< absent where it does not pass the host's rules
-    std::optional<RulesDecision> rules_back;   ///< the same of the answer
+    std::optional<RulesDecision> rules;       ///< absent where it does not pass the host's rules
+    std::optional<RulesDecision> rules_back;  ///< the same of the answer
+    std::optional<RulesAround> around;        ///< absent where FROM's source is not known
+    /// The destination that TO's own rules give it; absent where they are not known.
+    std::optional<api::Endpoint> inside;
+    std::vector<std::string> unread;  ///< whose rules it meets that netlab has not read, or not as a whole
+    std::optional<RulesAround> around_back;    ///< the same of the answer
     std::optional<LegRules> leg;               ///< where a process of the engine's may take it on the host
     std::optional<LeavingSource> leaving;      ///< absent where it does not leave the host, or is not known
     std::optional<api::ConntrackStale> stale;  ///< an old entry of the same service that leads elsewhere
@@ -216,11 +228,21 @@ struct WhyDecision {
     std::optional<std::size_t> last;  ///< point of the way where it was seen last
 };
 
-/// The rules that have decided so, or would; nullptr where they are not known.
+/// A rule certainly keeps WhyFacts::silent from being found.
+[[nodiscard]] inline bool is_kept_silent(const WhyFacts& facts) {
+    return facts.silent && facts.silent->stop && facts.silent->stop->certain;
+}
+
+/// IP's rules on the host that have decided so, or would; nullptr where they are not known.
 [[nodiscard]] inline const RulesDecision* table_of(const WhyFacts& facts, bool answer, bool leg) {
     if (leg) return !facts.leg ? nullptr : answer ? &facts.leg->back : &facts.leg->there;
     const auto& rules = answer ? facts.rules_back : facts.rules;
     return rules ? &*rules : nullptr;
 }
+/// With those around them, in the order of the way.
+[[nodiscard]] std::vector<const RulesDecision*> tables_of(const WhyFacts& facts, bool answer, bool leg);
+/// The one that the chain of `rule` decides; nullptr: none.
+[[nodiscard]] const RulesDecision* table_with(const WhyFacts& facts, const api::WhyRule& rule, bool answer,
+                                              bool leg);
 
 }  // namespace netlab::operations

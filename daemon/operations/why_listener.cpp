@@ -13,7 +13,7 @@ using api::WhyProtocol;
 Explanation explain_listener(const WhyFacts& facts) {
     const auto& listener = facts.proxied ? facts.proxied->listener : facts.listener;
     if (!listener) return {};
-    const auto to = facts.proxied ? facts.proxied->to : facts.destination();
+    const auto to = facts.proxied ? facts.proxied->to : facts.inside.value_or(facts.destination());
     ReachRequest request(facts.request);
     const ListenerQuestion question{facts.proxied ? facts.proxied->target : facts.final_target,
                                     to.address,

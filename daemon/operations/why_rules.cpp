@@ -31,14 +31,6 @@ bool is_lost_by_routing(api::RouteStep step) {
            step == RouteStep::not_forwarded || step == RouteStep::refused;
 }
 
-/// nullptr: it is not known which.
-std::string doubt_of(const kernel::RuleChain* chain, const kernel::PacketRule* rule) {
-    if (chain == nullptr) return "a rule that netlab does not understand";
-    auto place = chain->table;
-    if (chain->legacy) place.insert(place.find(' '), " (legacy)");
-    return place + " " + chain->name + (rule == nullptr ? std::string() : ": " + rule->to_string());
-}
-
 /// By NF_INET_.
 constexpr std::array hook_names{"prerouting", "input", "forward", "output", "postrouting"};
 
@@ -152,6 +144,14 @@ class HookWalk {
     RulesDecision out_;
 };
 
+/// From its last hook on the way out to the last before who takes it there.
+void come_in_by_loopback(HookWalk& walk) {
+    walk.look(NF_INET_POST_ROUTING);
+    walk.facts().input = "lo";
+    walk.facts().output = "";
+    walk.look(NF_INET_PRE_ROUTING);
+}
+
 /// Conntrack does not see the packet that is answered, or sees it in a zone of its own: what the answer is
 /// for conntrack is not known then.
 bool is_kept_apart(const FamilyRules& rules, const HostPassage& passage, const kernel::PacketFacts& packet) {
@@ -181,6 +181,13 @@ api::WhyRule rule_of(const kernel::FilterDecision& decision, const std::string& 
     return rule;
 }
 
+std::string doubt_of(const kernel::RuleChain* chain, const kernel::PacketRule* rule) {
+    if (chain == nullptr) return "a rule that netlab does not understand";
+    auto place = chain->table;
+    if (chain->legacy) place.insert(place.find(' '), " (legacy)");
+    return place + " " + chain->name + (rule == nullptr ? std::string() : ": " + rule->to_string());
+}
+
 kernel::PacketFacts packet_facts(const HostPassage& passage, const Flow& flow, const IpAddress& source) {
     kernel::PacketFacts facts;
     facts.source = source;
@@ -193,6 +200,8 @@ kernel::PacketFacts packet_facts(const HostPassage& passage, const Flow& flow, c
         facts.destination_port = flow.remote_port;
     }
     facts.input = passage.input;
+    // None comes over a veth, and none is there before a rule or a program sets one.
+    facts.mark = 0;
     facts.flow = kernel::flow_is_new;
     return facts;
 }
@@ -223,6 +232,7 @@ std::optional<HostPassage> passage_of(const Way& way, const std::string& host,
             passage.input = point.hop.interface;
         }
     }
+    if (passage.for_host && passage.input == "lo") passage.output = "lo";
     return there ? std::optional(passage) : std::nullopt;
 }
 
@@ -237,6 +247,7 @@ RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passa
     const std::uint32_t first = local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
     // A hook keeps the interface that it began with, whatever a translation in it leads to.
     if (local && !translated) facts.output = passage.output;
+    if (local) facts.input = "";
     if (!translated) facts.destination_local = passage.for_host;
     walk.look(first, HookPart::before_dnat);
     if (!translated && walk.is_translation_in_doubt()) return walk.take();
@@ -251,6 +262,7 @@ RulesDecision decide_by_rules(const FamilyRules& rules, const HostPassage& passa
     if (passage.lost) return walk.take();
     facts.destination_local = passage.for_host;
     if (passage.for_host) {
+        if (local) come_in_by_loopback(walk);
         walk.look(NF_INET_LOCAL_IN);
         return walk.take();
     }
@@ -289,8 +301,14 @@ RulesDecision decide_answer_by_rules(const FamilyRules& rules, const HostPassage
         walk.look(NF_INET_LOCAL_IN);
         return walk.take();
     }
+    if (passage.for_host) walk.facts().input = "";
     walk.look(passage.for_host ? NF_INET_LOCAL_OUT : NF_INET_FORWARD);
-    walk.look(NF_INET_POST_ROUTING);
+    if (for_host) {
+        come_in_by_loopback(walk);
+        walk.look(NF_INET_LOCAL_IN);
+    } else {
+        walk.look(NF_INET_POST_ROUTING);
+    }
     return walk.take();
 }
 

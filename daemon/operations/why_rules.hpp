@@ -30,6 +30,9 @@ struct HostPassage {
 /// As a report says what drops it: a rule, or a chain's policy.
 [[nodiscard]] api::WhyRule rule_of(const kernel::FilterDecision& decision, const std::string& target);
 
+/// The rule that a doubt is about, as a report says it; a nullptr: it is not known which.
+[[nodiscard]] std::string doubt_of(const kernel::RuleChain* chain, const kernel::PacketRule* rule);
+
 /// The packet as it comes to the host, or is made there.
 [[nodiscard]] kernel::PacketFacts packet_facts(const HostPassage& passage, const Flow& flow,
                                                const IpAddress& source);

@@ -49,10 +49,14 @@ class Explainer {
     [[nodiscard]] bool is_shadowed() const {
         return facts_.leaving && !facts_.leaving->nat.shadowed_by.empty();
     }
-    /// Between containers nothing is to be translated, and of others it is seen only in what becomes of it.
+    /// Between containers nothing is to be translated.
+    [[nodiscard]] bool is_for_container() const {
+        return facts_.way.end == api::RouteStep::delivered && facts_.way.end_place &&
+               is_container(target_at(facts_.context, *facts_.way.end_place));
+    }
+    /// Of others it is seen only in what becomes of it.
     [[nodiscard]] bool may_know_way_back() const {
-        if (facts_.way.end != api::RouteStep::delivered || !facts_.way.end_place) return false;
-        return !facts_.probed || is_container(target_at(facts_.context, *facts_.way.end_place));
+        return is_for_container() || (!facts_.probed && facts_.way.end == api::RouteStep::delivered);
     }
 
     /// As it was seen, or, where nothing was sent, as the rules read.
@@ -79,7 +83,7 @@ class Explainer {
             const auto cause = explain_shadowed_nat(facts_.leaving->nat);
             return {text + cause.explanation, cause.suggestion};
         }
-        if (may_know_way_back()) return {};
+        if (is_for_container()) return {};
         if (facts_.rules && facts_.rules->untracks) return explain_untracked(text, *facts_.rules->untracks);
         // Before the chain's other rules, one of which may end it.
         const auto& output = exit_.hop.interface;

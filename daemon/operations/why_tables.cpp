@@ -1,5 +1,6 @@
 #include "daemon/operations/why_tables.hpp"
 
+#include "daemon/kernel/neighbour.hpp"
 #include "daemon/operations/route_probe.hpp"
 #include "daemon/operations/route_refusal.hpp"
 #include "daemon/operations/route_row.hpp"
@@ -8,6 +9,7 @@
 #include <algorithm>
 
 #include <linux/rtnetlink.h>
+#include <net/if.h>
 
 namespace netlab::operations {
 
@@ -154,6 +156,23 @@ std::optional<SilentNeighbour> WhyTables::silent_neighbour(const std::vector<Pla
             return SilentNeighbour{hop->target, *hop->output, *hop->next_hop, output};
     }
     return std::nullopt;
+}
+
+std::vector<SilentNeighbour> WhyTables::unasked_neighbours() const {
+    std::vector<SilentNeighbour> out;
+    for (const auto& sending : sendings(hops_)) {
+        const auto& hop = *sending.hop;
+        const auto output = sending.output;
+        const auto* link = topology_.link(output);
+        const auto known = kernel::dump_neighbours(known_.socket(output.place)->get());
+        if (!known || link == nullptr || (link->flags & (IFF_NOARP | IFF_LOOPBACK)) != 0) continue;
+        const bool is_there = std::ranges::any_of(known->rows, [&](const kernel::Neighbour& one) {
+            return one.address == *hop.next_hop && one.index == output.index && one.mac &&
+                   !one.is_unanswered();
+        });
+        if (!is_there) out.push_back({hop.target, *hop.output, *hop.next_hop, output});
+    }
+    return out;
 }
 
 std::optional<WrongNeighbour> WhyTables::wrong_neighbour(const std::vector<PlacedHop>& hops) const {

@@ -44,6 +44,8 @@ class WhyTables {
 
     /// Somebody on the ways that were asked for has asked for a link-layer address, in vain.
     [[nodiscard]] std::optional<SilentNeighbour> silent_neighbour() const;
+    /// Whose link-layer address somebody on those ways has to ask for first.
+    [[nodiscard]] std::vector<SilentNeighbour> unasked_neighbours() const;
     /// Who on those ways sends to another MAC address than that of its next hop.
     [[nodiscard]] std::optional<WrongNeighbour> wrong_neighbour() const { return wrong_neighbour(hops_); }
     /// The same on the way from that place to `source`.

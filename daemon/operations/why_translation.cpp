@@ -64,8 +64,6 @@ std::pair<kernel::PacketFacts, std::uint32_t> packet_at_last_hook(const FamilyRu
                                                                   const Flow& flow, const IpAddress& source,
                                                                   const api::Endpoint& destination) {
     auto facts = packet_facts(passage, flow, source);
-    // No mark comes over a veth.
-    facts.mark = 0;
     const bool local = passage.input.empty() || passage.input == "lo";
     const std::uint32_t first = local ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING;
     const bool marked = kernel::find_drop(rules.chains, first, facts).effects.marks ||

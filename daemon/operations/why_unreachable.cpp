@@ -77,7 +77,7 @@ class Explainer {
 
     [[nodiscard]] Explanation lost_answer() const {
         auto out = where_answer_is_lost();
-        const auto gateway = by_gateway_back();
+        const auto gateway = is_lost_at_next_hop() ? by_gateway_back() : Explanation();
         if (gateway.explanation.empty()) return out;
         return {out.explanation + "; " + gateway.explanation, gateway.suggestion};
     }
@@ -109,15 +109,12 @@ class Explainer {
         return by_gateway_of(from(), *facts_.route, *facts_.next_hop);
     }
 
-    /// TO's is not, and the answer is lost at its next hop.
+    /// TO's is not.
     [[nodiscard]] Explanation by_gateway_back() const {
         const auto* to = final_target();
         const auto& route = facts_.route_back;
         if (to == nullptr || !route || !route->gateway) return {};
-        const auto& answer = *facts_.lost_answer;
-        const bool at_next_hop = answer.silent ? answer.silent->target == to->name
-                                               : is_container(target_at(facts_.context, answer.place));
-        return at_next_hop ? by_gateway_of(*to, *route, *route->gateway) : Explanation();
+        return by_gateway_of(*to, *route, *route->gateway);
     }
 
     /// "; conntrack still sends it to …": a translation to an address that nobody has.
@@ -161,6 +158,14 @@ class Explainer {
                         : command_in(target, ip_command(next_hop) + "route del " + route.entry)};
         return {sends + ", and its networks' gateway is " + list_and(gateways),
                 command_in(target, ip_command(next_hop) + "route replace default via " + right->to_string())};
+    }
+
+    /// The answer, at TO's.
+    [[nodiscard]] bool is_lost_at_next_hop() const {
+        const auto* to = final_target();
+        const auto& answer = *facts_.lost_answer;
+        if (answer.silent) return to != nullptr && answer.silent->target == to->name;
+        return is_container(target_at(facts_.context, answer.place));
     }
 
     /// Of the address' family, where the engine says.
@@ -251,9 +256,9 @@ class Explainer {
                                    [&](const auto& name) { return name.address == address; });
     }
 
-    /// A rule of the trace has translated it.
+    /// A rule of the trace has translated it; where nothing was sent, one that reads so.
     [[nodiscard]] bool by_rule() const {
-        return std::ranges::any_of(facts_.trace, [&](const TracedStep& step) {
+        return !facts_.probed || std::ranges::any_of(facts_.trace, [&](const TracedStep& step) {
             return !step.step.answer && step.step.text.find("dnat to") != std::string::npos;
         });
     }
@@ -278,6 +283,10 @@ Explanation explain_unreachable(const WhyFacts& facts) {
 
 Explanation explain_gateway(const WhyFacts& facts) {
     return Explainer(facts).by_gateway();
+}
+
+Explanation explain_gateway_back(const WhyFacts& facts) {
+    return Explainer(facts).by_gateway_back();
 }
 
 Explanation explain_mark(const WhyFacts& facts, bool answer) {

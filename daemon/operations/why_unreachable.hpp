@@ -11,6 +11,9 @@ namespace netlab::operations {
 /// FROM's own way out is not by its networks' gateway.
 [[nodiscard]] Explanation explain_gateway(const WhyFacts& facts);
 
+/// The same of TO's way back.
+[[nodiscard]] Explanation explain_gateway_back(const WhyFacts& facts);
+
 /// WhyFacts::by_mark, or by_mark_back of the answer: what may be, and where to look; empty where there is
 /// none.
 [[nodiscard]] Explanation explain_mark(const WhyFacts& facts, bool answer);

@@ -102,7 +102,7 @@ class Decider {
     /// Nobody answers for a next hop; a rule may be why.
     void by_silent_neighbour() {
         settle(WhyVerdict::unreachable, api::WhyPlace{facts_.silent->target, facts_.silent->interface});
-        if (facts_.silent->stop) out_.rule = facts_.silent->stop->rule;
+        if (is_kept_silent(facts_)) out_.rule = facts_.silent->stop->rule;
     }
 
     [[nodiscard]] api::WhyPlace end_place() const {
@@ -216,6 +216,11 @@ class Decider {
             // A rule of FROM's own says EPERM; which one, only a trace tells.
             const auto& points = facts_.way.points;
             const bool at_interface = end.error_number == EMSGSIZE && !points.empty();
+            const auto* own = facts_.around && end.error_number == EPERM ? &facts_.around->before : nullptr;
+            if (own != nullptr && own->rule && own->place == std::size_t{0}) {
+                stop_by_table(out_, *own);
+                return;
+            }
             settle(end.error_number == EPERM ? WhyVerdict::dropped : WhyVerdict::unreachable,
                    at_interface ? place_of(points.front()) : api::WhyPlace{facts_.request.from, ""});
             return;
@@ -226,7 +231,7 @@ class Decider {
         else if (facts_.silent)
             where = {facts_.silent->target, facts_.silent->interface};
         settle(WhyVerdict::unreachable, where);
-        if (facts_.silent && facts_.silent->stop) out_.rule = facts_.silent->stop->rule;
+        if (is_kept_silent(facts_)) out_.rule = facts_.silent->stop->rule;
     }
 
     void by_silence() {
@@ -261,6 +266,10 @@ class Decider {
                    api::WhyPlace{facts_.request.from, "before any interface"});
             return;
         }
+        if (const auto* rules = untraced_drop(false)) {
+            stop_by_table(out_, *rules);
+            return;
+        }
         if (end_is_unwatched() && come_back()) return;
         const bool unwatched_is_next =
             outside_is_next() || (end_is_unwatched() && is_last_watched(*out_.last));
@@ -269,6 +278,27 @@ class Decider {
             return;
         }
         settle(WhyVerdict::lost, between(facts_.way, *out_.last, false));
+    }
+
+    /// A rule of which no trace tells, where the packet was not seen behind: at an interface's ingress or
+    /// egress, or of a bridge's prerouting, which comes before what has the packet traced.
+    [[nodiscard]] const RulesDecision* untraced_drop(bool answer) const {
+        const auto& points = facts_.way.points;
+        for (const auto* rules : tables_of(facts_, answer, false)) {
+            const bool at_device = rules->hook == "ingress" || rules->hook == "egress";
+            const bool early = rules->rule && rules->rule->family == "bridge" && rules->hook == "prerouting";
+            if (!rules->rule || (!at_device && !early)) continue;
+            const auto& device = rules->hook == "egress" ? rules->output : rules->input;
+            const auto there = std::ranges::find_if(points, [&](const WayPoint& point) {
+                return point.hop.target == rules->rule->target && point.hop.interface == device;
+            });
+            if (there == points.end()) continue;
+            const auto came_back = [](const WayPoint& point) { return point.hop.back.value_or(false); };
+            const bool seen_behind = answer ? std::any_of(points.begin(), there, came_back)
+                                            : std::any_of(std::next(there), points.end(), is_seen);
+            if (!seen_behind) return rules;
+        }
+        return nullptr;
     }
 
     /// It was seen to leave the namespace where the tables say that it is lost.
@@ -312,6 +342,8 @@ class Decider {
         if (is_untold(facts_.rules_back) &&
             facts_.way.points[*back].hop.target == facts_.rules_back->rule->target)
             stop_by_table(out_, *facts_.rules_back);
+        else if (const auto* rules = untraced_drop(true))
+            stop_by_table(out_, *rules);
         else
             settle(WhyVerdict::lost, between(facts_.way, *back, true));
         return true;
@@ -320,6 +352,11 @@ class Decider {
     /// It came to TO, and nothing came back to FROM.
     void in_target() {
         if (come_back()) return;
+        // It was seen at its interface, before what drops it there.
+        if (const auto* rules = untraced_drop(false)) {
+            stop_by_table(out_, *rules);
+            return;
+        }
         const bool takes = facts_.listener && facts_.listener->verdict == ListenerVerdict::takes;
         if (facts_.flow.protocol == WhyProtocol::udp && takes) {
             if (is_asleep(facts_.asleep))

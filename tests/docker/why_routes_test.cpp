@@ -246,7 +246,8 @@ TEST_CASE("why: a neighbour that was asked for in vain on another interface is n
             " priority 0; }; add rule netdev own in ip saddr " + address + " drop'");
     const auto report = ask_why(daemon, {"co4", address});
     INFO(report);
-    CHECK(verdict(report) == "lost");
+    CHECK(verdict(report) == "dropped");
+    CHECK(text(rule(report), "table") == "own");
     CHECK_FALSE(contains(text(report, "explanation"), "nobody answers"));
 }
 

@@ -459,7 +459,8 @@ TEST_CASE("why: 0.0.0.0 is the namespace itself, and nothing has translated it",
     CHECK_FALSE(contains(text(report, "suggestion"), "conntrack"));
 }
 
-TEST_CASE("why: an answer that the host's ingress hook drops has come back to the host", "[docker]") {
+TEST_CASE("why: what an interface's ingress hook drops of an answer no trace shows, and its rule is named",
+          "[docker]") {
     const support::Daemon daemon(settings());
     const Undo undo("nft delete table netdev own");
     on_host(
@@ -468,10 +469,12 @@ TEST_CASE("why: an answer that the host's ingress hook drops has come back to th
         "}; add rule netdev own in ip saddr 203.0.113.8 drop'");
     const auto report = ask_why(daemon, {"co1", "203.0.113.8"});
     INFO(report);
-    CHECK(verdict(report) == "lost");
-    CHECK_FALSE(contains(text(report, "explanation"), "nothing has come back"));
-    CHECK(contains(text(report, "explanation"), "no further than eth0 of host"));
+    CHECK(verdict(report) == "dropped");
+    CHECK(text(rule(report), "table") == "own");
     CHECK(contains(text(report, "explanation"), "netdev own in"));
+    CHECK(contains(text(report, "explanation"), "it is the answer"));
+    follow(report);
+    check_delivered(daemon, {"co1", "203.0.113.8"});
 }
 
 TEST_CASE("why: a queue that no program reads", "[docker]") {

@@ -7,6 +7,7 @@
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_bridge.h>
+#include <net/if_arp.h>
 
 using namespace netlab;
 using namespace netlab::kernel;
@@ -36,6 +37,9 @@ std::optional<bool> drops(std::vector<NftExpression> expressions) {
         {input_of(NFPROTO_BRIDGE)}, {{NFPROTO_BRIDGE, "t", "c", 1, std::move(expressions), {}}}, true, true};
     PacketFacts frame;
     frame.tracked = false;
+    frame.source = *IpAddress::parse("192.0.2.1");
+    frame.destination = *IpAddress::parse("192.0.2.2");
+    frame.arp_operation = ARPOP_REQUEST;
     const auto chains = arp_chains(content);
     const auto decision =
         find_frame_drop(chains.frames, {FramePoint::Kind::bridge, {}, NF_BR_LOCAL_IN}, frame);
@@ -54,11 +58,50 @@ TEST_CASE("arp chains: ARP's frames meet what is for them or for all, and nothin
           false);
     CHECK(drops({NftPayload{1, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2},
                  NftCompare{1, NFT_CMP_NEQ, {std::byte{0}, std::byte{80}}}, drop}) == false);
-    // What is asked of their own is not looked at.
-    auto request = for_ether_type(ETH_P_ARP);
-    request.insert(request.end() - 1, NftPayload{1, NFT_PAYLOAD_NETWORK_HEADER, 6, 2});
-    request.insert(request.end() - 1, NftCompare{1, NFT_CMP_EQ, {std::byte{0}, std::byte{1}}});
-    CHECK(drops(request) == std::nullopt);
+}
+
+namespace {
+
+/// A rule that asks for those bytes of the header.
+std::vector<NftExpression> asking(std::uint32_t offset, std::vector<std::byte> wanted,
+                                  bool inverted = false) {
+    auto out = for_ether_type(ETH_P_ARP);
+    out.insert(out.end() - 1,
+               NftPayload{1, NFT_PAYLOAD_NETWORK_HEADER, offset, static_cast<std::uint32_t>(wanted.size())});
+    out.insert(out.end() - 1, NftCompare{1, inverted ? NFT_CMP_NEQ : NFT_CMP_EQ, std::move(wanted)});
+    return out;
+}
+
+std::vector<std::byte> bytes(std::initializer_list<int> numbers) {
+    std::vector<std::byte> out;
+    for (const auto one : numbers)
+        out.push_back(static_cast<std::byte>(one));
+    return out;
+}
+
+}  // namespace
+
+TEST_CASE("arp chains: what a rule asks of the ARP header is looked at", "[unit]") {
+    CHECK(drops(asking(6, bytes({0, 1}))) == true);
+    CHECK(drops(asking(6, bytes({0, 2}))) == false);
+    CHECK(drops(asking(14, bytes({192, 0, 2, 1}))) == true);
+    CHECK(drops(asking(14, bytes({192, 0, 2, 9}))) == false);
+    CHECK(drops(asking(14, bytes({192, 0, 2}))) == true);
+    CHECK(drops(asking(24, bytes({192, 0, 2, 2}))) == true);
+    CHECK(drops(asking(24, bytes({192, 0, 2, 2}), true)) == false);
+    // As arptables(8) has it in each rule: Ethernet, and how long the addresses are.
+    CHECK(drops(asking(0, bytes({0, 1}))) == true);
+    CHECK(drops(asking(4, bytes({6}))) == true);
+    CHECK(drops(asking(5, bytes({4}))) == true);
+    CHECK(drops(asking(0, bytes({0, 6}))) == false);
+    CHECK(drops(asking(0, bytes({0, 1}), true)) == false);
+    // Of MAC addresses nothing is known.
+    CHECK(drops(asking(8, bytes({2, 0, 0, 0, 0, 1}))) == std::nullopt);
+    const NftTables::Content content{{input_of(NFPROTO_ARP)},
+                                     {{NFPROTO_ARP, "t", "c", 1, asking(14, bytes({192, 0, 2, 1})), {}}},
+                                     true,
+                                     true};
+    CHECK(arp_chains(content).own.front().rules.front().to_string() == "arp saddr ip 192.0.2.1 drop");
 }
 
 TEST_CASE("arp chains: ARP's own tables are apart from those that see frames", "[unit]") {

@@ -2,6 +2,7 @@
 
 #include "daemon/operations/why_explanation.hpp"
 #include "daemon/operations/why_narrow.hpp"
+#include "daemon/operations/why_notes.hpp"
 #include "daemon/operations/why_translation.hpp"
 #include "daemon/operations/why_verdict.hpp"
 #include "tests/support/catch.hpp"
@@ -151,6 +152,164 @@ TEST_CASE("why by tables: a rule that stops the answer decides, but by a mark th
     CHECK(one.verdict() == WhyVerdict::unknown);
     back.marks = false;
     CHECK(one.verdict() == WhyVerdict::lost);
+}
+
+namespace {
+
+RulesDecision dropping(const char* target, const char* chain, const char* hook,
+                       std::optional<std::size_t> place = {}) {
+    RulesDecision out;
+    out.known = true;
+    auto& rule = out.rule.emplace();
+    rule.target = target;
+    rule.family = "ip";
+    rule.table = "filter";
+    rule.chain = chain;
+    rule.handle = 7;
+    rule.text = "tcp dport 80 drop";
+    out.hook = hook;
+    out.place = place;
+    out.destination = {address("172.17.0.4"), 80};
+    return out;
+}
+
+/// The case with rules around the host's, none of which stops anything yet.
+struct Surrounded : Case {
+    Surrounded() {
+        for (auto* around : {&facts.around, &facts.around_back}) {
+            around->emplace();
+            (*around)->before.known = (*around)->behind.known = true;
+        }
+        facts.rules_back.emplace().known = true;
+    }
+};
+
+}  // namespace
+
+TEST_CASE("why by tables: FROM's and TO's own rules decide where they are met on the way", "[unit]") {
+    const Surrounded clear;
+    CHECK(clear.verdict() == WhyVerdict::unknown);
+    CHECK(clear.says("no rule on the way stops the packet or its answer as netlab reads them"));
+    Surrounded one;
+    one.facts.rules->rule = dropping("host", "FORWARD", "forward").rule;
+    one.facts.around->before = dropping("co1", "OUTPUT", "output", 0);
+    CHECK(one.verdict() == WhyVerdict::dropped);
+    CHECK(one.where() == api::WhyPlace{"co1", "ip filter OUTPUT"});
+    CHECK(one.why().suggestion ==
+          "nsenter --net=/proc/41/ns/net nft insert rule ip filter OUTPUT ip daddr "
+          "172.17.0.4 tcp dport 80 accept");
+    // The host's come before TO's own, and what is not there meets none of these.
+    Surrounded into;
+    into.facts.around->behind = dropping("co2", "INPUT", "input", 2);
+    CHECK(into.where() == api::WhyPlace{"co2", "ip filter INPUT"});
+    CHECK(into.why().suggestion.starts_with("nsenter --net=/proc/42/ns/net "));
+    into.facts.rules->rule = dropping("host", "FORWARD", "forward").rule;
+    CHECK(into.where() == api::WhyPlace{"host", "ip filter FORWARD"});
+    into.facts.rules->rule.reset();
+    into.facts.way.end = RouteStep::blackhole;
+    CHECK(into.verdict() == WhyVerdict::unreachable);
+    // Its answer.
+    Surrounded answering;
+    answering.facts.around_back->before = dropping("co2", "OUTPUT", "output", 2);
+    CHECK(answering.verdict() == WhyVerdict::dropped);
+    CHECK(answering.decided().answer);
+    answering.facts.no_way_back = NoWayBack{2, address("172.18.0.2"), ENETUNREACH, {}};
+    CHECK(answering.verdict() == WhyVerdict::lost);
+    Surrounded coming_back;
+    coming_back.facts.around_back->behind = dropping("co1", "INPUT", "input", 0);
+    CHECK(coming_back.where() == api::WhyPlace{"co1", "ip filter INPUT"});
+    CHECK(coming_back.decided().answer);
+    // Of somebody outside, too; a datagram's answer is a doubt.
+    coming_back.facts.way.end = RouteStep::leaves;
+    CHECK(coming_back.verdict() == WhyVerdict::dropped);
+    coming_back.facts.way.end = RouteStep::delivered;
+    coming_back.facts.flow.protocol = WhyProtocol::udp;
+    CHECK(coming_back.verdict() == WhyVerdict::unknown);
+    CHECK(coming_back.says("it is the answer that it drops"));
+    CHECK_FALSE(coming_back.says("no rule on the way"));
+}
+
+TEST_CASE("why by tables: what an end's own rules may do is a doubt, and whose were not read is said",
+          "[unit]") {
+    Surrounded one;
+    one.facts.around->behind.doubt = "co2's inet own fw: meta cgroup 1 drop";
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    CHECK(one.says("whether this rule stops it netlab cannot say: co2's inet own fw"));
+    Surrounded unread;
+    unread.facts.unread = {"co2"};
+    unread.facts.around->behind.known = false;
+    CHECK(unread.says("netlab has not read the rules of co2"));
+    // What FROM makes of its addresses leads elsewhere, and where TO sends it on another listens.
+    Surrounded translating;
+    translating.facts.around->before.translation_in_doubt = true;
+    translating.facts.around->before.doubt = "co1's ip nat c: dnat to 172.17.0.9";
+    translating.facts.rules->rule = dropping("host", "FORWARD", "forward").rule;
+    translating.facts.rules->hook = "forward";
+    CHECK(translating.verdict() == WhyVerdict::unknown);
+    CHECK(translating.says("whether this rule translates it"));
+    Surrounded sent_on;
+    sent_on.facts.listener->verdict = ListenerVerdict::none;
+    CHECK(sent_on.verdict() == WhyVerdict::refused);
+    sent_on.facts.around->behind.translation_in_doubt = true;
+    CHECK(sent_on.verdict() == WhyVerdict::unknown);
+}
+
+TEST_CASE("why by tables: a rule that keeps a neighbour from being found decides, one that may is told",
+          "[unit]") {
+    Surrounded one;
+    auto& silent = one.facts.silent.emplace();
+    silent = {"co1", "eth0", address("172.18.0.1"), {0, 2}};
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    auto& stop = silent.stop.emplace();
+    stop.rule.target = "co2";
+    stop.rule.family = "arp";
+    stop.rule.table = "a";
+    stop.rule.chain = "c";
+    stop.place = 2;
+    stop.arp = true;
+    stop.certain = false;
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    stop.certain = true;
+    // No frame of the packet's leaves FROM before, and so none meets the host's rules.
+    one.facts.rules->rule = dropping("host", "FORWARD", "forward").rule;
+    CHECK(one.verdict() == WhyVerdict::unreachable);
+    CHECK(one.decided().rule->table == "a");
+    CHECK(one.why().suggestion == "nsenter --net=/proc/42/ns/net nft insert rule arp a c accept");
+}
+
+TEST_CASE("why by tables: a TO that answers by another than its gateway, or has a double, is a doubt",
+          "[unit]") {
+    Surrounded one;
+    api::Membership network;
+    network.name = "net2";
+    network.gateway = address("172.17.0.1");
+    one.context.others[1].networks = {network};
+    auto& back = one.facts.route_back.emplace();
+    back.target = "co2";
+    back.is_default = true;
+    back.gateway = address("172.17.0.1");
+    CHECK(one.says("no rule on the way stops"));
+    back.gateway = address("172.17.0.99");
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    CHECK(one.says("co2 sends it to 172.17.0.99, and its networks' gateway is 172.17.0.1 of net2"));
+    Surrounded twice;
+    twice.facts.segment.explanation = "eth0 of co3 has 172.17.0.4, too";
+    CHECK_FALSE(twice.says("eth0 of co3"));
+    twice.facts.way.points.front().hop.detail = "172.17.0.4 is there more than once: …";
+    CHECK(twice.says("but eth0 of co3 has 172.17.0.4, too"));
+}
+
+TEST_CASE("why: behind a rule that drops it a translation to nobody is told", "[unit]") {
+    Surrounded one;
+    one.facts.rules->rule = dropping("host", "FORWARD", "forward").rule;
+    CHECK_FALSE(one.says("finds nobody"));
+    one.facts.translated = api::Endpoint{address("172.17.0.77"), 80};
+    one.facts.way.end = RouteStep::unknown;
+    one.facts.way.note = "no target that netlab knows has 172.17.0.77 on this bridge";
+    CHECK(one.verdict() == WhyVerdict::dropped);
+    CHECK(
+        one.says("behind it the packet finds nobody: its destination has been translated to 172.17.0.77:80"));
+    CHECK_FALSE(one.says("old conntrack entry"));
 }
 
 TEST_CASE("why by tables: a permanent neighbour entry that nobody has loses the packet, or its answer",

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "daemon/operations/why_explanation.hpp"
+#include "daemon/operations/why_notes.hpp"
 
 #include <string_view>
 
