@@ -85,6 +85,10 @@ def check(daemon: Daemon) -> None:
     daemon.ask("POST", "/v1/capture", {"points": ["co1"], "filter": "tcp port 1", "duration_ms": 200})
     expect(of_request(daemon, DECISION, op="capture")["NETLAB_FILTER"] == "tcp\\x20port\\x201", "a capture's filter is not said")
     expect("NETLAB_PACKETS" in of_request(daemon, RESULT, op="capture"), "what a capture saw is not said")
+    # Behind nine times the one the other is said all the same.
+    daemon.ask("POST", "/v1/routes", {"targets": ["co1"] * 9 + ["co2"]})
+    several = of_request(daemon, DECISION, op="routes")
+    expect(len(set(several["NETLAB_ID"])) == len(several["NETLAB_NS"]) == 2, f"which targets those were is not said: {several}")
 
 
 def forge(daemon: Daemon, words: list[str]) -> int:
