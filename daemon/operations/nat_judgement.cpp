@@ -62,7 +62,7 @@ void untracked(const api::NatRule& rule, const WayOut& way, api::NatOutRow& row)
     row.as = way.source;
     say(row, NatVerdict::routed,
         place_of(rule) + " takes it from conntrack, so that no rule may translate it: " + rule.text,
-        is_private(way.source) ? delete_command(rule) : std::string());
+        is_private(way.source) ? removal_of(rule) : std::string());
 }
 
 void translate(const FamilyRules& rules, const WayOut& way, api::NatOutRow& row) {
@@ -107,22 +107,22 @@ class Connection {
         if (is_certain(leaving)) return tell(*leaving);
         translate(rules_, way_, row_);
         if (row_.verdict == NatVerdict::blocked) return;
-        const auto as = row_.as.value_or(way_.source);
-        const auto answered = stop_of([&](const NatTrace& trace) { return trace.answered(as); });
-        if (is_certain(answered)) {
-            // Whose address nobody can answer needs no rule for that.
-            const bool unanswerable = row_.verdict == NatVerdict::routed && is_private(way_.source);
+        const auto stop = answered();
+        // Whose address nobody can answer needs no rule for that.
+        const bool unanswerable = row_.verdict == NatVerdict::routed && is_private(way_.source);
+        const auto& lost = way_.undiscovered;
+        if (is_certain(stop)) {
             if (!unanswerable) {
-                tell(*answered);
-            } else if (!answered->of_no_flow) {
-                remarks_.push_back("besides, " + answered->why.explanation);
+                tell(*stop);
+            } else if (!stop->of_no_flow) {
+                remarks_.push_back("besides, " + stop->why.explanation);
             }
-        } else if (const auto& lost = way_.undiscovered; lost && lost->certain) {
+        } else if (lost && lost->certain) {
             tell({lost->why});
-        } else if (row_.verdict != NatVerdict::unknown && (leaving || answered || lost)) {
-            const auto& why = leaving ? leaving->why : answered ? answered->why : lost->why;
-            if (leaving && leaving->rule) row_.rule = leaving->rule;
-            say(row_, NatVerdict::unknown, why.explanation, why.suggestion);
+        } else if (leaving) {
+            doubt(leaving->why, leaving->rule);
+        } else if (!unanswerable && (stop || lost)) {
+            doubt(stop ? stop->why : lost->why, std::nullopt);
         }
         for (const auto& remark : remarks_)
             row_.explanation += (row_.explanation.empty() ? "" : "; ") + remark;
@@ -131,18 +131,33 @@ class Connection {
   private:
     static bool is_certain(const std::optional<WayStop>& stop) { return stop && stop->certain; }
 
-    /// What stops it for all services; what does for web servers' alone is a remark.
+    std::optional<WayStop> answered() {
+        const auto as_if = [&](const std::optional<IpAddress>& as) {
+            return stop_of([&](const NatTrace& trace) { return trace.answered(as); });
+        };
+        auto stop = as_if(row_.as);
+        if (row_.verdict != NatVerdict::unknown || !is_certain(stop)) return stop;
+        // A rule that is not understood may leave it its own address.
+        auto untranslated = as_if(way_.source);
+        return is_certain(untranslated) ? stop : untranslated;
+    }
+
+    /// What stops it by whichever port; what does by a web server's alone is a remark. Which of the rules on
+    /// the way ask for a port the last of them does not say.
     template <class Trace>
     std::optional<WayStop> stop_of(Trace trace) {
         constexpr std::uint16_t https = 443;
         constexpr std::uint16_t http = 80;
         constexpr std::uint16_t no_service = 40'001;
-        auto found = trace(NatTrace(rules_, way_, https));
-        const bool of_service = found && found->of_service;
-        if (of_service) remark(https, *found);
-        if (const auto other = trace(NatTrace(rules_, way_, http)); other && other->of_service)
-            remark(http, *other);
-        return of_service ? trace(NatTrace(rules_, way_, no_service)) : found;
+        const auto secure = trace(NatTrace(rules_, way_, https));
+        const auto plain = trace(NatTrace(rules_, way_, http));
+        std::optional<WayStop> out;
+        if (secure && plain) out = trace(NatTrace(rules_, way_, no_service));
+        if (secure && secure != out) remark(https, *secure);
+        if (plain && plain != out) remark(http, *plain);
+        // Who may pass by one is not stopped for certain.
+        if (is_certain(out) && !secure->certain) return secure;
+        return is_certain(out) && !plain->certain ? plain : out;
     }
 
     /// Once of each port.
@@ -150,6 +165,12 @@ class Connection {
         const auto begin = "port " + std::to_string(port) + ": ";
         const auto is_said = [&](const std::string& one) { return one.starts_with(begin); };
         if (std::ranges::none_of(remarks_, is_said)) remarks_.push_back(begin + stop.why.explanation);
+    }
+
+    void doubt(const Explanation& why, const std::optional<api::NatRule>& rule) {
+        if (row_.verdict == NatVerdict::unknown) return;
+        if (rule) row_.rule = rule;
+        say(row_, NatVerdict::unknown, why.explanation, why.suggestion);
     }
 
     void tell(const WayStop& stop) {

@@ -4,7 +4,6 @@
 #include "daemon/operations/network_family.hpp"
 #include "daemon/operations/packet_explanation.hpp"
 
-#include <algorithm>
 #include <utility>
 
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
@@ -13,7 +12,6 @@
 namespace netlab::operations {
 
 using kernel::PacketFacts;
-using kernel::PacketField;
 using kernel::RuleAction;
 using Kind = kernel::FramePoint::Kind;
 
@@ -21,14 +19,6 @@ namespace {
 
 constexpr std::uint16_t any_port = 40'000;
 constexpr std::uint16_t web = 443;
-
-bool asks_for_port(const kernel::PacketRule& rule, bool answer) {
-    const auto field = answer ? PacketField::source_port : PacketField::destination_port;
-    return (answer ? rule.source_port : rule.destination_port).has_value() ||
-           std::ranges::any_of(rule.sets, [&](const kernel::SetCondition& one) {
-               return std::ranges::find(one.fields, field) != one.fields.end();
-           });
-}
 
 }  // namespace
 
@@ -111,9 +101,7 @@ NatTrace::Stop NatTrace::stop_of(const kernel::FilterDecision& decision, const P
     WayStop out{explain_drop(dropped, decision, missed)};
     if (leg.answer) out.why.explanation += "; no answer comes back";
     out.answer = leg.answer;
-    if (decision.rule == nullptr) return out;
-    out.rule = describe_rule(*decision.chain, *decision.rule);
-    out.of_service = asks_for_port(*decision.rule, leg.answer);
+    if (decision.rule != nullptr) out.rule = describe_rule(*decision.chain, *decision.rule);
     return out;
 }
 
@@ -124,7 +112,7 @@ NatTrace::Stop NatTrace::stop_at(std::uint32_t hook, PacketFacts& facts, Leg leg
     return stop_of(decision, facts, leg);
 }
 
-NatTrace::Stop NatTrace::stop_at(const kernel::FramePoint& point, const PacketFacts& facts, Leg leg) const {
+NatTrace::Stop NatTrace::stop_at(const kernel::FramePoint& point, PacketFacts& facts, Leg leg) const {
     const auto& frames = rules_of(leg).frames;
     if (frames.empty()) return std::nullopt;
     auto frame = facts;
@@ -137,6 +125,7 @@ NatTrace::Stop NatTrace::stop_at(const kernel::FramePoint& point, const PacketFa
     const auto& device = point.kind == Kind::bridge ? way_.port : point.device;
     if (!device.empty()) (enters ? frame.input : frame.output) = device;
     const auto decision = kernel::find_frame_drop(frames, point, frame);
+    if (decision.effects.marks) facts.mark.reset();
     if (auto stop = stop_of(decision, facts, leg)) return stop;
     // Whether conntrack comes to it there is not known.
     const auto& effects = decision.effects;
@@ -160,7 +149,6 @@ NatTrace::Stop NatTrace::stop_by_nat(std::uint32_t hook, const PacketFacts& fact
     WayStop out;
     out.certain = false;
     out.rule = describe_rule(*nat.chain, rule);
-    out.of_service = asks_for_port(rule, false);
     const auto place = place_of(*out.rule) + (leg.inside ? " in " + way_.target->name : std::string());
     const bool source = rule.action == RuleAction::snat;
     out.why.explanation = place + (source ? " gives another source to " : " sends elsewhere ") + words(leg) +

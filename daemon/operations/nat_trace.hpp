@@ -23,7 +23,11 @@ struct WayOut {
     std::string by_mark{};                 ///< a policy rule that would decide by a mark
     bool down = false;                     ///< the bridge is not up
 
-    std::string port{};                          ///< of that bridge: behind it is the container; "" not known
+    /// The interface that it comes in by is a bridge, whose frames rules see; a veth or a bond is none.
+    bool bridged = false;
+    /// Of the bridge or bond: behind it is the container. "": there is none, or, of any of a network, it is
+    /// not known, and what is at single ports is not looked at.
+    std::string port{};
     api::Runtime engine = api::Runtime::docker;  ///< whose rules would let it pass
     std::optional<IpPrefix> network{};           ///< that the source is of
     const api::Target* target = nullptr;         ///< whose packet it is; nullptr: of any of a network
@@ -45,8 +49,8 @@ struct WayStop {
     std::optional<api::NatRule> rule{};  ///< absent: it is a policy's, or no rule's
     bool certain = true;                 ///< false: it may
     bool answer = false;                 ///< it is the answer that does not get there
-    bool of_service = false;             ///< the rule asks for the service's port: others may fare otherwise
     bool of_no_flow = false;             ///< that conntrack takes the packets for none of one flow is why
+    friend bool operator==(const WayStop&, const WayStop&) = default;
 };
 
 /// One connection, to that port outside.
@@ -60,8 +64,8 @@ class NatTrace {
     /// certain, or else the first that may.
     [[nodiscard]] std::optional<WayStop> leaving() const;
     /// Of what comes then, with the source that it leaves with: the rest of its way, its answer, and what
-    /// follows either.
-    [[nodiscard]] std::optional<WayStop> answered(const IpAddress& as) const;
+    /// follows either. nullopt: it is translated, to which address is not known.
+    [[nodiscard]] std::optional<WayStop> answered(const std::optional<IpAddress>& as) const;
 
   private:
     using Stop = std::optional<WayStop>;
@@ -80,20 +84,21 @@ class NatTrace {
                                Leg leg) const;
     [[nodiscard]] Stop stop_at(std::uint32_t hook, kernel::PacketFacts& facts, Leg leg,
                                kernel::HookPart part = kernel::HookPart::whole) const;
-    [[nodiscard]] Stop stop_at(const kernel::FramePoint& point, const kernel::PacketFacts& facts,
-                               Leg leg) const;
+    [[nodiscard]] Stop stop_at(const kernel::FramePoint& point, kernel::PacketFacts& facts, Leg leg) const;
     [[nodiscard]] Stop stop_by_nat(std::uint32_t hook, const kernel::PacketFacts& facts, Leg leg) const;
     [[nodiscard]] Stop stop_by_route(const kernel::PacketFacts& back, Leg leg) const;
-    [[nodiscard]] Stop not_led_back(const IpAddress& as) const;
-    [[nodiscard]] Tracked tracked_on_host(const IpAddress& as) const;
+    [[nodiscard]] Stop not_led_back(const std::optional<IpAddress>& as) const;
+    [[nodiscard]] Tracked tracked_on_host(const std::optional<IpAddress>& as) const;
     [[nodiscard]] Tracked tracked_inside() const;
 
     void leave_container(bool later, Stop& stops) const;
-    void cross_host(Leg leg, Tracking tracking, Stop& stops) const;
-    void cross_bridge(const kernel::PacketFacts& facts, Leg leg, Stop& stops) const;
-    void come_back(const IpAddress& as, Leg leg, Tracking tracking, Stop& stops) const;
+    /// The packet as the host's rules leave it.
+    kernel::PacketFacts cross_host(Leg leg, Tracking tracking, Stop& stops) const;
+    void cross_bridge(kernel::PacketFacts& facts, Leg leg, Stop& stops) const;
+    void leave_host(const std::optional<IpAddress>& as, Leg leg, Tracking tracking, Stop& stops) const;
+    void come_back(const std::optional<IpAddress>& as, Leg leg, Tracking tracking, Stop& stops) const;
     void enter_container(bool later, Stop& stops) const;
-    [[nodiscard]] Stop answered(const IpAddress& as, Tracking tracking) const;
+    [[nodiscard]] Stop answered(const std::optional<IpAddress>& as, Tracking tracking) const;
 
     const FamilyRules& rules_;
     const WayOut& way_;

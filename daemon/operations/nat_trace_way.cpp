@@ -26,18 +26,33 @@ void take(std::optional<WayStop>& first, std::optional<WayStop> stop) {
     if (!first || stop->certain) first = std::move(stop);
 }
 
+/// Rules may ask for an address that is not known.
+void doubt_address(std::optional<WayStop>& stop) {
+    if (!stop || !stop->certain) return;
+    stop->certain = false;
+    stop->why = {"the address that it leaves with is not known, and it may be that " + stop->why.explanation,
+                 {}};
+}
+
+/// Any that is not the container's stands for one that is not known.
+IpAddress stand_in(const std::optional<IpAddress>& as, const WayOut& way) {
+    return as.value_or(way.destination);
+}
+
 }  // namespace
 
 /// Of the first packet and its answer, as either comes to the host.
-Tracked NatTrace::tracked_on_host(const IpAddress& as) const {
+Tracked NatTrace::tracked_on_host(const std::optional<IpAddress>& as) const {
     auto there = packet({});
     there.output = "";
     auto back = packet({.answer = true});
     back.output = "";
-    back.destination = as;
+    back.destination = stand_in(as, way_);
     back.destination_local = as != way_.source;
-    return tracked(effects_at(rules_, NF_INET_PRE_ROUTING, there),
-                   effects_at(rules_, NF_INET_PRE_ROUTING, back));
+    auto out = tracked(effects_at(rules_, NF_INET_PRE_ROUTING, there),
+                       effects_at(rules_, NF_INET_PRE_ROUTING, back));
+    if (!as && out.tracking == Tracking::apart) out.tracking = Tracking::doubtful;
+    return out;
 }
 
 Tracked NatTrace::tracked_inside() const {
@@ -47,7 +62,7 @@ Tracked NatTrace::tracked_inside() const {
 }
 
 /// An answer that is of no flow stays with the host, whose address it is for.
-NatTrace::Stop NatTrace::not_led_back(const IpAddress& as) const {
+NatTrace::Stop NatTrace::not_led_back(const std::optional<IpAddress>& as) const {
     const auto tracking = tracked_on_host(as);
     if (tracking.tracking == Tracking::one_flow) return std::nullopt;
     const auto answers = words({.answer = true});
@@ -93,7 +108,7 @@ void NatTrace::leave_container(bool later, Stop& stops) const {
     take(stops, stop_at({Kind::egress, way_.interface}, facts, leg));
 }
 
-void NatTrace::cross_host(Leg leg, Tracking tracking, Stop& stops) const {
+PacketFacts NatTrace::cross_host(Leg leg, Tracking tracking, Stop& stops) const {
     auto facts = packet(leg);
     if (leg.later) facts = alone(std::move(facts), tracking, false);
     cross_bridge(facts, leg, stops);
@@ -111,32 +126,53 @@ void NatTrace::cross_host(Leg leg, Tracking tracking, Stop& stops) const {
     // Rules of the last hook do not see the interface it came in by with every kernel.
     facts.input.reset();
     take(stops, stop_at(NF_INET_POST_ROUTING, facts, leg));
+    return facts;
 }
 
 /// From the container, or towards it.
-void NatTrace::cross_bridge(const PacketFacts& facts, Leg leg, Stop& stops) const {
+void NatTrace::cross_bridge(PacketFacts& facts, Leg leg, Stop& stops) const {
+    const auto pass = [&](const std::array<std::uint32_t, 2>& hooks) {
+        for (const auto hook : hooks) {
+            if (way_.bridged) take(stops, stop_at({Kind::bridge, {}, hook}, facts, leg));
+        }
+    };
     if (leg.answer) {
         take(stops, stop_at({Kind::egress, way_.bridge}, facts, leg));
-        for (const auto hook : bridge_out)
-            take(stops, stop_at({Kind::bridge, {}, hook}, facts, leg));
+        pass(bridge_out);
         if (!way_.port.empty()) take(stops, stop_at({Kind::egress, way_.port}, facts, leg));
         return;
     }
     if (!way_.port.empty()) take(stops, stop_at({Kind::ingress, way_.port}, facts, leg));
-    for (const auto hook : bridge_in)
-        take(stops, stop_at({Kind::bridge, {}, hook}, facts, leg));
+    pass(bridge_in);
     take(stops, stop_at({Kind::ingress, way_.bridge}, facts, leg));
 }
 
-void NatTrace::come_back(const IpAddress& as, Leg leg, Tracking tracking, Stop& stops) const {
+/// What stops it before is leaving()'s, of the first.
+void NatTrace::leave_host(const std::optional<IpAddress>& as, Leg leg, Tracking tracking, Stop& stops) const {
+    Stop known;
+    if (leg.later)
+        leave_container(true, stops);
+    else if (rules_.frames.empty())
+        return;
+    auto facts = cross_host(leg, leg.later ? tracking : Tracking::one_flow, leg.later ? stops : known);
+    facts.source = stand_in(as, way_);
+    auto stop = stop_at({Kind::egress, way_.output}, facts, leg);
+    if (!as) doubt_address(stop);
+    take(stops, std::move(stop));
+}
+
+void NatTrace::come_back(const std::optional<IpAddress>& as, Leg leg, Tracking tracking, Stop& stops) const {
     const bool translated = as != way_.source;
     auto facts = alone(packet(leg), translated ? Tracking::one_flow : tracking, !leg.later);
     if (translated) *facts.flow |= kernel::flow_has_snat;
-    facts.destination = as;
+    facts.destination = stand_in(as, way_);
     facts.destination_local = translated;
     facts.output = "";
-    take(stops, stop_at({Kind::ingress, way_.output}, facts, leg));
-    take(stops, stop_at(NF_INET_PRE_ROUTING, facts, leg, HookPart::before_dnat));
+    Stop early;
+    take(early, stop_at({Kind::ingress, way_.output}, facts, leg));
+    take(early, stop_at(NF_INET_PRE_ROUTING, facts, leg, HookPart::before_dnat));
+    if (!as) doubt_address(early);
+    take(stops, std::move(early));
     if (translated && !leg.later) take(stops, not_led_back(as));
     facts.destination = way_.source;
     facts.destination_local = false;
@@ -165,23 +201,17 @@ std::optional<WayStop> NatTrace::leaving() const {
     return stops;
 }
 
-NatTrace::Stop NatTrace::answered(const IpAddress& as, Tracking tracking) const {
+NatTrace::Stop NatTrace::answered(const std::optional<IpAddress>& as, Tracking tracking) const {
     Stop stops;
     for (const bool later : {false, true}) {
-        if (later) {
-            leave_container(true, stops);
-            cross_host({.later = true}, tracking, stops);
-        }
-        auto leaves = packet({.later = later});
-        leaves.source = as;
-        take(stops, stop_at({Kind::egress, way_.output}, leaves, {.later = later}));
+        leave_host(as, {.later = later}, tracking, stops);
         come_back(as, {.answer = true, .later = later}, tracking, stops);
         enter_container(later, stops);
     }
     return stops;
 }
 
-std::optional<WayStop> NatTrace::answered(const IpAddress& as) const {
+std::optional<WayStop> NatTrace::answered(const std::optional<IpAddress>& as) const {
     const auto tracking = tracked_on_host(as);
     auto stop = answered(as, tracking.tracking);
     if (!stop || !stop->certain || !tracking.by || stop->rule == tracking.by || as != way_.source ||

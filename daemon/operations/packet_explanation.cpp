@@ -141,8 +141,11 @@ Explanation explain_policy(const DroppedPacket& dropped, const kernel::FilterDec
                            const std::string& what, const kernel::RuleChain* missed) {
     const auto& chain = *decision.chain;
     const auto policy = what + "the policy of " + chain.table + " " + chain.name + ", as no rule accepts it";
-    if (dropped.inside != nullptr)
-        return {policy, "netlab firewall " + dropped.inside->name + "  # shows what it accepts"};
+    if (dropped.inside != nullptr) {
+        const auto& name = dropped.inside->name;
+        return {policy, is_plain_word(name) ? "netlab firewall " + name + "  # shows what it accepts"
+                                            : std::string()};
+    }
     if (auto program = permission_of_program(dropped, decision); !program.empty())
         return {policy, std::move(program)};
     const bool by_engine = dropped.engine == api::Runtime::docker || dropped.engine == api::Runtime::podman;

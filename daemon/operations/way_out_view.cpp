@@ -52,6 +52,8 @@ WayOut WayOutView::way(const IpPrefix& source, const Entry& entry) const {
     const auto family = source.address().family();
     const auto& bridge = entry.bridge;
     WayOut way{source.address(), anybody(family), host_.names()[bridge.index], {}};
+    const auto* in_link = topology_.link(bridge);
+    way.bridged = in_link != nullptr && in_link->kind == "bridge";
     way.port = entry.port;
     way.network = source;
     const auto in = host_.forwarding(family, bridge.index);

@@ -1,117 +1,10 @@
 #include "daemon/operations/nat_trace.hpp"
 
-#include "daemon/operations/nat_judgement.hpp"
-#include "tests/support/catch.hpp"
-
-#include <functional>
-
-#include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
-#include <linux/netfilter.h>
-#include <linux/netfilter_bridge.h>
+#include "tests/unit/nat_case.hpp"
 
 using namespace netlab;
 using namespace netlab::operations;
-using api::NatVerdict;
-using kernel::PacketRule;
-using kernel::RuleAction;
-using kernel::RuleChain;
-
-namespace {
-
-IpAddress address(const char* text) {
-    return *IpAddress::parse(text);
-}
-
-PacketRule rule(std::uint64_t handle, RuleAction action) {
-    PacketRule out;
-    out.handle = handle;
-    out.action = action;
-    return out;
-}
-
-PacketRule towards(const char* interface, std::uint64_t handle = 30) {
-    auto out = rule(handle, RuleAction::drop);
-    out.output = {interface, false};
-    return out;
-}
-
-PacketRule of_flow(std::uint32_t state, std::uint64_t handle = 31) {
-    auto out = rule(handle, RuleAction::drop);
-    out.flow = {state, false};
-    return out;
-}
-
-RuleChain chain(const char* table, const char* name, std::uint32_t hook, std::int32_t priority,
-                std::vector<PacketRule> rules) {
-    return {false, table, name, kernel::NftHook{hook, priority}, false, std::move(rules), false};
-}
-
-RuleChain on_device(const char* device, std::uint32_t hook, std::vector<PacketRule> rules) {
-    auto out = chain("netdev t", "c", hook, 0, std::move(rules));
-    out.hook->devices = {device};
-    return out;
-}
-
-RuleChain nat_chain(const char* name, std::uint32_t hook, std::int32_t priority,
-                    std::vector<PacketRule> rules) {
-    auto out = chain("ip nat", name, hook, priority, std::move(rules));
-    out.nat = true;
-    return out;
-}
-
-RuleChain masquerade() {
-    auto out = rule(3, RuleAction::masquerade);
-    out.source = {*IpPrefix::parse("172.18.0.0/16"), false};
-    return nat_chain("POSTROUTING", NF_INET_POST_ROUTING, 100, {out});
-}
-
-/// co1's way by br-1 and eth0, which MASQUERADE translates.
-struct Case {
-    api::Target co1;
-    FamilyRules host{{masquerade()}, true};
-    FamilyRules own{{}, true};
-    WayOut way{address("172.18.0.2"),
-               address("203.0.113.8"),
-               "br-1",
-               "eth0",
-               address("198.51.100.2"),
-               true,
-               {},
-               true};
-
-    explicit Case(const std::function<void(Case&)>& with = {}) {
-        co1.name = "co1";
-        co1.pid = 77;
-        way.port = "veth1";
-        way.network = *IpPrefix::parse("172.18.0.2/16");
-        way.target = &co1;
-        way.interface = "eth0";
-        way.own_rules = &own;
-        if (with) with(*this);
-    }
-    Case(const Case&) = delete;
-    Case& operator=(const Case&) = delete;
-
-    [[nodiscard]] api::NatOutRow judged() const {
-        api::NatOutRow row;
-        judge_way_out(host, way, row);
-        return row;
-    }
-};
-
-Case with_host_chain(RuleChain more) {
-    return Case([&](Case& one) { one.host.chains.push_back(std::move(more)); });
-}
-
-Case with_frames(RuleChain more) {
-    return Case([&](Case& one) { one.host.frames.push_back(std::move(more)); });
-}
-
-Case with_own_chain(RuleChain more) {
-    return Case([&](Case& one) { one.own.chains.push_back(std::move(more)); });
-}
-
-}  // namespace
+using namespace netlab::operations::nat_case;
 
 TEST_CASE("nat: what drops the answer is named, and that none comes back", "[unit]") {
     CHECK(Case().judged().verdict == NatVerdict::translated);
@@ -425,4 +318,49 @@ TEST_CASE("nat: an accept before a published port's rule is what comes first", "
     CHECK(shadowing({accept})->handle == 61);
     accept.destination_port = {{8081, 8081}, false};
     CHECK_FALSE(shadowing({accept}));
+}
+
+TEST_CASE("nat: what leaves has the marks that the host's rules have set", "[unit]") {
+    auto mark = rule(70, RuleAction::none);
+    mark.input = {"br-1", false};
+    mark.sets_mark = true;
+    auto unmarked = rule(71, RuleAction::drop);
+    unmarked.mark = {kernel::MarkBits{1}, true};
+    const auto egress = on_device("eth0", NF_NETDEV_EGRESS, {unmarked});
+    CHECK(with_frames(egress).judged().rule->handle == 71);
+    const auto row =
+        Case([&](Case& one) {
+            one.host.chains.push_back(chain("ip mangle", "PREROUTING", NF_INET_PRE_ROUTING, -150, {mark}));
+            one.host.frames.push_back(egress);
+        }).judged();
+    CHECK(row.verdict == NatVerdict::unknown);
+    CHECK(row.explanation.starts_with("netdev t c handle 71 may decide otherwise: "));
+    // One that frames' rules set is there for those of IP.
+    unmarked.input = {"br-1", false};
+    CHECK(Case([&](Case& one) {
+              one.host.frames.push_back(
+                  on_device("veth1", NF_NETDEV_INGRESS, {mark, rule(72, RuleAction::none)}));
+              one.host.frames.back().rules.front().input.reset();
+              one.host.chains.push_back(chain("ip filter", "FORWARD", NF_INET_FORWARD, 0, {unmarked}));
+          })
+              .judged()
+              .verdict == NatVerdict::unknown);
+}
+
+TEST_CASE("nat: what comes by a veth or a bond meets no rules of bridges", "[unit]") {
+    for (const std::uint32_t hook :
+         {NF_BR_PRE_ROUTING, NF_BR_LOCAL_IN, NF_BR_LOCAL_OUT, NF_BR_POST_ROUTING}) {
+        auto policy = chain("bridge filter", "c", hook, 0, {});
+        policy.drops = true;
+        CHECK(with_frames(policy).judged().verdict == NatVerdict::blocked);
+        for (const auto* port : {"", "veth1"}) {
+            CHECK(Case([&](Case& one) {
+                      one.host.frames.push_back(policy);
+                      one.way.bridged = false;
+                      one.way.port = port;
+                  })
+                      .judged()
+                      .verdict == NatVerdict::translated);
+        }
+    }
 }
