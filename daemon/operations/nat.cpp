@@ -9,6 +9,8 @@
 #include "daemon/operations/way_out_view.hpp"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 /// `netlab nat`: the way of packets between containers and the outside of the host.
 namespace netlab::operations::nat {
@@ -18,21 +20,23 @@ namespace {
 using api::NatVerdict;
 
 struct Handles {
-    std::size_t host = 0;                             ///< place
-    std::vector<std::optional<HostRules>> own_rules;  ///< by target; not of those on the host, nor with `all`
+    std::size_t host = 0;  ///< place
+    /// Of the targets' namespaces, by their first places; not the host's, nor with `all`.
+    std::map<std::size_t, HostRules> own_rules;
     HostRules rules;
     KnownNamespaces known;
     Engines engines;
 };
 
-/// Of the targets that are asked for.
-std::vector<std::optional<HostRules>> ask_containers(Namespaces& namespaces, std::size_t host,
-                                                     const api::Context& context) {
-    std::vector<std::optional<HostRules>> out(context.targets.size());
-    for (std::size_t i = 0; i < out.size(); ++i) {
+/// Of the targets that are asked for, once of those that share a namespace.
+std::map<std::size_t, HostRules> ask_containers(Namespaces& namespaces, std::size_t host,
+                                                const api::Context& context) {
+    std::map<std::size_t, HostRules> out;
+    std::set<std::pair<std::uint64_t, std::uint64_t>> seen{{namespaces[host].device, namespaces[host].inode}};
+    for (std::size_t i = 0; i < context.targets.size(); ++i) {
         const auto& one = namespaces[i];
-        const bool on_host = one.device == namespaces[host].device && one.inode == namespaces[host].inode;
-        if (one.net && !on_host && namespaces.enter(i)) out[i] = HostRules::ask_of_container();
+        const bool is_first = one.net && seen.emplace(one.device, one.inode).second;
+        if (is_first && namespaces.enter(i)) out.emplace(i, HostRules::ask_of_container());
     }
     return out;
 }
@@ -42,8 +46,8 @@ Result<Handles> prepare(Namespaces& namespaces, const api::NatRequest& request, 
     if (!host) return host_not_known();
     // Sockets of engines are of the daemon's own namespace.
     Engines engines(namespaces, context);
-    auto own_rules = request.all ? std::vector<std::optional<HostRules>>(context.targets.size())
-                                 : ask_containers(namespaces, *host, context);
+    auto own_rules =
+        request.all ? std::map<std::size_t, HostRules>() : ask_containers(namespaces, *host, context);
     if (auto entered = namespaces.enter(*host); !entered) return entered.error();
     auto rules = HostRules::ask();
     return Handles{*host, std::move(own_rules), std::move(rules), KnownNamespaces(namespaces, context),
@@ -114,14 +118,10 @@ class Inspection {
     }
 
   private:
-    /// By target.
-    [[nodiscard]] std::vector<std::optional<RuleSet>> read_own_rules() {
-        std::vector<std::optional<RuleSet>> out;
-        for (std::size_t i = 0; i < handles_.own_rules.size(); ++i) {
-            auto& rules = handles_.own_rules[i];
-            const InterfaceNames names(topology_.topology[handles_.known.home(i)].links);
-            out.push_back(rules ? std::optional(rules->read(names)) : std::nullopt);
-        }
+    [[nodiscard]] std::map<std::size_t, RuleSet> read_own_rules() {
+        std::map<std::size_t, RuleSet> out;
+        for (auto& [place, rules] : handles_.own_rules)
+            out.emplace(place, rules.read(InterfaceNames(topology_.topology[place].links)));
         return out;
     }
 
@@ -195,13 +195,14 @@ class Inspection {
     /// With what is the target's own.
     [[nodiscard]] WayOut way_of(const api::Target& target, const api::NatOutRow& row,
                                 const WayOutView::Entry& entry) const {
-        const auto i = place_of_target(target);
+        const auto own = own_rules_.find(handles_.known.home(place_of_target(target)));
+        const auto& own_rules = own != own_rules_.end() ? own->second : unread_;
         auto way = ways_.way(*row.source, entry);
         way.target = &target;
         way.engine = target.runtime;
         way.interface = row.interface;
-        way.own_rules = own_rules_[i] ? &own_rules_[i]->of(row.family) : &unread_;
-        auto lost = path_of(target).undiscovered(rules_, own_rules_[i].value_or(RuleSet()), way.source);
+        way.own_rules = &own_rules.of(row.family);
+        auto lost = path_of(target).undiscovered(rules_, own_rules, way.source);
         if (lost && (!way.undiscovered || lost->certain)) way.undiscovered = std::move(lost);
         return way;
     }
@@ -372,8 +373,8 @@ class Inspection {
     ReadTopology topology_;
     HostView view_;
     RuleSet rules_;
-    std::vector<std::optional<RuleSet>> own_rules_;  ///< by target
-    FamilyRules unread_;                             ///< where they could not be asked for
+    std::map<std::size_t, RuleSet> own_rules_;  ///< by the place where their namespace is known
+    RuleSet unread_;                            ///< where they could not be asked for
     WayOutView ways_;
 };
 

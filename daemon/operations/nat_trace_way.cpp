@@ -149,11 +149,9 @@ void NatTrace::cross_bridge(PacketFacts& facts, Leg leg, Stop& stops) const {
 
 /// What stops it before is leaving()'s, of the first.
 void NatTrace::leave_host(const std::optional<IpAddress>& as, Leg leg, Tracking tracking, Stop& stops) const {
+    if (!leg.later && rules_.frames.empty()) return;
+    if (leg.later) leave_container(true, stops);
     Stop known;
-    if (leg.later)
-        leave_container(true, stops);
-    else if (rules_.frames.empty())
-        return;
     auto facts = cross_host(leg, leg.later ? tracking : Tracking::one_flow, leg.later ? stops : known);
     facts.source = stand_in(as, way_);
     auto stop = stop_at({Kind::egress, way_.output}, facts, leg);

@@ -5,11 +5,38 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <vector>
+
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
 
 namespace netlab::operations {
 
+namespace {
+
+bool is_on_link(const kernel::Address& own, const IpAddress& address) {
+    const auto network = IpPrefix::make(own.peer.value_or(own.prefix.address()), own.prefix.length());
+    return network && network->contains(address);
+}
+
+}  // namespace
+
+std::optional<IpAddress> masquerade_address(const NamespaceFacts& host, std::uint32_t index,
+                                            const IpAddress& next_hop) {
+    // IFA_F_SECONDARY is another's bit with IPv6: IFA_F_TEMPORARY.
+    const std::uint32_t not_chosen = next_hop.is_v4() ? IFA_F_SECONDARY : IFA_F_TENTATIVE | IFA_F_DEPRECATED;
+    std::vector<const kernel::Address*> own;
+    for (const auto& one : host.addresses) {
+        const bool its = one.index == index && one.prefix.address().family() == next_hop.family();
+        if (its && one.scope == RT_SCOPE_UNIVERSE && (one.flags & not_chosen) == 0) own.push_back(&one);
+    }
+    if (own.empty() || (!next_hop.is_v4() && own.size() > 1)) return std::nullopt;
+    const auto near = std::ranges::find_if(own, [&](const auto* one) { return is_on_link(*one, next_hop); });
+    return (near != own.end() ? *near : own.front())->prefix.address();
+}
+
 WayOutView::WayOutView(const KnownNamespaces& known, const Topology& topology, const HostView& host,
-                       const RuleSet& rules, const std::vector<std::optional<RuleSet>>& own_rules)
+                       const RuleSet& rules, const std::map<std::size_t, RuleSet>& own_rules)
     : topology_(topology), host_(host), rules_(rules) {
     ClientNetworks named;
     const auto name = [&](const RuleSet& set) {
@@ -19,9 +46,8 @@ WayOutView::WayOutView(const KnownNamespaces& known, const Topology& topology, c
         }
     };
     name(rules);
-    for (const auto& set : own_rules) {
-        if (set) name(*set);
-    }
+    for (const auto& [place, set] : own_rules)
+        name(set);
     host.name_networks(named);
     // What containers' own routes name is asked for, too.
     for (std::size_t place = 0; place < known.size(); ++place) {
@@ -67,8 +93,13 @@ WayOut WayOutView::way(const IpPrefix& source, const Entry& entry) const {
     if (route.known && route.error == 0 && !route.local) way.output = route.output;
     way.by_mark = route.by_mark;
     way.hop = route.hop;
-    if (way.output != out.interface) way.host_address.reset();
-    if (const auto index = host_.names().find(way.output)) {
+    const auto index = host_.names().find(way.output);
+    if (way.output != out.interface) {
+        way.host_address = index ? masquerade_address(topology_[host_.place()], *index,
+                                                      route.gateway.value_or(way.destination))
+                                 : std::nullopt;
+    }
+    if (index) {
         const auto back = host_.forwarding(family, *index);
         way.forwards_answers = back.forwards;
         way.answers_forwarding = back.setting;

@@ -3,17 +3,23 @@
 #include "daemon/operations/host_view.hpp"
 #include "daemon/operations/nat_trace.hpp"
 
-#include <vector>
+#include <map>
 
 /// What the kernels say of the way from a container to the outside.
 namespace netlab::operations {
+
+/// The address that MASQUERADE gives what leaves by that interface of the host's (inet_select_addr() of
+/// net/ipv4/devinet.c). nullopt: it has none there, which then comes from another interface, or, of IPv6, it
+/// is not known which of several. Pure.
+[[nodiscard]] std::optional<IpAddress> masquerade_address(const NamespaceFacts& host, std::uint32_t index,
+                                                          const IpAddress& next_hop);
 
 /// For `run`: asks them when it is asked.
 class WayOutView {
   public:
     /// All but `own_rules`, the targets', are borrowed; `rules` are the host's.
     WayOutView(const KnownNamespaces& known, const Topology& topology, const HostView& host,
-               const RuleSet& rules, const std::vector<std::optional<RuleSet>>& own_rules);
+               const RuleSet& rules, const std::map<std::size_t, RuleSet>& own_rules);
 
     /// Somebody outside whom no rule and no route names.
     [[nodiscard]] const IpAddress& anybody(Family family) const;
@@ -23,7 +29,7 @@ class WayOutView {
     /// The host's interface that packets of a container's interface come in by, and the port of that bridge.
     struct Entry {
         Port bridge;
-        std::string port{};  ///< "" where it is no bridge, or not known
+        std::string port{};  ///< of a bond, too; "" where it is neither, or not known
     };
     /// nullopt: that interface is not joined to the host's namespace.
     [[nodiscard]] std::optional<Entry> entry_of(Port port) const;

@@ -1,6 +1,9 @@
 #include "daemon/operations/nat_judgement.hpp"
 
+#include "daemon/operations/way_out_view.hpp"
 #include "tests/unit/nat_case.hpp"
+
+#include <linux/rtnetlink.h>
 
 using namespace netlab;
 using namespace netlab::operations;
@@ -185,4 +188,26 @@ TEST_CASE("nat: a name that is more than a word comes into no command", "[unit]"
                      }).judged();
     CHECK(row.verdict == NatVerdict::blocked);
     CHECK(row.suggestion.empty());
+}
+
+TEST_CASE("nat: MASQUERADE gives the address in the next hop's network, or the first", "[unit]") {
+    const auto own = [](std::uint32_t index, const char* prefix) {
+        kernel::Address out;
+        out.index = index;
+        out.prefix = *IpPrefix::parse(prefix);
+        return out;
+    };
+    NamespaceFacts host;
+    CHECK_FALSE(masquerade_address(host, 7, address("10.8.0.1")));
+    auto tun = own(7, "10.9.0.2/32");
+    tun.peer = address("10.9.0.1");
+    auto link_scope = own(7, "192.0.2.2/24");
+    link_scope.scope = RT_SCOPE_LINK;
+    host.addresses = {own(6, "10.7.0.2/24"), link_scope, own(7, "10.8.0.2/24"), tun,
+                      own(7, "2001:db8::2/64")};
+    CHECK(masquerade_address(host, 7, address("203.0.113.8")) == address("10.8.0.2"));
+    CHECK(masquerade_address(host, 7, address("10.9.0.1")) == address("10.9.0.2"));
+    CHECK(masquerade_address(host, 7, address("2001:db8:9::1")) == address("2001:db8::2"));
+    host.addresses.push_back(own(7, "2001:db8:1::2/64"));
+    CHECK_FALSE(masquerade_address(host, 7, address("2001:db8:9::1")));
 }
