@@ -143,3 +143,76 @@ TEST_CASE("nat: neighbours on the way that are not found are no fine way out", "
                        {},
                        "ip neigh del 198.51.100.1 dev eth0"});
 }
+
+TEST_CASE("nat: what works is not called blocked for a rule that it does not meet", "[docker][nat]") {
+    struct Harmless {
+        std::string made_by;
+        std::string undone_by;
+        std::string verdict;
+        std::string says;  ///< how the explanation begins
+    };
+    const support::Daemon daemon(settings());
+    await(daemon);
+    const auto bridge = bridge_of("net");
+    const auto address = address_of("co1", "net");
+    const std::vector<Harmless> all{
+        {"iptables -N NATLOG; iptables -A NATLOG -j DROP; "
+         "iptables -I FORWARD -p tcp --dport 443 -j NATLOG",
+         "iptables -D FORWARD -p tcp --dport 443 -j NATLOG; iptables -F NATLOG; iptables -X NATLOG",
+         "translated", "port 443: " + sent + " is dropped by ip filter NATLOG"},
+        {"nft 'table inet natfault { chain c { type filter hook forward priority 0; "
+         "tcp dport vmap { 443 : drop }; }; }'",
+         "nft delete table inet natfault", "translated",
+         "port 443: " + sent + " is dropped by inet natfault"},
+        {"iptables -t mangle -I PREROUTING -i " + bridge + " -j MARK --set-mark 1; " +
+             "nft 'table netdev natfault { chain c { type filter hook egress device eth0 priority 0; "
+             "meta protocol ip meta mark != 1 drop; }; }'",
+         "nft delete table netdev natfault; iptables -t mangle -D PREROUTING -i " + bridge +
+             " -j MARK --set-mark 1",
+         // Podman's rules of NAT's go by marks, too, and may be said first.
+         "unknown", ""},
+        // Docker's own, and a rule of NAT's that netlab does not understand.
+        {"iptables -t raw -I PREROUTING -d " + address + " ! -i " + bridge + " -j DROP; " +
+             "iptables -t nat -I POSTROUTING -s " + address +
+             " -m statistic --mode nth --every 1000000 --packet 999999 -j ACCEPT",
+         "iptables -t raw -D PREROUTING -d " + address + " ! -i " + bridge + " -j DROP; " +
+             "iptables -t nat -D POSTROUTING -s " + address +
+             " -m statistic --mode nth --every 1000000 --packet 999999 -j ACCEPT",
+         "unknown", "ip nat POSTROUTING "},
+    };
+    for (const auto& one : all) {
+        INFO(one.made_by);
+        const Undo undo(one.undone_by);
+        on_host(one.made_by);
+        CHECK(reaches_outside());
+        const auto row = way_out(daemon);
+        INFO(boost::json::serialize(row));
+        CHECK(text(row, "verdict") == one.verdict);
+        CHECK(text(row, "explanation").starts_with(one.says));
+        CHECK(text(row, "suggestion").empty());
+    }
+}
+
+TEST_CASE("nat: by another uplink that a policy rule leads to answers are for the address there",
+          "[docker][nat]") {
+    const support::Daemon daemon(settings());
+    await(daemon);
+    const auto bridge = bridge_of("net");
+    const auto address = address_of("co1", "net");
+    const auto raw = " PREROUTING -d " + address + " ! -i " + bridge + " -j DROP";
+    const Undo undo("ip link del up2; ip rule del pref 77; iptables -t raw -D" + raw);
+    on_host("iptables -t raw -I" + raw + "; ip link add up2 type veth peer name out2 netns " + instance() +
+            "inet; ip addr add 10.8.0.2/24 dev up2; sysctl -qw net.ipv4.conf.up2.rp_filter=2; "
+            "ip link set up2 up; ip rule add pref 77 from " +
+            address + " iif " + bridge + " lookup 77");
+    outside("ip addr add 10.8.0.1/24 dev out2; ip link set out2 up");
+    on_host("ip route add default via 10.8.0.1 dev up2 table 77");
+    CHECK(support::eventually(reaches_outside, std::chrono::seconds(6)));
+    CHECK(on_host("conntrack -L -p tcp -s " + address + " 2> /dev/null").find("dst=10.8.0.2 ") !=
+          std::string::npos);
+    const auto row = way_out(daemon);
+    INFO(boost::json::serialize(row));
+    CHECK(text(row, "verdict") == "translated");
+    CHECK(text(row, "output") == "up2");
+    CHECK(text(row, "as") == "10.8.0.2");
+}
