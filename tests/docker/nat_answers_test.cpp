@@ -118,6 +118,19 @@ TEST_CASE("nat: a rule of the container's own is named, and what is said helps",
                "dnat",
                {},
                "unknown"});
+    // Of each who shares them, however many are asked for.
+    for (const std::string verdict : {"blocked", "translated"}) {
+        const Undo rule(inside + "iptables -D OUTPUT -o eth0 -j DROP 2> /dev/null || true");
+        if (verdict == "blocked") on_host(inside + "iptables -I OUTPUT -o eth0 -j DROP");
+        std::size_t rows = 0;
+        for (auto& row : daemon.netlab({"-j", "nat", "co1", "sidecar1"}).json_lines()) {
+            if (text(row, "type") != "out" || text(row, "family") != "ipv4") continue;
+            INFO(boost::json::serialize(row));
+            CHECK(text(row, "verdict") == verdict);
+            ++rows;
+        }
+        CHECK(rows == 2);
+    }
     // A gateway that is not the host.
     const Undo undo(inside + "ip route replace default via 172.18.0.1");
     on_host(inside + "ip route replace default via 172.18.0.99");
