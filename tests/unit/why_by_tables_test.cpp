@@ -275,6 +275,18 @@ TEST_CASE("why by tables: a rule that keeps a neighbour from being found decides
     CHECK(one.verdict() == WhyVerdict::unreachable);
     CHECK(one.decided().rule->table == "a");
     CHECK(one.why().suggestion == "nsenter --net=/proc/42/ns/net nft insert rule arp a c accept");
+    // Nor one that sees frames; FROM's own see the packet before anybody is asked, except at its interface.
+    one.facts.rules->rule.reset();
+    one.facts.around->before = dropping("host", "c", "prerouting");
+    CHECK(one.decided().rule->table == "a");
+    one.facts.around->before = dropping("co1", "c", "egress", 0);
+    CHECK(one.decided().rule->table == "a");
+    one.facts.around->before = dropping("co1", "OUTPUT", "output", 0);
+    CHECK(one.decided().rule->chain == "OUTPUT");
+    // Behind FROM the packet comes to the host's first.
+    silent.at.place = 1;
+    one.facts.around->before = dropping("host", "c", "prerouting");
+    CHECK(one.decided().rule->chain == "c");
 }
 
 TEST_CASE("why by tables: a TO that answers by another than its gateway, or has a double, is a doubt",
