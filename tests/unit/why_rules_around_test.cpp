@@ -208,3 +208,22 @@ TEST_CASE("why rules around: what an end's own rules translate is not followed a
     REQUIRE(one.there().behind.rule);
     CHECK(one.there().behind.destination == *inside);
 }
+
+TEST_CASE("why rules around: the mark that the host's rules have set, where frames leave it, is not known",
+          "[unit]") {
+    Case one;
+    auto rules = one.rules();
+    rules.frames =
+        passage({point(0, "eth0", "source"), point(1, "veth1", "port"), point(1, "br0", "bridge"),
+                 point(1, "br1", "route"), point(1, "veth2", "port"), point(2, "eth0", "destination")});
+    for (const auto* device : {"veth1", "veth2"}) {
+        auto egress = dropping(chain("netdev t", NF_NETDEV_EGRESS, device), 0);
+        egress.rules.front().mark = kernel::Condition<kernel::MarkBits>{{1, 0xFFFF'FFFF}, true};
+        one.host.frames.push_back(egress);
+    }
+    for (const auto& out : {decide_around(rules, one.flow, one.at).behind,
+                            decide_answer_around(rules, one.flow, one.at).behind}) {
+        CHECK_FALSE(out.rule);
+        CHECK(out.doubt.starts_with("netdev t c: "));
+    }
+}
