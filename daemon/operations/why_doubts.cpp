@@ -120,8 +120,8 @@ class Doubts {
         std::string text = "the way is there by the kernels' tables";
         if (facts_.around && !is_clear(false)) return {text + doubtful_rule() + "; only a probe tells", {}};
         if (facts_.around)
-            text += std::string(", and no rule on the way stops the packet ") +
-                    (is_clear(true) ? "or its answer " : "") + "as netlab reads them";
+            text += std::string(", and no rule of nf_tables' or iptables' on the way stops the packet") +
+                    (is_clear(true) ? " or its answer" : "") + ", as netlab reads them";
         else if (facts_.rules && facts_.rules->doubt.empty() && facts_.rules->known)
             text += ", and no rule of IP's on the host stops the packet as netlab reads them";
         return {text + doubtful_rule() + "; only a probe tells", {}};

@@ -189,7 +189,9 @@ struct Surrounded : Case {
 TEST_CASE("why by tables: FROM's and TO's own rules decide where they are met on the way", "[unit]") {
     const Surrounded clear;
     CHECK(clear.verdict() == WhyVerdict::unknown);
-    CHECK(clear.says("no rule on the way stops the packet or its answer as netlab reads them"));
+    CHECK(
+        clear.says("no rule of nf_tables' or iptables' on the way stops the packet or its answer, as netlab "
+                   "reads them"));
     Surrounded one;
     one.facts.rules->rule = dropping("host", "FORWARD", "forward").rule;
     one.facts.around->before = dropping("co1", "OUTPUT", "output", 0);
@@ -226,7 +228,7 @@ TEST_CASE("why by tables: FROM's and TO's own rules decide where they are met on
     coming_back.facts.flow.protocol = WhyProtocol::udp;
     CHECK(coming_back.verdict() == WhyVerdict::unknown);
     CHECK(coming_back.says("it is the answer that it drops"));
-    CHECK_FALSE(coming_back.says("no rule on the way"));
+    CHECK_FALSE(coming_back.says("on the way stops"));
 }
 
 TEST_CASE("why by tables: what an end's own rules may do is a doubt, and whose were not read is said",
@@ -300,7 +302,7 @@ TEST_CASE("why by tables: a TO that answers by another than its gateway, or has 
     back.target = "co2";
     back.is_default = true;
     back.gateway = address("172.17.0.1");
-    CHECK(one.says("no rule on the way stops"));
+    CHECK(one.says("on the way stops the packet"));
     back.gateway = address("172.17.0.99");
     CHECK(one.verdict() == WhyVerdict::unknown);
     CHECK(one.says("co2 sends it to 172.17.0.99, and its networks' gateway is 172.17.0.1 of net2"));
