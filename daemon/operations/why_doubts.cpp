@@ -59,9 +59,7 @@ class Doubts {
 
     /// Who has the next hop's address somebody else on the segment has, too.
     [[nodiscard]] bool is_there_twice() const {
-        return std::ranges::any_of(facts_.way.points, [](const WayPoint& point) {
-            return point.hop.detail.find("is there more than once") != std::string::npos;
-        });
+        return std::ranges::any_of(facts_.way.points, &WayPoint::duplicate_next_hop);
     }
 
     void look_at_answer() {

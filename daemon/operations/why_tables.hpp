@@ -96,7 +96,8 @@ class WhyTables {
     const Topology& topology_;
     const KnownNamespaces& known_;
     Transport packet_;
-    std::vector<PlacedHop> hops_;      // of all ways
+    std::vector<PlacedHop> hops_;      // of the way as it is behind what translates the packet
+    PlacedHop first_;                  // FROM's, to the destination that the packet has there
     std::optional<IpAddress> chosen_;  // FROM's source, where its kernel refuses that one
     std::uint32_t last_input_ = 0;     // by which it came to where the first way ends; 0: it is made there
 };

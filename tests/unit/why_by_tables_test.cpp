@@ -309,7 +309,7 @@ TEST_CASE("why by tables: a TO that answers by another than its gateway, or has 
     Surrounded twice;
     twice.facts.segment.explanation = "eth0 of co3 has 172.17.0.4, too";
     CHECK_FALSE(twice.says("eth0 of co3"));
-    twice.facts.way.points.front().hop.detail = "172.17.0.4 is there more than once: …";
+    twice.facts.way.points.front().duplicate_next_hop = true;
     CHECK(twice.says("but eth0 of co3 has 172.17.0.4, too"));
 }
 

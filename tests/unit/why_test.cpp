@@ -280,6 +280,20 @@ TEST_CASE("why: EPERM is a rule's of FROM's IP, and none's at its interface", "[
     }
 }
 
+TEST_CASE("why: of a walk what is behind a translation's namespace is not on the way", "[unit]") {
+    const auto hop = [](std::size_t place, RouteStep step) {
+        PlacedHop out;
+        out.place = place;
+        out.step = step;
+        return out;
+    };
+    const std::vector hops{hop(0, RouteStep::routed), hop(2, RouteStep::switched), hop(3, RouteStep::routed),
+                           hop(2, RouteStep::routed), hop(4, RouteStep::routed)};
+    CHECK(until(hops, 2).size() == 3);
+    CHECK(until(hops, 0).empty());
+    CHECK(until(hops, 7).size() == 5);
+}
+
 TEST_CASE("why: nobody who answers for the next hop is unreachable, not lost", "[unit]") {
     Case one;
     one.facts.silent = SilentNeighbour{"co1", "eth0", co2};
