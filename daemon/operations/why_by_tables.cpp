@@ -192,7 +192,8 @@ class Tables {
         return !back || (back->known && back->doubt.empty() && !back->marks && !back->untracks);
     }
     [[nodiscard]] bool is_answer_stopped() const {
-        return facts_.rules_back && facts_.rules_back->rule && is_answers_way_known() &&
+        const auto* back = table_of(facts_, true, false);
+        return back != nullptr && back->rule && is_answers_way_known() &&
                explain_source(facts_).explanation.empty();
     }
     [[nodiscard]] bool is_answer_stopped_behind() const {

@@ -69,6 +69,11 @@ class Doubts {
                 if (rules->rule) add(explain_rule(facts_, *rules->rule, true));
             }
         }
+        if (facts_.answers_by)
+            add({facts_.way.end_target + " sends its answer by " + *facts_.answers_by +
+                     ", and the packet comes in by " + facts_.way.points.back().hop.interface +
+                     ": which rules the answer meets behind it netlab does not follow",
+                 {}});
         add(facts_.wrong_back);
         add(explain_mark(facts_, true));
         if (facts_.no_way_back) add(explain_no_way_back(facts_));

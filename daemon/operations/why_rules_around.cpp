@@ -76,6 +76,10 @@ class Around {
             out.before.known = !rules_.frames && !rules_.to;
         } else {
             if (rules_.to) go_on(out.before, leaving_to());
+            if (rules_.answers_by) {
+                out.before.known = out.behind.known = false;
+                return out;
+            }
             if (rules_.frames) go_on(out.before, frames_in(answer_behind(), true));
         }
         const auto answer = answer_of(packet(), {flow_.remote, flow_.remote_port}, at_.source);
@@ -155,9 +159,11 @@ class Around {
     [[nodiscard]] RulesDecision leaving_to() const {
         const auto& end = *rules_.to;
         if (end.rules == nullptr) return of_end({}, end);
-        auto out = decide_answer_by_rules(*end.rules, end.passage, translated(flow_, at_.destination),
+        auto leaving = end;
+        if (rules_.answers_by) leaving.passage.input = *rules_.answers_by;
+        auto out = decide_answer_by_rules(*end.rules, leaving.passage, translated(flow_, at_.destination),
                                           *at_.answered, at_.inside, *at_.answered);
-        go_on(out, at_interface(end, Kind::egress, answer_behind()));
+        go_on(out, at_interface(leaving, Kind::egress, answer_behind()));
         return of_end(std::move(out), end);
     }
 

@@ -202,6 +202,20 @@ std::optional<NoWayBack> WhyTables::no_way_back(std::size_t place, const IpAddre
     return NoWayBack{place, source, reply->error, ask_refusal(socket->get(), query, {})};
 }
 
+std::optional<std::string> WhyTables::output_of_answer(std::size_t place, const IpAddress& own,
+                                                       const IpAddress& to) const {
+    const auto& socket = known_.socket(place);
+    // Such a one is answered by the interface that it was asked by.
+    const bool is_of_interface = to.is_v6() && to.is_link_local();
+    if (!socket || own.family() != to.family() || is_of_interface) return std::nullopt;
+    auto query = query_of(packet_.back(), to);
+    if (topology_[place].has_address(own)) query.from = own;
+    const auto reply = kernel::query_route(socket->get(), query);
+    if (!reply || reply->error != 0 || !reply->route) return std::nullopt;
+    auto output = topology_.name({place, reply->route->hop.index});
+    return output.empty() ? std::nullopt : std::optional(std::move(output));
+}
+
 std::optional<LostAnswer> WhyTables::lost_answer(const AnswerStart& start, const IpAddress& source) const {
     if (!known_.socket(start.place) || start.own.family() != start.to.family()) return std::nullopt;
     auto query = query_of(packet_.back(), start.to);

@@ -64,6 +64,10 @@ class WhyTables {
     /// Whether it does not come to FROM's `source`. nullopt, too, where its first namespace cannot send it.
     [[nodiscard]] std::optional<LostAnswer> lost_answer(const AnswerStart& start,
                                                         const IpAddress& source) const;
+    /// The interface by which the namespace of that place sends its answer from `own`; nullopt where that is
+    /// not known.
+    [[nodiscard]] std::optional<std::string> output_of_answer(std::size_t place, const IpAddress& own,
+                                                              const IpAddress& to) const;
     /// How the namespace of that place sends its own packets to it; nullopt where it has no way, or it is not
     /// known.
     [[nodiscard]] std::optional<ProxyRoute> host_route(std::size_t place, const IpAddress& to,

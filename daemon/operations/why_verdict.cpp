@@ -349,7 +349,7 @@ class Decider {
         const auto back = last_of_answer(facts_.way);
         if (!back) return false;
         out_.answer = true;
-        if (is_untold(facts_.rules_back) &&
+        if (!facts_.answers_by && is_untold(facts_.rules_back) &&
             facts_.way.points[*back].hop.target == facts_.rules_back->rule->target)
             stop_by_table(out_, *facts_.rules_back);
         else if (const auto* rules = untraced_drop(true))

@@ -231,6 +231,27 @@ TEST_CASE("why by tables: FROM's and TO's own rules decide where they are met on
     CHECK_FALSE(coming_back.says("on the way stops"));
 }
 
+TEST_CASE("why by tables: where the answer takes another way, a rule of the packet's own way does not decide",
+          "[unit]") {
+    Surrounded one;
+    one.facts.rules_back->rule = dropping("host", "FORWARD", "forward").rule;
+    CHECK(one.where() == api::WhyPlace{"host", "ip filter FORWARD"});
+    one.facts.answers_by = "eth1";
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    CHECK(one.says("co2 sends its answer by eth1, and the packet comes in by eth0"));
+    CHECK_FALSE(one.says("it is the answer that it drops"));
+    one.facts.flow.protocol = WhyProtocol::udp;
+    CHECK_FALSE(one.says("it is the answer that it drops"));
+    one.facts.flow.protocol = WhyProtocol::tcp;
+    // TO's own rules see it leave, and what its way loses for certain is known.
+    one.facts.around_back->before = dropping("co2", "OUTPUT", "output", 2);
+    CHECK(one.where() == api::WhyPlace{"co2", "ip filter OUTPUT"});
+    one.facts.around_back->before.rule.reset();
+    one.facts.rules_back->rule.reset();
+    one.facts.lost_answer = LostAnswer{1, RouteStep::not_forwarded, address("172.18.0.2"), "br1", {}};
+    CHECK(one.verdict() == WhyVerdict::lost);
+}
+
 TEST_CASE("why by tables: what an end's own rules may do is a doubt, and whose were not read is said",
           "[unit]") {
     Surrounded one;
