@@ -50,13 +50,13 @@ class Walk {
         return std::move(hops_);
     }
 
-    [[nodiscard]] std::vector<std::optional<std::size_t>> places() { return std::move(places_); }
+    [[nodiscard]] std::vector<HopFacts> facts() { return std::move(facts_); }
 
   private:
     RouteHop& hop(const Position& at, RouteStep step) {
         auto& hop = hops_.emplace_back();
         hop.target = topology_[at.place].target;
-        places_.emplace_back(at.place);
+        facts_.push_back({at.place});
         hop.step = step;
         if (at.input) hop.input = topology_.name(*at.input);
         if (at.port) hop.port = topology_.name(*at.port);
@@ -106,9 +106,11 @@ class Walk {
     bool cross(Port out, const IpAddress& next, Position& at) {
         const auto owners = owners_on_segment(topology_, out, next);
         auto path = path_to(topology_, out, owners);
-        if (path && owners.size() > 1)
+        if (path && owners.size() > 1) {
+            facts_.back().duplicate_next_hop = true;
             add_note(hops_.back(),
                      next.to_string() + " is there more than once: " + names_of(topology_, owners));
+        }
         if (!path && next.is_v4()) {
             path = path_to(topology_, out, answering_for(topology_, out, next));
             if (path && path->arrived)
@@ -190,7 +192,7 @@ class Walk {
                                elsewhere(topology_, out, next));
         } else {
             auto& last = hops_.emplace_back();
-            places_.emplace_back();
+            facts_.emplace_back();
             last.step = RouteStep::leaves;
             last.note = "what is behind " + topology_.full_name(path.last) + " netlab does not see";
         }
@@ -231,17 +233,17 @@ class Walk {
     kernel::RouteQuery query_;
     const AskKernel& ask_;
     std::vector<RouteHop> hops_;
-    std::vector<std::optional<std::size_t>> places_;  ///< of the hops
+    std::vector<HopFacts> facts_;  ///< of the hops
 };
 
 }  // namespace
 
 Result<std::vector<RouteHop>> walk(const Topology& topology, std::size_t place,
                                    const kernel::RouteQuery& query, const AskKernel& ask,
-                                   std::vector<std::optional<std::size_t>>* places) {
+                                   std::vector<HopFacts>* facts) {
     Walk walk(topology, query, ask);
     auto hops = walk.from(place);
-    if (places != nullptr) *places = walk.places();
+    if (facts != nullptr) *facts = walk.facts();
     return hops;
 }
 

@@ -81,9 +81,12 @@ class Tables {
   private:
     /// What is wrong before a rule of IP's on the host sees the packet.
     [[nodiscard]] Cause before_host() const {
-        if (facts_.around && facts_.around->before.rule) return Cause::rule_before;
-        // Of FROM's own question: no frame of the packet's leaves before.
-        if (is_kept_silent(facts_) && facts_.silent->at.place == 0) return Cause::nobody;
+        const auto* rules = facts_.around && facts_.around->before.rule ? &facts_.around->before : nullptr;
+        // No frame of the packet's leaves before FROM's own question is answered.
+        const bool is_framed = rules != nullptr && (!rules->place || rules->hook == "egress");
+        if (is_kept_silent(facts_) && facts_.silent->at.place == 0 && (rules == nullptr || is_framed))
+            return Cause::nobody;
+        if (rules != nullptr) return Cause::rule_before;
         const bool own = is_certain(facts_.wrong) && facts_.wrong->at.place == 0;
         if (own && facts_.wrong->target != facts_.host) return Cause::wrong_neighbour;
         return Cause::none;
@@ -189,7 +192,8 @@ class Tables {
         return !back || (back->known && back->doubt.empty() && !back->marks && !back->untracks);
     }
     [[nodiscard]] bool is_answer_stopped() const {
-        return facts_.rules_back && facts_.rules_back->rule && is_answers_way_known() &&
+        const auto* back = table_of(facts_, true, false);
+        return back != nullptr && back->rule && is_answers_way_known() &&
                explain_source(facts_).explanation.empty();
     }
     [[nodiscard]] bool is_answer_stopped_behind() const {

@@ -59,9 +59,7 @@ class Doubts {
 
     /// Who has the next hop's address somebody else on the segment has, too.
     [[nodiscard]] bool is_there_twice() const {
-        return std::ranges::any_of(facts_.way.points, [](const WayPoint& point) {
-            return point.hop.detail.find("is there more than once") != std::string::npos;
-        });
+        return std::ranges::any_of(facts_.way.points, &WayPoint::duplicate_next_hop);
     }
 
     void look_at_answer() {
@@ -71,6 +69,11 @@ class Doubts {
                 if (rules->rule) add(explain_rule(facts_, *rules->rule, true));
             }
         }
+        if (facts_.answers_by)
+            add({facts_.way.end_target + " sends its answer by " + *facts_.answers_by +
+                     ", and the packet comes in by " + facts_.way.points.back().hop.interface +
+                     ": which rules the answer meets behind it netlab does not follow",
+                 {}});
         add(facts_.wrong_back);
         add(explain_mark(facts_, true));
         if (facts_.no_way_back) add(explain_no_way_back(facts_));
@@ -120,8 +123,8 @@ class Doubts {
         std::string text = "the way is there by the kernels' tables";
         if (facts_.around && !is_clear(false)) return {text + doubtful_rule() + "; only a probe tells", {}};
         if (facts_.around)
-            text += std::string(", and no rule on the way stops the packet ") +
-                    (is_clear(true) ? "or its answer " : "") + "as netlab reads them";
+            text += std::string(", and no rule of nf_tables' or iptables' on the way stops the packet") +
+                    (is_clear(true) ? " or its answer" : "") + ", as netlab reads them";
         else if (facts_.rules && facts_.rules->doubt.empty() && facts_.rules->known)
             text += ", and no rule of IP's on the host stops the packet as netlab reads them";
         return {text + doubtful_rule() + "; only a probe tells", {}};

@@ -58,6 +58,7 @@ void WhyEnds::look(const IpAddress& source) {
     if (arrives && end && handles_.known.home(*end) != handles_.known.home(0)) rules.to = end_at(*end);
     rules.frames = frames();
     if (host_.place()) rules.host = &host_.rules();
+    rules.answers_by = facts_.answers_by;
     const auto to = facts_.destination();
     WayAddresses addresses{source, to, host_.answered_address(), to};
     const auto& last = rules.to ? rules.to : rules.from;

@@ -195,6 +195,8 @@ struct WhyFacts {
     std::optional<IpAddress> next_hop;        ///< FROM's, where that is not the destination itself
     std::optional<DecisiveRoute> route;       ///< FROM's, where its kernel tells
     std::optional<DecisiveRoute> route_back;  ///< the same of where the way ends, to whom it answers
+    /// Interface by which the answer leaves there, as its kernel says, where the packet came in by another.
+    std::optional<std::string> answers_by;
     std::optional<std::string> shut;       ///< a setting that keeps it from being sent on where the way ends
     std::optional<RouteRefusal> refusing;  ///< of where the way is lost
     std::string by_mark;       ///< the host's policy rule that asks for a mark which a rule sets; "" none
@@ -202,7 +204,7 @@ struct WhyFacts {
     std::vector<std::string>
         ingress;  ///< the host's chains at an interface's ingress that may drop: "netdev t c"
     std::optional<RulesDecision> rules;       ///< absent where it does not pass the host's rules
-    std::optional<RulesDecision> rules_back;  ///< the same of the answer
+    std::optional<RulesDecision> rules_back;  ///< the same of the answer, if it comes back that way
     std::optional<RulesAround> around;        ///< absent where FROM's source is not known
     /// The destination that TO's own rules give it; absent where they are not known.
     std::optional<api::Endpoint> inside;
@@ -233,9 +235,11 @@ struct WhyDecision {
     return facts.silent && facts.silent->stop && facts.silent->stop->certain;
 }
 
-/// IP's rules on the host that have decided so, or would; nullptr where they are not known.
+/// IP's rules on the host that have decided so, or would; nullptr where they are not known, or the answer
+/// takes another way than the packet.
 [[nodiscard]] inline const RulesDecision* table_of(const WhyFacts& facts, bool answer, bool leg) {
     if (leg) return !facts.leg ? nullptr : answer ? &facts.leg->back : &facts.leg->there;
+    if (answer && facts.answers_by) return nullptr;
     const auto& rules = answer ? facts.rules_back : facts.rules;
     return rules ? &*rules : nullptr;
 }

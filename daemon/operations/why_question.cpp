@@ -143,10 +143,28 @@ class Question {
             facts_.rules_back = came ? decide_as_counted(decide_answer) : decide_answer(host_.rules());
             facts_.leaving = host_.leaving_source(*whole, from, to);
         }
+        facts_.answers_by = answers_by();
         if (destination_.source) ends_.look(*destination_.source);
         look_at_leg();
         facts_.final_target = facts_.way.end_target;
         mark_sightings(facts_.way, facts_.sightings, facts_.observed, facts_.saw_all);
+    }
+
+    /// WhyFacts::answers_by, where no answer was seen to leave by the other.
+    [[nodiscard]] std::optional<std::string> answers_by() const {
+        const auto& way = facts_.way;
+        const auto answered = host_.answered_address();
+        if (way.end != RouteStep::delivered || !way.end_place || way.points.empty() || !answered)
+            return std::nullopt;
+        const auto place = handles_.known.home(*way.end_place);
+        if (place == handles_.known.home(0)) return std::nullopt;
+        const auto& last = way.points.back();
+        const bool seen = std::ranges::any_of(facts_.sightings, [&](const Sighting& one) {
+            return one.answer && one.outgoing && one.port == last.port;
+        });
+        if (seen) return std::nullopt;
+        auto output = tables_.output_of_answer(place, facts_.destination().address, *answered);
+        return output != last.hop.interface ? output : std::nullopt;
     }
 
     template <class Decide>

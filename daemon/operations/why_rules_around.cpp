@@ -76,10 +76,14 @@ class Around {
             out.before.known = !rules_.frames && !rules_.to;
         } else {
             if (rules_.to) go_on(out.before, leaving_to());
+            if (rules_.answers_by) {
+                out.before.known = out.behind.known = false;
+                return out;
+            }
             if (rules_.frames) go_on(out.before, frames_in(answer_behind(), true));
         }
         const auto answer = answer_of(packet(), {flow_.remote, flow_.remote_port}, at_.source);
-        if (rules_.frames) go_on(out.behind, frames_out(answer, true));
+        if (rules_.frames) go_on(out.behind, frames_out(behind_host(answer), true));
         if (rules_.from) go_on(out.behind, coming_back_to(answer));
         return out;
     }
@@ -87,10 +91,12 @@ class Around {
   private:
     [[nodiscard]] kernel::PacketFacts packet() const { return packet_facts({}, flow_, at_.source); }
     [[nodiscard]] kernel::PacketFacts packet_behind() const {
-        auto out = packet_facts({}, translated(flow_, at_.destination), *at_.answered);
-        // What the host's rules have set.
-        out.mark.reset();
-        return out;
+        return behind_host(packet_facts({}, translated(flow_, at_.destination), *at_.answered));
+    }
+    /// With the mark that the host's rules may have set; a veth clears it.
+    [[nodiscard]] static kernel::PacketFacts behind_host(kernel::PacketFacts packet) {
+        packet.mark.reset();
+        return packet;
     }
     [[nodiscard]] kernel::PacketFacts answer_behind() const {
         return answer_of(packet_facts({}, flow_, at_.source), at_.destination, *at_.answered);
@@ -153,9 +159,11 @@ class Around {
     [[nodiscard]] RulesDecision leaving_to() const {
         const auto& end = *rules_.to;
         if (end.rules == nullptr) return of_end({}, end);
-        auto out = decide_answer_by_rules(*end.rules, end.passage, translated(flow_, at_.destination),
+        auto leaving = end;
+        if (rules_.answers_by) leaving.passage.input = *rules_.answers_by;
+        auto out = decide_answer_by_rules(*end.rules, leaving.passage, translated(flow_, at_.destination),
                                           *at_.answered, at_.inside, *at_.answered);
-        go_on(out, at_interface(end, Kind::egress, answer_behind()));
+        go_on(out, at_interface(leaving, Kind::egress, answer_behind()));
         return of_end(std::move(out), end);
     }
 

@@ -21,6 +21,8 @@ struct WayRules {
     std::optional<WayEnd> to;            ///< absent: it is the host, FROM itself, or not known
     std::optional<FramePassage> frames;  ///< absent: it does not come to the host
     const FamilyRules* host = nullptr;   ///< nullptr: they were not read
+    /// Interface by which TO sends the answer, where the packet came in by another.
+    std::optional<std::string> answers_by = {};
 };
 
 /// The packet's addresses on its way.
@@ -34,7 +36,8 @@ struct WayAddresses {
 
 [[nodiscard]] RulesAround decide_around(const WayRules& rules, const Flow& flow,
                                         const WayAddresses& addresses);
-/// The same of its answer, which comes back by the same interfaces.
+/// The same of its answer, which comes back by the same interfaces. Where it leaves TO by another, only TO's
+/// own rules are looked at: which way it takes from there is not followed.
 [[nodiscard]] RulesAround decide_answer_around(const WayRules& rules, const Flow& flow,
                                                const WayAddresses& addresses);
 

@@ -36,15 +36,13 @@ AskKernel WhyTables::ask() const {
 
 Result<std::vector<PlacedHop>> WhyTables::walk_from(std::size_t place,
                                                     const kernel::RouteQuery& query) const {
-    std::vector<std::optional<std::size_t>> places;
-    auto hops = walk(topology_, place, query, ask(), &places);
+    std::vector<HopFacts> facts;
+    auto hops = walk(topology_, place, query, ask(), &facts);
     if (!hops) return hops.error();
     std::vector<PlacedHop> out;
     out.reserve(hops->size());
     for (std::size_t i = 0; i < hops->size(); ++i) {
-        auto& hop = out.emplace_back();
-        static_cast<api::RouteHop&>(hop) = std::move((*hops)[i]);
-        hop.place = places.at(i);
+        out.push_back({std::move((*hops)[i]), facts.at(i)});
     }
     return out;
 }
@@ -73,6 +71,7 @@ Result<Way> WhyTables::way_to(const IpAddress& destination, bool connected) {
     const auto& last = hops->back();
     if (last.place && last.input != "lo") last_input_ = index_of(*last.place, last.input);
     hops_ = *hops;
+    first_ = hops_.front();
     return way_of(topology_, *hops);
 }
 
@@ -85,7 +84,7 @@ Way WhyTables::went_on(Way first, std::size_t place, const api::Endpoint& destin
     }
     auto query = query_of(packet_, destination.address);
     query.destination_port = destination.port;
-    const auto& source = hops_.front().route ? hops_.front().route->source : std::nullopt;
+    const auto& source = first_.route ? first_.route->source : std::nullopt;
     // A packet that comes in needs a source for the kernel to route it.
     if (input != 0 && source && source->family() == destination.address.family()) {
         query.from = source;
@@ -93,13 +92,14 @@ Way WhyTables::went_on(Way first, std::size_t place, const api::Endpoint& destin
     }
     const auto hops = walk_from(place, query);
     if (!hops) return first;
+    hops_ = until(std::move(hops_), place);
     hops_.insert(hops_.end(), hops->begin(), hops->end());
     return joined(std::move(first), way_of(topology_, *hops), translation);
 }
 
 std::optional<std::string> WhyTables::shut_setting() const {
-    const auto& asked = hops_.empty() ? std::nullopt : hops_.front().route;
-    return asked ? shut_setting(hops_.back(), asked->family) : std::nullopt;
+    const auto& asked = first_.route;
+    return asked && !hops_.empty() ? shut_setting(hops_.back(), asked->family) : std::nullopt;
 }
 
 std::optional<std::string> WhyTables::shut_setting(const PlacedHop& last, Family family) const {
@@ -202,6 +202,20 @@ std::optional<NoWayBack> WhyTables::no_way_back(std::size_t place, const IpAddre
     return NoWayBack{place, source, reply->error, ask_refusal(socket->get(), query, {})};
 }
 
+std::optional<std::string> WhyTables::output_of_answer(std::size_t place, const IpAddress& own,
+                                                       const IpAddress& to) const {
+    const auto& socket = known_.socket(place);
+    // Such a one is answered by the interface that it was asked by.
+    const bool is_of_interface = to.is_v6() && to.is_link_local();
+    if (!socket || own.family() != to.family() || is_of_interface) return std::nullopt;
+    auto query = query_of(packet_.back(), to);
+    if (topology_[place].has_address(own)) query.from = own;
+    const auto reply = kernel::query_route(socket->get(), query);
+    if (!reply || reply->error != 0 || !reply->route) return std::nullopt;
+    auto output = topology_.name({place, reply->route->hop.index});
+    return output.empty() ? std::nullopt : std::optional(std::move(output));
+}
+
 std::optional<LostAnswer> WhyTables::lost_answer(const AnswerStart& start, const IpAddress& source) const {
     if (!known_.socket(start.place) || start.own.family() != start.to.family()) return std::nullopt;
     auto query = query_of(packet_.back(), start.to);
@@ -258,8 +272,8 @@ std::optional<ProxyRoute> WhyTables::host_route(std::size_t place, const IpAddre
 }
 
 std::optional<IpAddress> WhyTables::next_hop(const IpAddress& destination) const {
-    if (hops_.empty() || hops_.front().step != api::RouteStep::routed) return std::nullopt;
-    const auto& next = hops_.front().next_hop;
+    if (first_.step != api::RouteStep::routed) return std::nullopt;
+    const auto& next = first_.next_hop;
     return next && *next != destination ? next : std::nullopt;
 }
 

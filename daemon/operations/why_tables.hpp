@@ -64,6 +64,10 @@ class WhyTables {
     /// Whether it does not come to FROM's `source`. nullopt, too, where its first namespace cannot send it.
     [[nodiscard]] std::optional<LostAnswer> lost_answer(const AnswerStart& start,
                                                         const IpAddress& source) const;
+    /// The interface by which the namespace of that place sends its answer from `own`; nullopt where that is
+    /// not known.
+    [[nodiscard]] std::optional<std::string> output_of_answer(std::size_t place, const IpAddress& own,
+                                                              const IpAddress& to) const;
     /// How the namespace of that place sends its own packets to it; nullopt where it has no way, or it is not
     /// known.
     [[nodiscard]] std::optional<ProxyRoute> host_route(std::size_t place, const IpAddress& to,
@@ -96,7 +100,8 @@ class WhyTables {
     const Topology& topology_;
     const KnownNamespaces& known_;
     Transport packet_;
-    std::vector<PlacedHop> hops_;      // of all ways
+    std::vector<PlacedHop> hops_;      // of the way as it is behind what translates the packet
+    PlacedHop first_;                  // FROM's, to the destination that the packet has there
     std::optional<IpAddress> chosen_;  // FROM's source, where its kernel refuses that one
     std::uint32_t last_input_ = 0;     // by which it came to where the first way ends; 0: it is made there
 };

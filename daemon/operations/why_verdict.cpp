@@ -213,11 +213,13 @@ class Decider {
             return;
         }
         if (end.kind == ProbeEnd::Kind::not_sent) {
-            // A rule of FROM's own says EPERM; which one, only a trace tells.
+            // A rule of FROM's own says EPERM, and none that drops it later, or at its interface
+            // (nf_hook_egress() in include/linux/netfilter_netdev.h); which one, only a trace tells.
             const auto& points = facts_.way.points;
             const bool at_interface = end.error_number == EMSGSIZE && !points.empty();
             const auto* own = facts_.around && end.error_number == EPERM ? &facts_.around->before : nullptr;
-            if (own != nullptr && own->rule && own->place == std::size_t{0}) {
+            const bool says_so = own != nullptr && (own->hook == "output" || own->hook == "postrouting");
+            if (says_so && own->rule && own->place == std::size_t{0}) {
                 stop_by_table(out_, *own);
                 return;
             }
@@ -296,9 +298,17 @@ class Decider {
             const auto came_back = [](const WayPoint& point) { return point.hop.back.value_or(false); };
             const bool seen_behind = answer ? std::any_of(points.begin(), there, came_back)
                                             : std::any_of(std::next(there), points.end(), is_seen);
-            if (!seen_behind) return rules;
+            const bool passed = rules->hook == "egress" && has_left_by(*there, answer);
+            if (!seen_behind && !passed) return rules;
         }
         return nullptr;
+    }
+
+    /// A tap sees a packet behind the hook of egress (__dev_queue_xmit() in net/core/dev.c).
+    [[nodiscard]] bool has_left_by(const WayPoint& point, bool answer) const {
+        return std::ranges::any_of(facts_.sightings, [&](const Sighting& one) {
+            return one.port == point.port && one.outgoing && one.answer == answer;
+        });
     }
 
     /// It was seen to leave the namespace where the tables say that it is lost.
@@ -339,7 +349,7 @@ class Decider {
         const auto back = last_of_answer(facts_.way);
         if (!back) return false;
         out_.answer = true;
-        if (is_untold(facts_.rules_back) &&
+        if (!facts_.answers_by && is_untold(facts_.rules_back) &&
             facts_.way.points[*back].hop.target == facts_.rules_back->rule->target)
             stop_by_table(out_, *facts_.rules_back);
         else if (const auto* rules = untraced_drop(true))

@@ -116,6 +116,7 @@ class Builder {
         WayPoint one;
         one.hop = {hop.target, interface.value_or(""), kind, {}, {}, std::move(detail)};
         one.place = hop.place;
+        one.duplicate_next_hop = hop.duplicate_next_hop;
         if (interface && hop.place) one.port = find(*hop.place, *interface);
         way_.points.push_back(std::move(one));
     }
@@ -154,6 +155,14 @@ Way until(Way way, std::size_t place, const std::string& target) {
     way.note.clear();
     way.ends_on_bridge = false;
     return way;
+}
+
+std::vector<PlacedHop> until(std::vector<PlacedHop> hops, std::size_t place) {
+    // A bridge of its may have passed the frame on before.
+    const auto there = std::ranges::find_if(
+        hops, [&](const PlacedHop& one) { return one.place == place && one.step != RouteStep::switched; });
+    hops.erase(there, hops.end());
+    return hops;
 }
 
 Way joined(Way first, const Way& rest, const std::string& translation) {

@@ -2,6 +2,7 @@
 
 #include "common/api/route.hpp"
 #include "common/api/why.hpp"
+#include "daemon/operations/route_walk.hpp"
 #include "daemon/operations/topology.hpp"
 
 #include <optional>
@@ -16,6 +17,7 @@ struct WayPoint {
     std::optional<Port> port =
         {};                 ///< where packets can be seen; absent of a decision, and of what is outside
     bool forwards = false;  ///< a bridge that passes the frame on between its ports: no packet shows there
+    bool duplicate_next_hop = false;  ///< HopFacts::duplicate_next_hop
     api::WhyHop hop = {};
 };
 
@@ -29,16 +31,17 @@ struct Way {
         false;  ///< that does not pass the frame on: nobody has the address, a port is down, …
 };
 
-/// A hop of a walk(), and whose namespace it is; absent where the packet leaves.
-struct PlacedHop : api::RouteHop {
-    std::optional<std::size_t> place;
-};
+/// A hop of a walk() with what is known of it besides.
+struct PlacedHop : api::RouteHop, HopFacts {};
 
 [[nodiscard]] Way way_of(const Topology& topology, const std::vector<PlacedHop>& hops);
 
 /// Its part up to where it comes to that namespace: without the points by which it leaves there. Nothing of
 /// it where it does not come there.
 [[nodiscard]] Way until(Way way, std::size_t place, const std::string& target);
+/// The same of a walk: without what that namespace's routes say, and all behind it. The whole where it does
+/// not come there.
+[[nodiscard]] std::vector<PlacedHop> until(std::vector<PlacedHop> hops, std::size_t place);
 
 /// Where it went on under another destination: `rest` is walked from the namespace where `first` ends.
 [[nodiscard]] Way joined(Way first, const Way& rest, const std::string& translation);

@@ -177,3 +177,30 @@ TEST_CASE("why static: behind a rule that drops it a translation to nobody is to
         CHECK(contains(text(report, "explanation"), "172.17.0.77:80"));
     }
 }
+
+TEST_CASE("why static: TO's rules see its answer leave by the interface that its routes say",
+          "[docker][why_static]") {
+    const support::Daemon daemon(settings());
+    const Container server("why-static", {"-p", "18112:80"});
+    docker({"network", "connect", "net", "why-static"});
+    const auto http = start_in("why-static", {"busybox", "httpd", "-f", "-p", "80"});
+    REQUIRE(support::eventually([] { return contains(in_container("why-static", "ss -ltn"), ":80"); }, 5s));
+    in_container("why-static",
+                 "ip route replace default via $(ip -4 -o addr show dev eth1 | awk '{print $4}' | sed "
+                 "'s/\\.[0-9]*\\/.*/.1/') dev eth1");
+    const Words question{outside_target(), "198.51.100.2:18112", "--no-probe"};
+    const auto curl = [] { return status_outside("curl -s -o /dev/null -m 2 http://198.51.100.2:18112/"); };
+    in_container("why-static", "iptables -A OUTPUT -o eth0 -p tcp --sport 80 -j DROP");
+    CHECK(curl() == 0);
+    auto report = ask_why(daemon, question);
+    INFO(report);
+    CHECK(verdict(report) == "unknown");
+    CHECK(contains(text(report, "explanation"), "why-static sends its answer by eth1"));
+    in_container("why-static", "iptables -A OUTPUT -o eth1 -p tcp --sport 80 -j DROP");
+    CHECK(curl() != 0);
+    report = ask_why(daemon, question);
+    CHECK(verdict(report) == "dropped");
+    CHECK(contains(text(rule(report), "text"), "eth1"));
+    follow(report);
+    CHECK(curl() == 0);
+}

@@ -189,7 +189,9 @@ struct Surrounded : Case {
 TEST_CASE("why by tables: FROM's and TO's own rules decide where they are met on the way", "[unit]") {
     const Surrounded clear;
     CHECK(clear.verdict() == WhyVerdict::unknown);
-    CHECK(clear.says("no rule on the way stops the packet or its answer as netlab reads them"));
+    CHECK(
+        clear.says("no rule of nf_tables' or iptables' on the way stops the packet or its answer, as netlab "
+                   "reads them"));
     Surrounded one;
     one.facts.rules->rule = dropping("host", "FORWARD", "forward").rule;
     one.facts.around->before = dropping("co1", "OUTPUT", "output", 0);
@@ -226,7 +228,28 @@ TEST_CASE("why by tables: FROM's and TO's own rules decide where they are met on
     coming_back.facts.flow.protocol = WhyProtocol::udp;
     CHECK(coming_back.verdict() == WhyVerdict::unknown);
     CHECK(coming_back.says("it is the answer that it drops"));
-    CHECK_FALSE(coming_back.says("no rule on the way"));
+    CHECK_FALSE(coming_back.says("on the way stops"));
+}
+
+TEST_CASE("why by tables: where the answer takes another way, a rule of the packet's own way does not decide",
+          "[unit]") {
+    Surrounded one;
+    one.facts.rules_back->rule = dropping("host", "FORWARD", "forward").rule;
+    CHECK(one.where() == api::WhyPlace{"host", "ip filter FORWARD"});
+    one.facts.answers_by = "eth1";
+    CHECK(one.verdict() == WhyVerdict::unknown);
+    CHECK(one.says("co2 sends its answer by eth1, and the packet comes in by eth0"));
+    CHECK_FALSE(one.says("it is the answer that it drops"));
+    one.facts.flow.protocol = WhyProtocol::udp;
+    CHECK_FALSE(one.says("it is the answer that it drops"));
+    one.facts.flow.protocol = WhyProtocol::tcp;
+    // TO's own rules see it leave, and what its way loses for certain is known.
+    one.facts.around_back->before = dropping("co2", "OUTPUT", "output", 2);
+    CHECK(one.where() == api::WhyPlace{"co2", "ip filter OUTPUT"});
+    one.facts.around_back->before.rule.reset();
+    one.facts.rules_back->rule.reset();
+    one.facts.lost_answer = LostAnswer{1, RouteStep::not_forwarded, address("172.18.0.2"), "br1", {}};
+    CHECK(one.verdict() == WhyVerdict::lost);
 }
 
 TEST_CASE("why by tables: what an end's own rules may do is a doubt, and whose were not read is said",
@@ -275,6 +298,18 @@ TEST_CASE("why by tables: a rule that keeps a neighbour from being found decides
     CHECK(one.verdict() == WhyVerdict::unreachable);
     CHECK(one.decided().rule->table == "a");
     CHECK(one.why().suggestion == "nsenter --net=/proc/42/ns/net nft insert rule arp a c accept");
+    // Nor one that sees frames; FROM's own see the packet before anybody is asked, except at its interface.
+    one.facts.rules->rule.reset();
+    one.facts.around->before = dropping("host", "c", "prerouting");
+    CHECK(one.decided().rule->table == "a");
+    one.facts.around->before = dropping("co1", "c", "egress", 0);
+    CHECK(one.decided().rule->table == "a");
+    one.facts.around->before = dropping("co1", "OUTPUT", "output", 0);
+    CHECK(one.decided().rule->chain == "OUTPUT");
+    // Behind FROM the packet comes to the host's first.
+    silent.at.place = 1;
+    one.facts.around->before = dropping("host", "c", "prerouting");
+    CHECK(one.decided().rule->chain == "c");
 }
 
 TEST_CASE("why by tables: a TO that answers by another than its gateway, or has a double, is a doubt",
@@ -288,14 +323,14 @@ TEST_CASE("why by tables: a TO that answers by another than its gateway, or has 
     back.target = "co2";
     back.is_default = true;
     back.gateway = address("172.17.0.1");
-    CHECK(one.says("no rule on the way stops"));
+    CHECK(one.says("on the way stops the packet"));
     back.gateway = address("172.17.0.99");
     CHECK(one.verdict() == WhyVerdict::unknown);
     CHECK(one.says("co2 sends it to 172.17.0.99, and its networks' gateway is 172.17.0.1 of net2"));
     Surrounded twice;
     twice.facts.segment.explanation = "eth0 of co3 has 172.17.0.4, too";
     CHECK_FALSE(twice.says("eth0 of co3"));
-    twice.facts.way.points.front().hop.detail = "172.17.0.4 is there more than once: …";
+    twice.facts.way.points.front().duplicate_next_hop = true;
     CHECK(twice.says("but eth0 of co3 has 172.17.0.4, too"));
 }
 

@@ -208,3 +208,49 @@ TEST_CASE("why rules around: what an end's own rules translate is not followed a
     REQUIRE(one.there().behind.rule);
     CHECK(one.there().behind.destination == *inside);
 }
+
+TEST_CASE("why rules around: an answer that leaves TO by another interface meets the rules of that one alone",
+          "[unit]") {
+    Case one;
+    auto leaving = dropping(chain("ip filter", NF_INET_LOCAL_OUT), 0, 80);
+    leaving.rules.front().output = kernel::Condition<std::string>{"eth0", false};
+    one.to.chains = {leaving};
+    auto rules = one.rules();
+    CHECK(decide_answer_around(rules, one.flow, one.at).before.rule);
+    rules.answers_by = "eth1";
+    CHECK_FALSE(decide_answer_around(rules, one.flow, one.at).before.rule);
+    one.to.chains.front().rules.front().output = kernel::Condition<std::string>{"eth1", false};
+    CHECK(decide_answer_around(rules, one.flow, one.at).before.output == "eth1");
+    one.to = {{}, true};
+    one.to.frames = {dropping(chain("netdev t", NF_NETDEV_EGRESS, "eth1"), 0, 80)};
+    CHECK(decide_answer_around(rules, one.flow, one.at).before.hook == "egress");
+    // What is behind sees it come another way than the packet has gone.
+    one.to = {{}, true};
+    one.host.frames = {dropping(chain("bridge t", NF_BR_FORWARD), 0, 80)};
+    one.from.chains = {dropping(chain("ip filter", NF_INET_LOCAL_IN), 0, 80)};
+    CHECK(one.back().before.rule);
+    CHECK(one.back().behind.rule);
+    const auto back = decide_answer_around(rules, one.flow, one.at);
+    CHECK_FALSE(back.before.rule);
+    CHECK_FALSE(back.behind.rule);
+    CHECK_FALSE(back.behind.known);
+}
+
+TEST_CASE("why rules around: the mark that the host's rules have set, where frames leave it, is not known",
+          "[unit]") {
+    Case one;
+    auto rules = one.rules();
+    rules.frames =
+        passage({point(0, "eth0", "source"), point(1, "veth1", "port"), point(1, "br0", "bridge"),
+                 point(1, "br1", "route"), point(1, "veth2", "port"), point(2, "eth0", "destination")});
+    for (const auto* device : {"veth1", "veth2"}) {
+        auto egress = dropping(chain("netdev t", NF_NETDEV_EGRESS, device), 0);
+        egress.rules.front().mark = kernel::Condition<kernel::MarkBits>{{1, 0xFFFF'FFFF}, true};
+        one.host.frames.push_back(egress);
+    }
+    for (const auto& out : {decide_around(rules, one.flow, one.at).behind,
+                            decide_answer_around(rules, one.flow, one.at).behind}) {
+        CHECK_FALSE(out.rule);
+        CHECK(out.doubt.starts_with("netdev t c: "));
+    }
+}

@@ -6,6 +6,8 @@
 #include "daemon/operations/why_verdict.hpp"
 #include "tests/support/catch.hpp"
 
+#include <cerrno>
+
 #include <arpa/inet.h>  // before the kernel's headers, which then leave out what it has
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -222,6 +224,74 @@ TEST_CASE("why: silence is lost between the last point that saw it and the next"
     CHECK(decision.verdict == WhyVerdict::lost);
     CHECK(decision.answer);
     CHECK(decision.where == api::WhyPlace{"host", "veth2 and veth1 of host"});
+}
+
+TEST_CASE("why: an egress rule has not dropped what was seen to leave by that interface", "[unit]") {
+    // A tap sees it behind that hook, and before the one of ingress.
+    const auto rule_at = [](const char* hook, const char* interface) {
+        RulesAround out;
+        auto& rule = out.behind.rule.emplace();
+        rule.target = "host";
+        rule.family = "netdev";
+        out.behind.hook = hook;
+        (hook == std::string_view("egress") ? out.behind.output : out.behind.input) = interface;
+        return out;
+    };
+    const std::map<std::size_t, std::vector<SeenPacket>> come_in = {{0, {syn(2, true, co2, 80)}},
+                                                                    {2, {syn(10, false, co2, 80)}}};
+    auto gone_out = come_in;
+    gone_out.at(2).push_back(syn(11, true, co2, 80));
+    Case one;
+    one.facts.around = rule_at("egress", "veth2");
+    CHECK(one.decide(come_in).rule);
+    CHECK(one.decide(gone_out).verdict == WhyVerdict::lost);
+    // Of a way back through the same interface it is the way out that counts.
+    one.facts.around = rule_at("egress", "veth1");
+    CHECK(one.decide(come_in).rule);
+    one.facts.around = rule_at("ingress", "veth1");
+    CHECK(one.decide(come_in).rule);
+    Case back;
+    back.facts.around_back = rule_at("egress", "veth1");
+    auto answered = gone_out;
+    answered[1] = {syn(2, false, co2, 80), syn_ack(2, true)};
+    answered.at(2).push_back(syn_ack(11, false));
+    CHECK(back.decide(answered).rule);
+    answered.at(2).push_back(syn_ack(10, true));
+    CHECK(back.decide(answered).verdict == WhyVerdict::lost);
+    CHECK_FALSE(back.decide(answered).rule);
+}
+
+TEST_CASE("why: EPERM is a rule's of FROM's IP, and none's at its interface", "[unit]") {
+    Case one;
+    auto& end = one.facts.end.emplace();
+    end.kind = ProbeEnd::Kind::not_sent;
+    end.error_number = EPERM;
+    auto& own = one.facts.around.emplace().before;
+    own.rule.emplace().target = "co1";
+    own.place = 0;
+    for (const auto* hook : {"output", "postrouting"}) {
+        own.hook = hook;
+        CHECK(one.decide({}).rule);
+    }
+    for (const auto* hook : {"egress", "input", "prerouting"}) {
+        own.hook = hook;
+        CHECK_FALSE(one.decide({}).rule);
+        CHECK(one.decide({}).verdict == WhyVerdict::dropped);
+    }
+}
+
+TEST_CASE("why: of a walk what is behind a translation's namespace is not on the way", "[unit]") {
+    const auto hop = [](std::size_t place, RouteStep step) {
+        PlacedHop out;
+        out.place = place;
+        out.step = step;
+        return out;
+    };
+    const std::vector hops{hop(0, RouteStep::routed), hop(2, RouteStep::switched), hop(3, RouteStep::routed),
+                           hop(2, RouteStep::routed), hop(4, RouteStep::routed)};
+    CHECK(until(hops, 2).size() == 3);
+    CHECK(until(hops, 0).empty());
+    CHECK(until(hops, 7).size() == 5);
 }
 
 TEST_CASE("why: nobody who answers for the next hop is unreachable, not lost", "[unit]") {
