@@ -92,12 +92,15 @@ api::Roles roles_in_use(const Request& request, const api::Context& context,
 
 /// Tells the audit what is looked at.
 void tell_targets(const api::Context& context, AuditEntry& entry) {
-    for (const auto& target : context.targets) {
+    const auto tell = [&](const api::Target& target) {
         AuditTarget told{target.id.empty() ? target.name : target.id,
                          target.namespace_ ? target.namespace_->inode : 0};
         if (std::ranges::find(entry.targets, told) == entry.targets.end())
             entry.targets.push_back(std::move(told));
-    }
+    };
+    std::ranges::for_each(context.targets, tell);
+    // TO's namespace is entered, too, where TO is a target.
+    if (context.peer) tell(*context.peer);
 }
 
 void add_roles(api::Roles more, AuditEntry& entry) {

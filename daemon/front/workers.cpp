@@ -120,7 +120,7 @@ void Worker::end_when_overdue() {
         if (error) return;
         const auto found = workers->workers_.find(id);
         // Of one that has ended the rest is read, however long that takes its client.
-        if (found != workers->workers_.end() && !found->second->ending_)
+        if (found != workers->workers_.end() && !found->second->ending_ && !found->second->said_all_)
             found->second->stop(overdue_error(found->second->deadline_ms_));
     });
 }

@@ -1,5 +1,7 @@
 #include "daemon/kernel/container_file.hpp"
 
+#include "daemon/kernel/waiting_child.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>

@@ -1,7 +1,6 @@
 #pragma once
 
 #include "common/unique_fd.hpp"
-#include "daemon/kernel/waiting_child.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -34,6 +33,9 @@ struct ContainerFile {
     UniqueFd file;  ///< readable, of a regular file alone: itself, or a copy of its beginning
     static constexpr std::size_t copied = 64 * 1024 + 1;  ///< bytes at most
 };
+
+/// How long a file system may take to answer.
+inline constexpr std::chrono::milliseconds file_patience{400};
 
 /// Opens `path` as a process whose root directory is `root` would find it: links are resolved inside that
 /// root, magic links not at all. `root` is a borrowed O_PATH directory.

@@ -1,5 +1,6 @@
 #include "daemon/kernel/namespace.hpp"
 
+#include "daemon/kernel/container_file.hpp"
 #include "daemon/kernel/pidfd.hpp"
 #include "daemon/kernel/waiting_child.hpp"
 

@@ -26,41 +26,75 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::milliseconds end_patience{50};
+
 struct Slot {
     std::atomic<pid_t> who{0};  ///< 0: free; the parent until its child has a PID
     std::atomic<std::uint64_t> place{0};
-    std::atomic<bool> stuck{false};  ///< it was killed, and does not end
+    std::atomic<Clock::rep> until{0};  ///< it was to be killed then
+
+    [[nodiscard]] bool is_of(std::uint64_t wanted) const { return who != 0 && place == wanted; }
+    /// Killing it does not end it, or its parent did not live to do so.
+    [[nodiscard]] bool is_stuck() const {
+        return Clock::now() > Clock::time_point(Clock::duration(until)) + end_patience;
+    }
+    void free_of(pid_t ended) { who.compare_exchange_strong(ended, 0); }
 };
 using Slots = std::array<Slot, WaitingChildren::most>;
 
 Slots own_slots;
 Slots* slots = &own_slots;
 
-std::size_t count_of(std::uint64_t place, bool stuck_ones) {
-    return static_cast<std::size_t>(std::ranges::count_if(*slots, [&](const Slot& slot) {
-        return slot.who != 0 && slot.place == place && (!stuck_ones || slot.stuck);
-    }));
+bool has_ended(pid_t process) {
+    const UniqueFd handle(::pidfd_open(process, 0));
+    if (!handle) return errno == ESRCH;
+    pollfd ended{handle.get(), POLLIN, 0};
+    return ::poll(&ended, 1, 0) > 0;
 }
 
-/// nullptr: none is free for that place. Who asks at the same moment may get one more.
-Slot* take_slot(std::uint64_t place) {
-    if (count_of(place, false) >= WaitingChildren::of_one_place) return nullptr;
+/// Of a child that ended after its parent had given it up, and of a parent that was killed, nobody else may
+/// tell: a worker may live for days.
+void free_those_of_the_dead() {
+    for (auto& slot : *slots) {
+        if (const pid_t who = slot.who; who != 0 && has_ended(who)) slot.free_of(who);
+    }
+}
+
+std::size_t stuck_at(std::uint64_t place) {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        *slots, [&](const Slot& slot) { return slot.is_of(place) && slot.is_stuck(); }));
+}
+
+/// nullptr: none is free for that place. Who asks at the same moment may get one more each.
+Slot* take_slot(std::uint64_t place, Clock::time_point until) {
+    const auto count = [](auto is) { return static_cast<std::size_t>(std::ranges::count_if(*slots, is)); };
+    if (count([&](const Slot& slot) { return slot.is_of(place); }) >= WaitingChildren::of_one_place)
+        return nullptr;
+    // Places that hang may not take what others need.
+    const auto free = count([](const Slot& slot) { return slot.who == 0; });
+    if (free <= WaitingChildren::kept_free && stuck_at(place) > 0) return nullptr;
     for (auto& slot : *slots) {
         pid_t nobody = 0;
         if (!slot.who.compare_exchange_strong(nobody, ::getpid())) continue;
         slot.place = place;
-        slot.stuck = false;
+        slot.until = until.time_since_epoch().count();
         return &slot;
     }
     return nullptr;
 }
 
+/// nullptr with ETIMEDOUT where that place hangs, with EBUSY where there is only no room just now.
 Slot* await_slot(std::uint64_t place, Clock::time_point until) {
     constexpr timespec pause{0, 5'000'000};
     for (;;) {
-        if (auto* slot = take_slot(place)) return slot;
+        if (auto* slot = take_slot(place, until)) return slot;
+        free_those_of_the_dead();
         // What hangs is not waited for anew by each.
-        if (Clock::now() >= until || count_of(place, true) >= WaitingChildren::of_one_place) return nullptr;
+        const bool hangs = stuck_at(place) >= WaitingChildren::of_one_place;
+        if (hangs || Clock::now() >= until) {
+            errno = hangs ? ETIMEDOUT : EBUSY;
+            return nullptr;
+        }
         ::nanosleep(&pause, nullptr);
     }
 }
@@ -90,6 +124,7 @@ bool keep_only_search() {
 /// 0 where it has ended by itself in that time.
 int wait_for_end(pid_t child, Clock::time_point until) {
     const UniqueFd handle(::pidfd_open(child, 0));
+    if (!handle) return errno;
     pollfd ended{handle.get(), POLLIN, 0};
     for (;;) {
         const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
@@ -102,9 +137,8 @@ int wait_for_end(pid_t child, Clock::time_point until) {
 
 /// False where it does not end: then it is left to whoever reaps those of this process, with its slot.
 bool end(pid_t child) {
-    constexpr std::chrono::milliseconds patience{50};
     ::kill(child, SIGKILL);
-    static_cast<void>(wait_for_end(child, Clock::now() + patience));
+    static_cast<void>(wait_for_end(child, Clock::now() + end_patience));
     return ::waitpid(child, nullptr, WNOHANG) == child;
 }
 
@@ -123,10 +157,8 @@ void WaitingChildren::leave() {
 }
 
 void WaitingChildren::forget(pid_t ended) {
-    for (auto& slot : *slots) {
-        auto who = ended;
-        slot.who.compare_exchange_strong(who, 0);
-    }
+    for (auto& slot : *slots)
+        slot.free_of(ended);
 }
 
 int run_in_child(std::uint64_t place, std::chrono::milliseconds patience, std::span<const int> kept,
@@ -135,7 +167,7 @@ int run_in_child(std::uint64_t place, std::chrono::milliseconds patience, std::s
     std::vector<int> sorted(kept.begin(), kept.end());
     std::ranges::sort(sorted);
     auto* slot = await_slot(place, until);
-    if (slot == nullptr) return ETIMEDOUT;
+    if (slot == nullptr) return errno;
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child == 0) {
@@ -146,20 +178,20 @@ int run_in_child(std::uint64_t place, std::chrono::milliseconds patience, std::s
         work();
         ::_exit(EXIT_SUCCESS);
     }
-    const int fork_error = child < 0 ? errno : 0;
-    slot->who = child < 0 ? 0 : child;
-    if (child < 0) return fork_error;
+    if (child < 0) {
+        const int error = errno;
+        slot->free_of(parent);
+        return error;
+    }
+    auto reserved = parent;
+    slot->who.compare_exchange_strong(reserved, child);
     if (const int error = wait_for_end(child, until); error != 0) {
-        if (end(child)) {
-            slot->who = 0;
-        } else {
-            slot->stuck = true;
-        }
+        if (end(child)) slot->free_of(child);
         return error;
     }
     int status = 0;
     ::waitpid(child, &status, 0);
-    slot->who = 0;
+    slot->free_of(child);
     return status == 0 ? 0 : EPERM;
 }
 

@@ -62,7 +62,7 @@ void reset_signals() {
 }
 
 /// SIGALRM ends the worker, in its own time; of one that does not let it, the front sees to that
-/// (Workers::start).
+/// (front::Worker).
 void arm(std::uint32_t deadline_ms) {
     if (deadline_ms == 0) return;
     itimerval timer{};

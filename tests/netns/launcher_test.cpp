@@ -1,3 +1,4 @@
+#include "daemon/kernel/container_file.hpp"
 #include "tests/netns/hanging_mount.hpp"
 #include "tests/netns/running_launcher.hpp"
 #include "tests/support/command.hpp"
@@ -139,8 +140,10 @@ TEST_CASE("launcher: a namespace's path that leads into a file system which hang
         {
             RunningLauncher launcher;
             const std::vector<NamespaceReference> targets{by_path(place + "/ns"), by_path(named.path())};
+            const auto begin = std::chrono::steady_clock::now();
             const auto stream = launcher.launch(api::IdentifyRequest{{"hanging", "named"}}, targets);
             const auto all = frames(stream.get());
+            CHECK(std::chrono::steady_clock::now() - begin < kernel::file_patience + 2s);
             REQUIRE(all.size() == 3);
             CHECK(all.back().kind == frame::Kind::end);
             std::map<std::string, std::uint64_t> inodes;
