@@ -190,6 +190,37 @@ Seen as_seen_by(const RuleChain& chain, PacketFacts packet) {
     return {packet, Match::maybe};
 }
 
+/// What the NAT chains of a hook do to a packet for those of its other chains that come behind.
+struct ByNat {
+    std::int32_t priority = 0;
+    bool marks = false;
+    bool gives_source = false;
+    std::optional<IpAddress> source{};  ///< that it gives; absent: which is not known
+
+    void say_in(PacketFacts& packet) const {
+        if (marks) packet.mark.reset();
+        if (!gives_source) return;
+        packet.source_known = source.has_value();
+        if (source) packet.source = *source;
+    }
+};
+
+ByNat pass_nat(const std::vector<RuleChain>& chains, std::uint32_t hook, PacketFacts packet) {
+    const auto at = bases(chains, hook, true);
+    const bool untracked = packet.flow && (*packet.flow & flow_is_untracked) != 0;
+    if (at.empty() || untracked) return {};
+    // Rules are asked of a flow's first packet alone: the others fare as it did.
+    packet.flow = flow_is_new;
+    const auto nat = find_nat(chains, hook, packet);
+    ByNat out{at.front()->hook->priority, nat.effects.marks};
+    if (hook != NF_INET_POST_ROUTING) return out;
+    const bool masquerades = nat.action == RuleAction::masquerade;
+    // Of a range of addresses which one is not known.
+    out.gives_source = masquerades || nat.uncertain || nat.action == RuleAction::snat;
+    if (masquerades && !nat.uncertain) out.source = packet.masqueraded_as;
+    return out;
+}
+
 /// `as_seen` says that of each of them.
 template <class AsSeen>
 FilterDecision pass_each(const std::vector<RuleChain>& chains, const std::vector<const RuleChain*>& in_order,
@@ -250,8 +281,13 @@ FilterDecision find_drop(const std::vector<RuleChain>& chains, std::uint32_t hoo
                          HookPart part) {
     auto at = bases(chains, hook, false);
     std::erase_if(at, [&](const RuleChain* chain) { return !is_in(part, *chain); });
-    if (at.empty()) return {};
-    return pass_each(chains, at, packet, as_seen_by);
+    const auto by_nat = part == HookPart::before_dnat ? ByNat{} : pass_nat(chains, hook, packet);
+    auto passed = pass_each(chains, at, packet, [&](const RuleChain& chain, PacketFacts seen) {
+        if (chain.hook->priority > by_nat.priority) by_nat.say_in(seen);
+        return as_seen_by(chain, std::move(seen));
+    });
+    passed.effects.marks = passed.effects.marks || by_nat.marks;
+    return passed;
 }
 
 FilterDecision find_frame_drop(const std::vector<RuleChain>& chains, const FramePoint& point,

@@ -181,6 +181,8 @@ struct PacketFacts {
     std::optional<std::uint8_t> tcp_flags{};
     std::optional<std::uint8_t> icmp_type{};       ///< of ICMP's that is no echo and no reply to one
     std::optional<std::uint16_t> arp_operation{};  ///< of ARP's frames: ARPOP_
+    bool source_known = true;  ///< false: it, and its port, have been translated to what is not known
+    std::optional<IpAddress> masqueraded_as{};  ///< the source that a masquerade would give it
 };
 
 /// Whether the packet has all that the rule asks for; false where that is not known.
@@ -235,7 +237,8 @@ struct UnmetNat {
 /// Chains of a hook by whether they come before or behind those that translate destinations.
 enum class HookPart : std::uint8_t { whole, before_dnat, behind_dnat };
 
-/// Whether the other chains of one hook let it pass: each of them must.
+/// Whether the other chains of one hook let it pass: each of them must. Those that come behind NAT's see what
+/// that has made of the source, and of the mark.
 struct FilterDecision {
     bool dropped = false;
     const RuleChain* chain = nullptr;  ///< where; points into the chains

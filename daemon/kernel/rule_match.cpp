@@ -72,13 +72,13 @@ std::optional<std::vector<std::byte>> value_of(PacketField field, const PacketFa
     };
     switch (field) {
         case PacketField::source:
-            return address(packet.source);
+            return packet.source_known ? Value(address(packet.source)) : std::nullopt;
         case PacketField::destination:
             return address(packet.destination);
         case PacketField::protocol:
             return std::vector{std::byte(packet.protocol)};
         case PacketField::source_port:
-            return port(packet.source_port);
+            return packet.source_known ? Value(port(packet.source_port)) : std::nullopt;
         case PacketField::destination_port:
             return port(packet.destination_port);
         case PacketField::input:
@@ -148,11 +148,13 @@ NftFound find(const SetCondition& condition, const PacketFacts& packet) {
 }
 
 Match match(const PacketRule& rule, const PacketFacts& packet) {
-    const bool understood =
-        holds(rule.source, packet.source) && holds(rule.destination, packet.destination) &&
-        holds(rule.protocol, packet.protocol) && holds(rule.source_port, packet.source_port) &&
-        holds(rule.destination_port, packet.destination_port);
-    if (!understood || rule.routing_header) return Match::no;
+    const bool asks_source = rule.source || rule.source_port;
+    const bool from_there = !packet.source_known || (holds(rule.source, packet.source) &&
+                                                     holds(rule.source_port, packet.source_port));
+    const bool fits = from_there && holds(rule.destination, packet.destination) &&
+                      holds(rule.protocol, packet.protocol) &&
+                      holds(rule.destination_port, packet.destination_port);
+    if (!fits || rule.routing_header) return Match::no;
     const auto has_mark = [](std::uint32_t mark, const MarkBits& bits) {
         return (mark & bits.mask) == bits.value;
     };
@@ -164,7 +166,8 @@ Match match(const PacketRule& rule, const PacketFacts& packet) {
         if (!wanted) return Match::yes;
         return fact ? as_match(*fact == *wanted) : Match::maybe;
     };
-    auto all = rule.more_conditions ? Match::maybe : Match::yes;
+    const bool open = rule.more_conditions || (asks_source && !packet.source_known);
+    auto all = open ? Match::maybe : Match::yes;
     for (const auto one :
          {match(rule.input, packet.input, is_called), match(rule.output, packet.output, is_called),
           is_so(rule.destination_local, packet.destination_local),

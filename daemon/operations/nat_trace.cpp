@@ -30,6 +30,7 @@ PacketFacts packet_out(const WayOut& way) {
     out.reverse_path = true;
     out.mark = 0;
     out.flow = kernel::flow_is_new;
+    out.masqueraded_as = way.host_address;
     return out;
 }
 
@@ -40,6 +41,7 @@ PacketFacts answer_back(const WayOut& way) {
     out.input = way.output;
     out.output = way.bridge;
     out.flow = kernel::flow_is_established;
+    out.masqueraded_as.reset();
     return out;
 }
 

@@ -97,6 +97,7 @@ void HostTrace::forward_answer(const api::Endpoint& to, const HostWay& way, bool
     const auto who = role(BlockedPacket::answer_on_host, is_later);
     auto back = answer(to);
     back.flow = kernel::flow_is_established | kernel::flow_has_dnat;
+    back.masqueraded_as = address_outside();  // or rather: what it was sent to is given back
     if (is_later) back = later(std::move(back));
     pass_bridge(rules(), way, back, who, stops);
     back.input = way.output;
