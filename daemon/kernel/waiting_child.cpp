@@ -109,13 +109,14 @@ void keep_only(std::span<const int> kept) {
     ::close_range(next, ~0U, 0);
 }
 
-/// What is left of it where it cannot be ended is not to hold the daemon's rights.
-bool keep_only_search() {
+/// What is left of it where it cannot be ended is not to hold the daemon's rights: only those to look,
+/// without SYS_PTRACE a link through /proc/PID would be refused and not told as what it is.
+bool keep_only_sight() {
     __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
     std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
     if (::syscall(SYS_capget, &header, sets.data()) != 0) return false;
-    constexpr auto search = std::uint32_t{1} << CAP_DAC_READ_SEARCH;
-    const auto kept = sets[0].permitted & search;
+    constexpr auto sight = (std::uint32_t{1} << CAP_DAC_READ_SEARCH) | (std::uint32_t{1} << CAP_SYS_PTRACE);
+    const auto kept = sets[0].permitted & sight;
     sets = {};
     sets[0].permitted = sets[0].effective = kept;
     return ::syscall(SYS_capset, &header, sets.data()) == 0;
@@ -174,7 +175,7 @@ int run_in_child(std::uint64_t place, std::chrono::milliseconds patience, std::s
         ::prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (::getppid() != parent) ::_exit(EXIT_FAILURE);  // it had died before
         keep_only(sorted);
-        if (!keep_only_search()) ::_exit(EXIT_FAILURE);
+        if (!keep_only_sight()) ::_exit(EXIT_FAILURE);
         work();
         ::_exit(EXIT_SUCCESS);
     }

@@ -31,8 +31,8 @@ class WaitingChildren {
 };
 
 /// Runs `work` in a child that has of this process' descriptors those of `kept`, and of its capabilities
-/// CAP_DAC_READ_SEARCH alone, and is killed when the parent ends. `place`: which file system it may have to
-/// wait for, in whatever numbers.
+/// CAP_DAC_READ_SEARCH and CAP_SYS_PTRACE alone, and is killed when the parent ends. `place`: which file
+/// system it may have to wait for, in whatever numbers.
 ///
 /// 0: it has run. ETIMEDOUT: not in time, or so many hang at that place already. EBUSY: so many wait just
 /// now, for that place or for all. EPERM: it was ended, or could not begin. Or the errno of fork(2) or

@@ -133,6 +133,8 @@ TEST_CASE("start: what it was started with open is not open in any of its proces
     auto with = settings();
     with.prefix = {"sh", "-c", "exec 9</etc/shadow; exec \"$@\"", "sh"};
     const support::Daemon daemon(with);
+    REQUIRE(support::eventually(
+        [&] { return daemon.child("nl:launcher") != 0 && daemon.child("nl:front") != 0; }, 3s));
     for (const pid_t process : {daemon.pid(), daemon.child("nl:launcher"), daemon.child("nl:front")}) {
         INFO(process);
         std::size_t open = 0;
