@@ -9,6 +9,7 @@
 #include "daemon/operations/way_out_view.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <map>
 #include <set>
 
@@ -170,7 +171,9 @@ class Inspection {
             judge(way_of(target, row, *entry), row);
         }
         if (!routed) {
-            no_route(target, source, row);
+            // Where there is none nothing refuses.
+            const bool refused = route && route->error != ENETUNREACH;
+            no_route(target, row, refused ? wrong_route(target, source) : std::nullopt);
         } else if (!row.by_default) {
             row.explanation = "its default route is by " + names[route->route->hop.index] +
                               ": what goes to the outside leaves there" +
@@ -211,13 +214,15 @@ class Inspection {
         return static_cast<std::size_t>(&target - context_.targets.data());
     }
 
-    [[nodiscard]] ContainerPath path_of(const api::Target& target) const {
-        return {handles_.known, topology_.topology, view_, context_, place_of_target(target)};
+    /// Kept, for it keeps what it has asked: a target may have thousands of addresses.
+    [[nodiscard]] const ContainerPath& path_of(const api::Target& target) const {
+        const auto i = place_of_target(target);
+        return paths_.try_emplace(i, handles_.known, topology_.topology, view_, context_, i).first->second;
     }
 
     /// Beneath the rules: a cable, a route or a neighbour entry, without which no packet comes to them.
     void tell_broken_path(const api::Target& target, const IpAddress& source, api::NatOutRow& row) const {
-        const auto path = path_of(target);
+        const auto& path = path_of(target);
         auto broken = path.broken(source);
         if (!broken && row.by_default) broken = wrong_route(target, source);
         if (broken) return tell_stop(NatVerdict::blocked, *broken, row);
@@ -240,10 +245,10 @@ class Inspection {
                 is_plain_word(target.name) ? "netlab routes " + target.name : std::string()};
     }
 
-    void no_route(const api::Target& target, const IpAddress& source, api::NatOutRow& row) const {
+    static void no_route(const api::Target& target, api::NatOutRow& row,
+                         const std::optional<Explanation>& why) {
         row.by_default = false;
         const std::string family = row.family == Family::ipv4 ? "IPv4" : "IPv6";
-        const auto why = wrong_route(target, source);
         tell_stop(NatVerdict::no_route,
                   why.value_or(Explanation{
                       target.name + " has no " + family + " route to the outside: nothing leaves", {}}),
@@ -373,8 +378,9 @@ class Inspection {
     ReadTopology topology_;
     HostView view_;
     RuleSet rules_;
-    std::map<std::size_t, RuleSet> own_rules_;  ///< by the place where their namespace is known
-    RuleSet unread_;                            ///< where they could not be asked for
+    std::map<std::size_t, RuleSet> own_rules_;            ///< by the place where their namespace is known
+    mutable std::map<std::size_t, ContainerPath> paths_;  ///< by the target's place
+    RuleSet unread_;                                      ///< where they could not be asked for
     WayOutView ways_;
 };
 
