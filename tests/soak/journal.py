@@ -105,7 +105,9 @@ def forge(daemon: Daemon, words: list[str]) -> int:
         expect(own <= known, f"a field that is none of ours: {own - known}")
         for name, value in entry.items():
             if name.startswith("NETLAB_") or name == "MESSAGE":
-                expect(isinstance(value, str) and value.isascii() and value.isprintable(), f"{name}: {value!r}")
+                # Of several targets each has a field of its own.
+                for one in value if name in ("NETLAB_ID", "NETLAB_NS") and isinstance(value, list) else [value]:
+                    expect(isinstance(one, str) and one.isascii() and one.isprintable(), f"{name}: {value!r}")
         expect(entry["NETLAB_REQ"] == entry["MESSAGE"].split()[0].removeprefix("req="), f"{entry}")
         expect("NETLAB_UID" not in entry or entry["NETLAB_UID"] == "0", f"a uid that nobody had: {entry}")
     return len(every)
