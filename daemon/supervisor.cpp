@@ -1,5 +1,7 @@
 #include "daemon/supervisor.hpp"
 
+#include "common/descriptor_message.hpp"
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -247,23 +249,11 @@ class Supervisor {
     }
 
     void hand_over(UniqueFd channel) {
-        char byte = 'L';
-        iovec part{&byte, 1};
-        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        message.msg_control = control.data();
-        message.msg_controllen = control.size();
-        auto* header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        const int descriptor = channel.get();
-        std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+        const auto byte = std::byte{'L'};
         // A front that does not take it is hanging or dead; either way its end will come by SIGCHLD, not
         // here.
-        if (::sendmsg(front_pulse_.channel(), &message, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
+        if (send_with_descriptor(front_pulse_.channel(), std::span(&byte, 1), channel.get(),
+                                 MSG_NOSIGNAL | MSG_DONTWAIT) < 0) {
             spdlog::error("cannot hand the new launcher to the front: {}", std::strerror(errno));
         } else {
             spdlog::info("the launcher is pid {}", launcher_);

@@ -1,5 +1,7 @@
 #include "daemon/front/workers.hpp"
 
+#include "common/descriptor_message.hpp"
+
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -36,20 +38,8 @@ Error no_launcher() {
 }
 
 /// One packet with one descriptor: 0, or an errno.
-int send_with_descriptor(int channel, std::span<const std::byte> packet, int descriptor) {
-    iovec part{const_cast<std::byte*>(packet.data()), packet.size()};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    auto* header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-    while (::sendmsg(channel, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
+int send_packet(int channel, std::span<const std::byte> packet, int descriptor) {
+    while (send_with_descriptor(channel, packet, descriptor, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) {
         if (errno != EINTR) return errno;
     }
     return 0;
@@ -283,7 +273,7 @@ asio::awaitable<Result<void>> Workers::send(std::vector<std::byte> packet, int s
         if (!channel_) co_await waiting_.wait(until);
         if (!channel_) co_return no_launcher();
         const auto channel = channel_;
-        const int error = send_with_descriptor(channel->native_handle(), packet, stream);
+        const int error = send_packet(channel->native_handle(), packet, stream);
         if (error == 0) co_return Result<void>();
         if (error == EAGAIN || error == ENOBUFS || error == ETOOMANYREFS) {
             if (Clock::now() >= full_until) {

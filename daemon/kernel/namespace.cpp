@@ -1,5 +1,6 @@
 #include "daemon/kernel/namespace.hpp"
 
+#include "common/descriptor_message.hpp"
 #include "daemon/kernel/container_file.hpp"
 #include "daemon/kernel/pidfd.hpp"
 #include "daemon/kernel/waiting_child.hpp"
@@ -89,22 +90,8 @@ Found find(const char* path, std::uint64_t resolve) {
 }
 
 void hand_over(int socket, const Found& found) {
-    iovec part{const_cast<int*>(&found.error), sizeof found.error};
-    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    if (found.file) {
-        message.msg_control = control.data();
-        message.msg_controllen = control.size();
-        auto* header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        const int descriptor = found.file.get();
-        std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-    }
-    static_cast<void>(::sendmsg(socket, &message, MSG_NOSIGNAL));
+    static_cast<void>(send_with_descriptor(socket, std::as_bytes(std::span(&found.error, 1)),
+                                           found.file ? found.file.get() : -1, MSG_NOSIGNAL));
 }
 
 Found take_over(int socket) {

@@ -1,5 +1,6 @@
 #include "daemon/launcher/launcher.hpp"
 
+#include "common/descriptor_message.hpp"
 #include "daemon/kernel/namespace.hpp"
 #include "daemon/kernel/waiting_child.hpp"
 #include "daemon/launcher/peer_place.hpp"
@@ -162,24 +163,11 @@ class Launcher {
         notice.kind = kind;
         notice.id = id;
         notice.value = value;
-        iovec part{&notice, sizeof notice};
-        alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        if (descriptor >= 0) {
-            message.msg_control = control.data();
-            message.msg_controllen = control.size();
-            auto* header = CMSG_FIRSTHDR(&message);
-            header->cmsg_level = SOL_SOCKET;
-            header->cmsg_type = SCM_RIGHTS;
-            header->cmsg_len = CMSG_LEN(sizeof(int));
-            std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-        }
+        const auto bytes = std::as_bytes(std::span(&notice, 1));
         // Blocks while the front is slow to read: then it is slow to ask, too.
         constexpr int tries = 100;
         for (int i = 0; i < tries;) {
-            if (::sendmsg(channel_.get(), &message, MSG_NOSIGNAL) >= 0) return;
+            if (send_with_descriptor(channel_.get(), bytes, descriptor, MSG_NOSIGNAL) >= 0) return;
             if (errno == EINTR) continue;
             // A front that is gone is seen at the next read.
             if (errno == EPIPE || errno == ECONNRESET || errno == ENOTCONN) return;

@@ -1,3 +1,4 @@
+#include "common/descriptor_message.hpp"
 #include "daemon/front/workers.hpp"
 #include "tests/support/catch.hpp"
 
@@ -50,20 +51,8 @@ class Channel {
         notice.kind = launcher::NoticeKind::started;
         notice.id = id;
         notice.value = worker;
-        iovec part{&notice, sizeof notice};
-        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        auto* header = CMSG_FIRSTHDR(&message);
-        header->cmsg_level = SOL_SOCKET;
-        header->cmsg_type = SCM_RIGHTS;
-        header->cmsg_len = CMSG_LEN(sizeof(int));
-        const int descriptor = pidfd.get();
-        std::memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
-        CHECK(::sendmsg(own_.get(), &message, MSG_NOSIGNAL) > 0);
+        CHECK(send_with_descriptor(own_.get(), std::as_bytes(std::span(&notice, 1)), pidfd.get(),
+                                   MSG_NOSIGNAL) > 0);
     }
 
     UniqueFd fronts;
